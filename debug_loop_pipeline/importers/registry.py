@@ -1,0 +1,74 @@
+"""Which formats there are, and which of them a file is.
+
+A format is told by a file's content alone: names, folders and metadata files beside it may be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from debug_loop_pipeline.importers.base import Importer, read_head, walk_files
+
+_PLACES: dict[str, tuple[str, str]] = {
+    "jsonl": ("execution_events", "ExecutionEventsImporter"),
+    "claude-code": ("claude_code", "ClaudeCodeImporter"),
+    "codex": ("codex", "CodexImporter"),
+    "copilot": ("copilot", "CopilotImporter"),
+    "pi": ("pi", "PiImporter"),
+    "gemini": ("gemini", "GeminiImporter"),
+    "atif": ("atif", "AtifImporter"),
+    "mini-swe-agent": ("mini_swe_agent", "MiniSweAgentImporter"),
+    "swe-agent": ("swe_agent", "SweAgentImporter"),
+    "openhands": ("openhands", "OpenHandsImporter"),
+    "aider": ("aider", "AiderImporter"),
+    "dgm": ("dgm", "DgmImporter"),
+}
+"""Name -> module and class, most specific marks first: the first that recognises a file has it."""
+
+NAMES: tuple[str, ...] = tuple(_PLACES)
+
+
+@cache
+def importer_for(name: str) -> Importer:
+    """The importer of a format; its module is loaded at the first use.
+
+    Raises:
+        KeyError: there is no such format.
+    """
+    if name not in _PLACES:
+        raise KeyError(f"no importer {name!r}; there are: {', '.join(sorted(NAMES))}")
+    module, attribute = _PLACES[name]
+    made: Importer = getattr(
+        import_module(f"debug_loop_pipeline.importers.{module}"), attribute
+    )()
+    return made
+
+
+def detect(path: Path) -> Importer | None:
+    """The importer of a file, by its content; None where no format fits (sidecars, reports, other files).
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    head = read_head(path)
+    if not head.strip(b"\x00 \t\r\n"):
+        return None
+    for name in NAMES:
+        importer = importer_for(name)
+        if importer.sniff(path, head):
+            return importer
+    return None
+
+
+def files_under(path: Path) -> Iterator[tuple[Importer, Path]]:
+    """Every transcript under a folder (or the file itself) with its importer, sorted by path; unreadable files are left out."""
+    for file in walk_files(path):
+        try:
+            importer = detect(file)
+        except OSError:
+            continue
+        if importer is not None:
+            yield importer, file

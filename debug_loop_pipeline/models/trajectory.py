@@ -104,6 +104,8 @@ class ToolResult:
     cancelled: bool = False
     """Denied or interrupted by the user, or never run (a sibling failed)."""
     timed_out: bool = False
+    pending: bool = False
+    """The command goes on in the background: a later result of the same call, if any, tells how it ended."""
     edits: list[FileEdit] | None = None
     """What was really changed, where the result knows better than the call; None = as the call says."""
 

@@ -48,7 +48,10 @@ class ImportProblem:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What reading cost and what it passed over; one report may span many files."""
+    """What reading cost and what it passed over; one report may span many files.
+
+    Importers count lines, bytes, skips and problems; whoever calls them counts files and trajectories.
+    """
 
     files: int = 0
     trajectories: int = 0
@@ -174,8 +177,8 @@ _JUMP = re.compile(rb'["{}\[\],]')
 def top_level_keys(head: bytes, start: int = 0) -> dict[str, bytes]:
     """Keys of the JSON object that begins at `start`, even if it is cut off, with the raw first bytes of each value.
 
-    Of a scalar the whole value is given, of a list or object its first byte. Empty where no object begins there. Glad of a document too
-    large for its head (a trajectory of megabytes on one line).
+    Of a scalar the whole value is given, of a list or object its first byte. Empty where no object begins there. Glad
+    of a document too large for its head (a trajectory of megabytes on one line).
     """
     keys: dict[str, bytes] = {}
     at = _end(_SPACE, head, start)
@@ -195,9 +198,7 @@ def top_level_keys(head: bytes, start: int = 0) -> dict[str, bytes]:
         at = _end(_SPACE, head, at + 1)
         end = _value_end(head, at)
         keys[key[1].decode("utf-8", "replace")] = (
-            head[at : at + 1]
-            if head[at : at + 1] in (b"{", b"[")
-            else head[at:end].rstrip()
+            head[at : at + 1] if head[at : at + 1] in (b"{", b"[") else head[at:end].rstrip()
         )
         at = end
 

@@ -1,4 +1,4 @@
-"""Reads files of one JSON object a line as real agents leave them: glued, truncated, with NUL bytes or broken encodings.
+"""Reads files of one JSON object a line as agents leave them: glued, truncated, with NUL bytes, badly encoded.
 
 A bad line costs at most itself; memory does not grow with the file. Not here: what the objects mean.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,7 @@ def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, by
             lines = chunk.split(b"\n")
             if rest_size > MAX_LINE_BYTES:
                 number += 1
-                report.problem(
-                    path, number, f"line of more than {MAX_LINE_BYTES >> 20} MB"
-                )
+                report.problem(path, number, f"line of more than {MAX_LINE_BYTES >> 20} MB")
                 offset += rest_size + len(lines[0]) + 1
                 del lines[0]
             elif rest:
@@ -73,9 +71,7 @@ def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, by
             if last:
                 rest.append(last)
         if rest_size > MAX_LINE_BYTES:
-            report.problem(
-                path, number + 1, f"line of more than {MAX_LINE_BYTES >> 20} MB"
-            )
+            report.problem(path, number + 1, f"line of more than {MAX_LINE_BYTES >> 20} MB")
         elif rest:
             yield number + 1, offset, b"".join(rest)
 
@@ -117,13 +113,41 @@ def read_objects(
         report.lines += counted
 
 
-def recover_objects(
-    line: bytes, path: Path, number: int, report: ImportReport
-) -> list[dict[str, Any]]:
+def read_objects_at(path: Path, spans: Sequence[int]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The objects of single lines, as `read_objects` told them apart.
+
+    Args:
+        path: the file.
+        spans: line number and byte offset of each wanted line, one after the other.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    quiet = ImportReport()
+    with path.open("rb") as file:
+        last = -1
+        for index in range(0, len(spans), 2):
+            number, offset = spans[index], spans[index + 1]
+            if offset == last:
+                continue
+            last = offset
+            file.seek(offset)
+            line = file.readline(MAX_LINE_BYTES + 1)
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                for value in recover_objects(line, path, number, quiet):
+                    yield number, offset, value
+                continue
+            if isinstance(value, dict):
+                yield number, offset, value
+
+
+def recover_objects(line: bytes, path: Path, number: int, report: ImportReport) -> list[dict[str, Any]]:
     """What can be read out of a line that is not plain JSON; what is lost of it is reported.
 
-    NUL bytes at its ends go, others and invalid UTF-8 become U+FFFD, raw control characters are taken as they stand, glued objects are
-    taken apart. An object that is cut off is lost, one glued behind it is not.
+    NUL bytes at its ends go, others and invalid UTF-8 become U+FFFD, raw control characters are taken as they stand,
+    glued objects are taken apart. An object that is cut off is lost, one glued behind it is not.
     """
     stripped = line.strip(_BLANK)
     if not stripped:
@@ -178,20 +202,11 @@ _RECORD_STARTS = (
 
 
 def _without_surrogates(value: Any) -> Any:
-    """Lone surrogates (a text cut in the middle of a character) become U+FFFD, or nothing after could encode the text."""
+    """Lone surrogates (a text cut inside a character) become U+FFFD: nothing could encode them."""
     if isinstance(value, str):
-        return (
-            value
-            if value.isascii()
-            else value.encode("utf-16-le", "surrogatepass").decode(
-                "utf-16-le", "replace"
-            )
-        )
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {
-            _without_surrogates(key): _without_surrogates(item)
-            for key, item in value.items()
-        }
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value

@@ -41,9 +41,7 @@ def importer_for(name: str) -> Importer:
     if name not in _PLACES:
         raise KeyError(f"no importer {name!r}; there are: {', '.join(sorted(NAMES))}")
     module, attribute = _PLACES[name]
-    made: Importer = getattr(
-        import_module(f"debug_loop_pipeline.importers.{module}"), attribute
-    )()
+    made: Importer = getattr(import_module(f"debug_loop_pipeline.importers.{module}"), attribute)()
     return made
 
 
@@ -64,7 +62,7 @@ def detect(path: Path) -> Importer | None:
 
 
 def files_under(path: Path) -> Iterator[tuple[Importer, Path]]:
-    """Every transcript under a folder (or the file itself) with its importer, sorted by path; unreadable files are left out."""
+    """Every transcript under a folder (or the file itself) with its importer, sorted; unreadable files are left out."""
     for file in walk_files(path):
         try:
             importer = detect(file)

@@ -1,0 +1,405 @@
+"""Reads Claude Code sessions (LOG_FORMATS 2): one run a file, and one for every sub-agent whose lines it carries.
+
+Order, files and memory are this module's; what a line says is `claude_code_lines`', what a tool did
+`claude_code_tools`', who started a sub-agent `claude_code_agents`'.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from debug_loop_pipeline.importers import claude_code_agents as agents
+from debug_loop_pipeline.importers import claude_code_lines as lines
+from debug_loop_pipeline.importers import claude_code_tools as tools
+from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
+from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
+
+_CONVERSATION = frozenset({"user", "assistant", "system"})
+_MAX_HELD = 64
+"""Steps held back at most until the response that they belong to is known to be complete."""
+_OUTPUT_PART_BYTES = 512 << 10
+"""Of an output in a file of its own so much is read from its start, and so much from its end."""
+_OUTPUT_FILE = re.compile(r"tool-results[/\\]([\w.-]+)")
+_NOTIFIED_TASK = re.compile(r"<task-id>([^<]+)</task-id>")
+
+_Located = tuple[int, int, dict[str, Any]]
+"""Line number, byte offset of the line, object."""
+
+
+class ClaudeCodeImporter:
+    """Claude Code's session files."""
+
+    name = "claude-code"
+
+    def default_folders(self) -> list[Path]:
+        """`projects` under `$CLAUDE_CONFIG_DIR` or `~/.claude`."""
+        configured = os.environ.get("CLAUDE_CONFIG_DIR")
+        root = Path(configured) if configured else Path.home() / ".claude"
+        return [root / "projects"]
+
+    def discover(self, root: Path) -> Iterator[Path]:
+        """Session and sub-agent files under a folder."""
+        return sniffed_files(self, root)
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """A line with `uuid`, `parentUuid` and `sessionId`, or (where the first line is too long) its start."""
+        for record in head_records(head, 200):
+            if "parentUuid" in record and "sessionId" in record and "uuid" in record:
+                return True
+        last = head.rfind(b'\n{"parentUuid":')
+        keys = top_level_keys(head, last + 1)
+        return "parentUuid" in keys and "sessionId" in keys
+
+    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
+        """The session, then its sub-agents' inline sidechains in the order in which they began.
+
+        A response's usage is attached to the last step of its run of lines. Where the same response comes again later
+        in the file with a larger total, a further step carries it: per (message_id, request_id) the largest counts.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return _SessionFile(path, report).trajectories()
+
+
+class _SessionFile:
+    """One file while it is read."""
+
+    def __init__(self, path: Path, report: ImportReport) -> None:
+        self.path = path
+        self.report = report
+        self.file_time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        self.session_id = ""
+        self.own_agent: str | None = None
+        self.sidechains: dict[str, array[int]] = {}
+        self.sidechain_of: dict[int, str] = {}
+        self.prompt_calls: dict[str, str] = {}
+        self.agent_calls: dict[str, str] = {}
+
+    def trajectories(self) -> Iterator[Trajectory]:
+        objects = read_objects(self.path, self.report, skip=lines.unneeded_type)
+        before: list[_Located] = []
+        for located in objects:
+            before.append(located)
+            if located[2].get("type") in _CONVERSATION and "message" in located[2]:
+                break
+        else:
+            for _, _, record in before:
+                self.report.skip(f"type {str(record.get('type'))[:40]}")
+            return
+        first = before[-1][2]
+        self.session_id = agents.own_session_id(self.path, first)
+        if first.get("isSidechain") is True:
+            self.own_agent = str(first.get("agentId") or self.path.stem.removeprefix("agent-"))
+            main = self._agent_trajectory(self.own_agent, first, None)
+        else:
+            main = self._trajectory(first)
+        steps = _Conversation(self).steps(self._main_chain(_chain(before, objects)))
+        main.steps = steps
+        yield main
+        for _ in steps:
+            pass
+        for chain, spans in self.sidechains.items():
+            numbered = read_objects_at(self.path, spans)
+            head = next(numbered, None)
+            if head is None:
+                continue
+            trajectory = self._agent_trajectory(chain, head[2], self.agent_calls.get(chain))
+            own = (item for item in _chain([head], numbered) if item[2].get("isSidechain") is True)
+            trajectory.steps = steps = _Conversation(self).steps(own)
+            yield trajectory
+            for _ in steps:
+                pass
+
+    def _trajectory(self, first: dict[str, Any]) -> Trajectory:
+        return Trajectory(
+            format=ClaudeCodeImporter.name,
+            session_id=self.session_id,
+            run_key=self.session_id,
+            steps=iter(()),
+            agent_name="claude-code",
+            agent_version=_text(first.get("version")),
+            started_at=lines.parse_time(first.get("timestamp")),
+            cwd=_text(first.get("cwd")),
+            branch=_text(first.get("gitBranch")),
+            file=str(self.path),
+            file_time=self.file_time,
+        )
+
+    def _agent_trajectory(self, agent_id: str, first: dict[str, Any], call: str | None) -> Trajectory:
+        parent = _text(first.get("sessionId")) or self.session_id
+        trajectory = self._trajectory(first)
+        message = first.get("message")
+        prompt = tools.content_text(message.get("content")) if isinstance(message, dict) else ""
+        trajectory.request = prompt or None
+        trajectory.session_id = trajectory.run_key = f"{parent}/agent-{agent_id}"
+        trajectory.parent_session_id = parent
+        trajectory.agent_type = "subagent"
+        trajectory.parent_call_id = (
+            call
+            or self.prompt_calls.get(agents.prompt_key(prompt))
+            or agents.parent_call(self.path, parent, agent_id, prompt)
+        )
+        return trajectory
+
+    def _main_chain(self, objects: Iterable[_Located]) -> Iterator[_Located]:
+        """The run's own lines; where the lines of inline sidechains stand is kept for later."""
+        for located in objects:
+            record = located[2]
+            if record.get("isSidechain") is True:
+                chain = self._sidechain(record)
+                if chain != self.own_agent:
+                    self.sidechains.setdefault(chain, array("Q")).extend(located[:2])
+                    continue
+            yield located
+
+    def _sidechain(self, record: dict[str, Any]) -> str:
+        """Which sidechain a line is of: its agent's id or, in old versions, the id of the chain's first line."""
+        agent = record.get("agentId")
+        if isinstance(agent, str) and agent:
+            return agent
+        if self.own_agent is not None:
+            return self.own_agent
+        uuid = str(record.get("uuid"))
+        chain = self.sidechain_of.get(hash(record.get("parentUuid")), uuid)
+        self.sidechain_of[hash(uuid)] = chain
+        return chain
+
+
+class _Conversation:
+    """Turns the lines of one chain into steps, in order."""
+
+    def __init__(self, file: _SessionFile) -> None:
+        self.file = file
+        self.report = file.report
+        self.seen: set[int] = set()
+        self.calls: dict[str, ToolCall] = {}
+        self.background: dict[str, str] = {}
+        self.readers: dict[str, str] = {}
+        self.emitted: dict[int, int] = {}
+        self.held: list[Step] = []
+        self.open_key: tuple[str, str] | None = None
+        self.open_step: Step | None = None
+        self.open_usage: Usage | None = None
+        self.pull_request: str | None = None
+
+    def steps(self, objects: Iterable[_Located]) -> Iterator[Step]:
+        """The steps of the chain.
+
+        Steps from the first line of a response on are held back until another response, a prompt or `_MAX_HELD` steps
+        show that it is complete, so that its usage comes once and with its last copy.
+        """
+        for number, _, record in objects:
+            uuid = record.get("uuid")
+            if uuid is not None:
+                mark = hash(uuid)
+                if mark in self.seen:
+                    self.report.skip("duplicate line")
+                    continue
+                self.seen.add(mark)
+            try:
+                made = self._read_line(record)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                self.report.problem(self.file.path, number, f"unexpected shape: {type(error).__name__}: {error}")
+                continue
+            for step in made:
+                step.line = number
+                usage = step.usage
+                if usage is not None:
+                    key = (usage.message_id, usage.request_id)
+                    if key != self.open_key:
+                        yield from self._close()
+                        self.open_key = key
+                    step.usage = None
+                    self.open_step = step
+                    if self.open_usage is None or usage.total > self.open_usage.total:
+                        self.open_usage = usage
+                    self.held.append(step)
+                elif self.open_key is None:
+                    yield step
+                else:
+                    self.held.append(step)
+                    if step.source is StepSource.HUMAN or len(self.held) > _MAX_HELD:
+                        yield from self._close()
+        yield from self._close()
+
+    def _close(self) -> list[Step]:
+        """Ends the open response and returns what was held; usage goes to its last step, unless it was told before."""
+        if self.open_usage is not None and self.open_step is not None:
+            key = hash(self.open_key)
+            total = self.open_usage.total
+            if total > self.emitted.get(key, -1):
+                self.open_step.usage = self.open_usage
+                self.emitted[key] = total
+        self.open_key = self.open_step = self.open_usage = None
+        held, self.held = self.held, []
+        return held
+
+    def _read_line(self, record: dict[str, Any]) -> list[Step]:
+        kind = record.get("type")
+        if kind == "assistant":
+            return self._assistant(record)
+        if kind == "user":
+            return self._user(record)
+        if kind == "pr-link":
+            self.pull_request = _text(record.get("prUrl"))
+            return [self._step(record, StepSource.SYSTEM, str(record.get("prUrl")))]
+        error = lines.system_error(record) if kind == "system" else None
+        if error is None:
+            self.report.skip(f"type {str(kind)[:40]}")
+            return []
+        step = self._step(record, StepSource.SYSTEM, str(record.get("uuid")))
+        step.api_error = error
+        return [step]
+
+    def _step(self, record: dict[str, Any], source: StepSource, ref: str) -> Step:
+        return Step(
+            ref,
+            source,
+            lines.parse_time(record.get("timestamp")),
+            cwd=_text(record.get("cwd")),
+            branch=_text(record.get("gitBranch")) or None,
+            pull_request=self.pull_request,
+        )
+
+    def _assistant(self, record: dict[str, Any]) -> list[Step]:
+        message = record["message"]
+        step = self._step(record, StepSource.AGENT, str(message.get("id") or record.get("uuid")))
+        model = message.get("model")
+        content = message.get("content")
+        step.model = _text(model)
+        if model == "<synthetic>":
+            step.api_error = lines.synthetic_error(record, message)
+            return [step]
+        step.usage = lines.usage_of(record, message, step.timestamp)
+        step.text = tools.content_text(content)
+        for block in content if isinstance(content, list) else ():
+            if isinstance(block, dict) and block.get("type") == "tool_use":
+                step.calls.append(self._call(block, step.cwd))
+        return [step]
+
+    def _call(self, block: dict[str, Any], cwd: str | None) -> ToolCall:
+        call = tools.tool_call(block, cwd)
+        self.calls[call.id] = call
+        task = tools.background_task_read(block)
+        if task is not None:
+            self.readers[call.id] = task
+        elif call.kind is ToolKind.SUBAGENT:
+            self.file.prompt_calls[agents.prompt_key(str(block["input"].get("prompt")))] = call.id
+        return call
+
+    def _user(self, record: dict[str, Any]) -> list[Step]:
+        content = record["message"].get("content")
+        results: list[ToolResult] = []
+        if isinstance(content, list):
+            blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "tool_result"]
+            # One object describes one result; on a line with several it cannot be told whose it is.
+            details = record.get("toolUseResult") if len(blocks) == 1 else None
+            for block in blocks:
+                results.extend(self._results(block, details))
+        if results:
+            step = self._step(record, StepSource.TOOL, results[0].call_id)
+            step.results = results
+            return [step]
+        return self._prompt(record, content)
+
+    def _prompt(self, record: dict[str, Any], content: object) -> list[Step]:
+        ref = str(record.get("uuid"))
+        text = "" if lines.is_injected(record) else lines.prompt_text(content)
+        made: list[Step] = []
+        if lines.is_interrupt(content):
+            made.append(self._step(record, StepSource.SYSTEM, ref))
+            made[0].interrupted = True
+        if text:
+            made.append(self._step(record, StepSource.HUMAN, ref))
+            made[-1].text = text
+        if not made:
+            ended = self._notified(tools.content_text(content))
+            if ended is not None:
+                made.append(self._step(record, StepSource.TOOL, ref))
+                made[0].results.append(ended)
+            else:
+                self.report.skip("not a person's message")
+        return made
+
+    def _results(self, block: dict[str, Any], details: object) -> Iterator[ToolResult]:
+        call = self.calls.pop(str(block.get("tool_use_id")), None)
+        result = tools.tool_result(block, call, details)
+        if result.output.startswith("<persisted-output>"):
+            result.output = self._whole_output(result.output, details)
+        yield result
+        if call is None:
+            return
+        if result.pending:
+            task = tools.background_task_started(result, details)
+            if task is not None:
+                self.background[task] = call.id
+        elif call.kind is ToolKind.SUBAGENT:
+            agent = agents.agent_of(details, result.output)
+            if agent is not None:
+                self.file.agent_calls[agent] = call.id
+        task = self.readers.pop(call.id, None)
+        if task in self.background:
+            ended = tools.background_task_end(self.background[task], result.output)
+            if ended is not None:
+                del self.background[task]
+                yield ended
+
+    def _notified(self, text: str) -> ToolResult | None:
+        """The end of a background command, told by a notification in the place of a prompt."""
+        task = _NOTIFIED_TASK.search(text) if text.lstrip().startswith("<task-notification>") else None
+        if task is None:
+            return None
+        call_id = self.background.get(task[1])
+        if call_id is None:
+            return None
+        ended = tools.background_task_end(call_id, text)
+        if ended is not None:
+            del self.background[task[1]]
+        return ended
+
+    def _whole_output(self, shown: str, details: object) -> str:
+        """An output that was too large for the line: both ends of its own file where that is there, else as shown.
+
+        Only the file's name is taken from the transcript, never its folder: the text in it is not to be trusted with
+        paths.
+        """
+        name = _OUTPUT_FILE.search(shown)
+        folder = self.file.path.parent
+        for place in (folder / self.file.session_id, folder.parent, folder) if name else ():
+            try:
+                return _both_ends(place / "tool-results" / name[1]) if name else shown
+            except OSError:
+                continue
+        stdout = details.get("stdout") if isinstance(details, dict) else None
+        return stdout if isinstance(stdout, str) and len(stdout) > len(shown) else shown
+
+
+def _both_ends(path: Path) -> str:
+    """A text file, or its first and last `_OUTPUT_PART_BYTES` where it is larger."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= 2 * _OUTPUT_PART_BYTES:
+            return file.read().decode("utf-8", "replace")
+        first = file.read(_OUTPUT_PART_BYTES)
+        file.seek(size - _OUTPUT_PART_BYTES)
+        last = file.read(_OUTPUT_PART_BYTES)
+    left_out = size - 2 * _OUTPUT_PART_BYTES
+    return f"{first.decode('utf-8', 'replace')}\n[{left_out} bytes left out]\n{last.decode('utf-8', 'replace')}"
+
+
+def _chain(before: list[_Located], after: Iterator[_Located]) -> Iterator[_Located]:
+    yield from before
+    before.clear()
+    yield from after
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,185 @@
+"""Real servers for the tests, started once per test process and only when a test asks for them.
+
+Tiers by folder: `unit` (no server, seconds), `integration` (servers), `e2e` (the whole product). A unit test that asks
+for a server fails at collection.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from debug_loop_pipeline.embedded.kafka import find_jars, why_no_apache
+from debug_loop_pipeline.embedded.process import ServerError, is_running, start_mark
+from debug_loop_pipeline.embedded.supervisor import Supervisor
+from debug_loop_pipeline.models.servers import ServerAddresses
+from debug_loop_pipeline.settings import get_settings, libpq_url
+
+PROJECT = Path(__file__).parents[1]
+_KEPT_VARIABLES = {"DEBUG_LOOP_SHARED_DATA", "DEBUG_LOOP_KAFKA_JARS", "DEBUG_LOOP_REQUIRE_APACHE_KAFKA"}
+_SERVER_FIXTURES = {
+    *("supervisor", "postgres_server_url", "migrated", "postgres_url", "empty_postgres_url", "valkey_url", "kafka"),
+}
+_DIRECTORY_PREFIX = "debug-loop-tests-"
+_TEMPLATE = "migrated_template"
+
+
+def pytest_configure() -> None:
+    """Cut the tests off from the developer's own settings and running servers."""
+    for name in list(os.environ):
+        if name.startswith("DEBUG_LOOP_") and name not in _KEPT_VARIABLES:
+            del os.environ[name]
+    os.environ["DEBUG_LOOP_DATA_DIR"] = str(Path(tempfile.gettempdir()) / f"debug-loop-absent-{os.getpid()}")
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    get_settings.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the unit tier free of servers."""
+    for item in items:
+        wanted = _SERVER_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if wanted and Path(item.path).is_relative_to(PROJECT / "tests" / "unit"):
+            raise pytest.UsageError(f"{item.nodeid} is a unit test but asks for {', '.join(sorted(wanted))}")
+
+
+def _sweep_leftovers() -> None:
+    """Stop the servers of test processes that were killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_DIRECTORY_PREFIX}*"):
+        with suppress(OSError, ValueError, ServerError):
+            pid, mark = (directory / "owner").read_text(encoding="utf-8").split()
+            if not is_running(int(pid), mark):
+                Supervisor(directory).down()
+                shutil.rmtree(directory)
+
+
+def _make_test_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix=_DIRECTORY_PREFIX))
+    # Not pytest's own temporary directory: PostgreSQL's account cannot pass through that when the tests run as root.
+    directory.chmod(0o711)
+    (directory / "owner").write_text(f"{os.getpid()} {start_mark(os.getpid())}", encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real transcripts; the test is skipped where they are not."""
+    place = Path(os.environ.get("DEBUG_LOOP_SHARED_DATA", PROJECT / ".." / "shared" / "data")).resolve()
+    if not place.is_dir():
+        pytest.skip(f"no real data at {place}; set DEBUG_LOOP_SHARED_DATA to the directory that holds them")
+    return place
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A temporary directory with a short path that other accounts can pass through, unlike pytest's own."""
+    directory = _make_test_directory()
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def supervisor() -> Iterator[Supervisor]:
+    """The servers of this test process, none of them started yet."""
+    _sweep_leftovers()
+    directory = _make_test_directory()
+    servers = Supervisor(directory, durable=False)
+    try:
+        yield servers
+    finally:
+        servers.down()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(supervisor: Supervisor) -> str:
+    """SQLAlchemy URL of the server's first database. Tests want `postgres_url`."""
+    url = supervisor.up("none", valkey=False).postgres_url
+    assert url is not None
+    return url
+
+
+def _execute(server_url: str, statement: sql.Composed) -> None:
+    with closing(psycopg2.connect(libpq_url(server_url))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def _create(server_url: str, name: str, template: str) -> str:
+    _execute(
+        server_url, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    )
+    return f"{server_url.rpartition('/')[0]}/{name}"
+
+
+def _drop(server_url: str, name: str) -> None:
+    _execute(server_url, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server_url: str) -> str:
+    """Name of a database at the newest schema revision, to be used as a template."""
+    from debug_loop_pipeline.effects.schema import upgrade
+
+    upgrade(_create(postgres_server_url, _TEMPLATE, "template0"))
+    return _TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server_url: str, migrated: str) -> Iterator[str]:
+    """SQLAlchemy URL of a fresh, migrated database, one per test module."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield _create(postgres_server_url, name, migrated)
+    _drop(postgres_server_url, name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """SQLAlchemy URL of a fresh, empty database, one per test."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield _create(postgres_server_url, name, "template0")
+    _drop(postgres_server_url, name)
+
+
+@pytest.fixture(scope="module")
+def valkey_url(supervisor: Supervisor) -> str:
+    """URL of an empty Valkey, emptied once per test module."""
+    import redis
+
+    url = supervisor.up("none", postgres=False).valkey_url
+    assert url is not None
+    with closing(redis.Redis.from_url(url)) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture(scope="session", params=["apache", "tansu"])
+def kafka(request: pytest.FixtureRequest) -> Iterator[ServerAddresses]:
+    """A broker of each kind in turn; `kafka_bootstrap_servers` and `kafka_kind` of the value are set."""
+    reason = why_no_apache(find_jars(get_settings().kafka_jars))
+    if request.param == "apache" and reason is not None:
+        if os.environ.get("DEBUG_LOOP_REQUIRE_APACHE_KAFKA"):
+            pytest.fail(f"Apache Kafka is required here: {reason}")
+        pytest.skip(reason)
+    directory = _make_test_directory()
+    servers = Supervisor(directory, durable=False)
+    try:
+        yield servers.up(request.param, postgres=False, valkey=False)
+    finally:
+        servers.down()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -23,7 +23,9 @@ _LOG_NAMES = ("test_output.txt", "test_output.log", "eval.log", "run_instance.lo
 _START = ">>>>> Start Test Output"
 _END = ">>>>> End Test Output"
 _LOG_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ", re.MULTILINE)
-_INSTANCE = re.compile(r"^(?P<owner>[A-Za-z0-9._-]+?)__(?P<name>[A-Za-z0-9._-]+?)(?:-\d+|\.[0-9a-f]{7,40}\..+)$")
+_INSTANCE = re.compile(
+    r"^(?P<owner>[A-Za-z0-9.-]+)__(?P<name>(?:(?!__)[A-Za-z0-9._-])+?)(?:-i?\d+|\.[0-9a-f]{7,40}\..+)$"
+)
 _WORDS: dict[str, bool] = {
     "resolved": True,
     "passed": True,

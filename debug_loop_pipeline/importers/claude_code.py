@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain as joined
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
 
 _CONVERSATION = frozenset({"user", "assistant", "system"})
+_SILENT = frozenset({"thinking", "redacted_thinking"})
+"""Blocks that need no step of their own where the response has others."""
 _MAX_HELD = 64
 """Steps held back at most until the response that they belong to is known to be complete."""
 _OUTPUT_PART_BYTES = 512 << 10
@@ -101,7 +104,7 @@ class _SessionFile:
             main = self._agent_trajectory(self.own_agent, first, None)
         else:
             main = self._trajectory(first)
-        steps = _Conversation(self).steps(self._main_chain(_chain(before, objects)))
+        steps = _Conversation(self, self._is_of_other).steps(joined(before, objects))
         main.steps = steps
         yield main
         for _ in steps:
@@ -112,8 +115,9 @@ class _SessionFile:
             if head is None:
                 continue
             trajectory = self._agent_trajectory(chain, head[2], self.agent_calls.get(chain))
-            own = (item for item in _chain([head], numbered) if item[2].get("isSidechain") is True)
-            trajectory.steps = steps = _Conversation(self).steps(own)
+            # A glued line may hold another run's object as well.
+            own = (item for item in joined([head], numbered) if item[2].get("isSidechain") is True)
+            trajectory.steps = steps = _Conversation(self, None).steps(own)
             yield trajectory
             for _ in steps:
                 pass
@@ -149,16 +153,13 @@ class _SessionFile:
         )
         return trajectory
 
-    def _main_chain(self, objects: Iterable[_Located]) -> Iterator[_Located]:
-        """The run's own lines; where the lines of inline sidechains stand is kept for later."""
-        for located in objects:
-            record = located[2]
-            if record.get("isSidechain") is True:
-                chain = self._sidechain(record)
-                if chain != self.own_agent:
-                    self.sidechains.setdefault(chain, array("Q")).extend(located[:2])
-                    continue
-            yield located
+    def _is_of_other(self, number: int, offset: int, record: dict[str, Any]) -> bool:
+        """Whether a sidechain line is of another run than the file's; then where it stands is kept for that one."""
+        chain = self._sidechain(record)
+        if chain == self.own_agent:
+            return False
+        self.sidechains.setdefault(chain, array("Q")).extend((number, offset))
+        return True
 
     def _sidechain(self, record: dict[str, Any]) -> str:
         """Which sidechain a line is of: its agent's id or, in old versions, the id of the chain's first line."""
@@ -176,8 +177,9 @@ class _SessionFile:
 class _Conversation:
     """Turns the lines of one chain into steps, in order."""
 
-    def __init__(self, file: _SessionFile) -> None:
+    def __init__(self, file: _SessionFile, is_of_other: Callable[[int, int, dict[str, Any]], bool] | None) -> None:
         self.file = file
+        self.is_of_other = is_of_other
         self.report = file.report
         self.seen: set[int] = set()
         self.calls: dict[str, ToolCall] = {}
@@ -187,7 +189,9 @@ class _Conversation:
         self.held: list[Step] = []
         self.open_key: tuple[str, str] | None = None
         self.open_step: Step | None = None
+        self.open_silent: tuple[dict[str, Any], int] | None = None
         self.open_usage: Usage | None = None
+        self.open_given: dict[str, Any] | None = None
         self.pull_request: str | None = None
 
     def steps(self, objects: Iterable[_Located]) -> Iterator[Step]:
@@ -196,94 +200,124 @@ class _Conversation:
         Steps from the first line of a response on are held back until another response, a prompt or `_MAX_HELD` steps
         show that it is complete, so that its usage comes once and with its last copy.
         """
-        for number, _, record in objects:
+        seen = self.seen
+        is_of_other = self.is_of_other
+        for number, offset, record in objects:
+            if record.get("isSidechain") is True and is_of_other is not None and is_of_other(number, offset, record):
+                continue
             uuid = record.get("uuid")
             if uuid is not None:
                 mark = hash(uuid)
-                if mark in self.seen:
+                if mark in seen:
                     self.report.skip("duplicate line")
                     continue
-                self.seen.add(mark)
+                seen.add(mark)
             try:
-                made = self._read_line(record)
+                ready = self._read_line(record, number)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 self.report.problem(self.file.path, number, f"unexpected shape: {type(error).__name__}: {error}")
                 continue
-            for step in made:
-                step.line = number
-                usage = step.usage
-                if usage is not None:
-                    key = (usage.message_id, usage.request_id)
-                    if key != self.open_key:
-                        yield from self._close()
-                        self.open_key = key
-                    step.usage = None
-                    self.open_step = step
-                    if self.open_usage is None or usage.total > self.open_usage.total:
-                        self.open_usage = usage
-                    self.held.append(step)
-                elif self.open_key is None:
-                    yield step
-                else:
-                    self.held.append(step)
-                    if step.source is StepSource.HUMAN or len(self.held) > _MAX_HELD:
-                        yield from self._close()
+            yield from ready
         yield from self._close()
+
+    def _read_line(self, record: dict[str, Any], number: int) -> list[Step]:
+        """Takes a line in; returns the steps that are ready."""
+        kind = record.get("type")
+        if kind == "assistant":
+            return self._assistant(record, number)
+        if kind == "user":
+            made = self._user(record)
+        elif kind == "pr-link":
+            self.pull_request = _text(record.get("prUrl"))
+            made = [self._step(record, StepSource.SYSTEM, str(self.pull_request))]
+        else:
+            error = lines.system_error(record) if kind == "system" else None
+            if error is None:
+                self.report.skip(f"type {str(kind)[:40]}")
+                return []
+            made = [self._step(record, StepSource.SYSTEM, str(record.get("uuid")))]
+            made[0].api_error = error
+        for step in made:
+            step.line = number
+        if self.open_key is None:
+            return made
+        self.held += made
+        prompted = any(step.source is StepSource.HUMAN for step in made)
+        return self._close() if prompted or len(self.held) > _MAX_HELD else []
+
+    def _assistant(self, record: dict[str, Any], number: int) -> list[Step]:
+        message = record["message"]
+        model = message.get("model")
+        usage = message.get("usage")
+        ref = str(message.get("id") or record.get("uuid"))
+        if model == "<synthetic>" or not isinstance(usage, dict):
+            step = self._agent_step(record, number, ref, message)
+            if model == "<synthetic>":
+                step.api_error = lines.synthetic_error(record, message)
+            return [*self._close(), step]
+        ready: list[Step] = []
+        key = (ref, _text(record.get("requestId")) or "")
+        if key != self.open_key:
+            ready = self._close()
+            self.open_key = key
+        if usage != self.open_given:
+            counted = lines.usage_of(record, usage, key, _text(model))
+            if self.open_usage is None or counted.total > self.open_usage.total:
+                self.open_usage, self.open_given = counted, usage
+        content = message.get("content")
+        if isinstance(content, list) and len(content) == 1 and content[0].get("type") in _SILENT:
+            self.open_silent = record, number
+        else:
+            self.open_step = self._agent_step(record, number, ref, message)
+            self.held.append(self.open_step)
+        return ready
+
+    def _agent_step(self, record: dict[str, Any], number: int, ref: str, message: dict[str, Any]) -> Step:
+        step = self._step(record, StepSource.AGENT, ref)
+        step.line = number
+        step.model = _text(message.get("model"))
+        content = message.get("content")
+        if not isinstance(content, list):
+            step.text = tools.content_text(content)
+            return step
+        for block in content:
+            kind = block.get("type")
+            if kind == "text":
+                step.text = f"{step.text}\n{block['text']}" if step.text else block["text"]
+            elif kind == "tool_use":
+                step.calls.append(self._call(block, step.cwd))
+        return step
 
     def _close(self) -> list[Step]:
         """Ends the open response and returns what was held; usage goes to its last step, unless it was told before."""
+        if self.open_key is None:
+            return []
+        if self.open_step is None and self.open_silent is not None:
+            record, number = self.open_silent
+            self.open_step = self._agent_step(record, number, self.open_key[0], record["message"])
+            self.held.append(self.open_step)
         if self.open_usage is not None and self.open_step is not None:
-            key = hash(self.open_key)
+            mark = hash(self.open_key)
             total = self.open_usage.total
-            if total > self.emitted.get(key, -1):
+            if total > self.emitted.get(mark, -1):
+                self.open_usage.at = self.open_step.timestamp
                 self.open_step.usage = self.open_usage
-                self.emitted[key] = total
-        self.open_key = self.open_step = self.open_usage = None
+                self.emitted[mark] = total
+        self.open_key = self.open_step = self.open_silent = self.open_usage = self.open_given = None
         held, self.held = self.held, []
         return held
 
-    def _read_line(self, record: dict[str, Any]) -> list[Step]:
-        kind = record.get("type")
-        if kind == "assistant":
-            return self._assistant(record)
-        if kind == "user":
-            return self._user(record)
-        if kind == "pr-link":
-            self.pull_request = _text(record.get("prUrl"))
-            return [self._step(record, StepSource.SYSTEM, str(record.get("prUrl")))]
-        error = lines.system_error(record) if kind == "system" else None
-        if error is None:
-            self.report.skip(f"type {str(kind)[:40]}")
-            return []
-        step = self._step(record, StepSource.SYSTEM, str(record.get("uuid")))
-        step.api_error = error
-        return [step]
-
     def _step(self, record: dict[str, Any], source: StepSource, ref: str) -> Step:
+        cwd = record.get("cwd")
+        branch = record.get("gitBranch")
         return Step(
             ref,
             source,
             lines.parse_time(record.get("timestamp")),
-            cwd=_text(record.get("cwd")),
-            branch=_text(record.get("gitBranch")) or None,
+            cwd=cwd if type(cwd) is str else None,
+            branch=branch if branch and type(branch) is str else None,
             pull_request=self.pull_request,
         )
-
-    def _assistant(self, record: dict[str, Any]) -> list[Step]:
-        message = record["message"]
-        step = self._step(record, StepSource.AGENT, str(message.get("id") or record.get("uuid")))
-        model = message.get("model")
-        content = message.get("content")
-        step.model = _text(model)
-        if model == "<synthetic>":
-            step.api_error = lines.synthetic_error(record, message)
-            return [step]
-        step.usage = lines.usage_of(record, message, step.timestamp)
-        step.text = tools.content_text(content)
-        for block in content if isinstance(content, list) else ():
-            if isinstance(block, dict) and block.get("type") == "tool_use":
-                step.calls.append(self._call(block, step.cwd))
-        return [step]
 
     def _call(self, block: dict[str, Any], cwd: str | None) -> ToolCall:
         call = tools.tool_call(block, cwd)
@@ -393,12 +427,6 @@ def _both_ends(path: Path) -> str:
         last = file.read(_OUTPUT_PART_BYTES)
     left_out = size - 2 * _OUTPUT_PART_BYTES
     return f"{first.decode('utf-8', 'replace')}\n[{left_out} bytes left out]\n{last.decode('utf-8', 'replace')}"
-
-
-def _chain(before: list[_Located], after: Iterator[_Located]) -> Iterator[_Located]:
-    yield from before
-    before.clear()
-    yield from after
 
 
 def _text(value: object) -> str | None:

@@ -28,14 +28,23 @@ _NO_ANSWER = "No response requested."
 
 def unneeded_type(line: bytes) -> str | None:
     """Why a line need not be decoded: its type is none that is read and stands before any nested value."""
-    found = _TYPE.match(line)
-    if found is None or found[1] in _NEEDED:
+    if line.startswith(b'{"type":"'):
+        found = line[9 : line.find(b'"', 9)]
+    elif line.find(b'"type":"progress"', 0, 1000) >= 0:
+        # Cheap to look for and as a rule right, but the words may stand in a nested value.
+        match = _TYPE.match(line)
+        if match is None:
+            return None
+        found = match[1]
+    else:
         return None
-    reason = _REASONS.get(found[1])
+    if found in _NEEDED:
+        return None
+    reason = _REASONS.get(found)
     if reason is None:
-        reason = f"type {found[1][:40].decode()}"
+        reason = f"type {found[:40].decode('utf-8', 'replace')}"
         if len(_REASONS) < 1000:
-            _REASONS[found[1]] = reason
+            _REASONS[found] = reason
     return reason
 
 
@@ -74,14 +83,8 @@ def is_interrupt(content: object) -> bool:
     return _INTERRUPTED.match(content_text(content).lstrip()) is not None
 
 
-def usage_of(record: dict[str, Any], message: dict[str, Any], at: datetime | None) -> Usage | None:
-    """The tokens of the response that an `assistant` line is a part of; None where the line carries none."""
-    given = message.get("usage")
-    message_id = message.get("id")
-    if not isinstance(given, dict) or not isinstance(message_id, str):
-        return None
-    model = message.get("model")
-    model = model if isinstance(model, str) else None
+def usage_of(record: dict[str, Any], given: dict[str, Any], key: tuple[str, str], model: str | None) -> Usage:
+    """The tokens of the response (message id, request id) that an `assistant` line with this `usage` is a part of."""
     written = _count(given.get("cache_creation_input_tokens"))
     split = given.get("cache_creation")
     long = _count(split.get("ephemeral_1h_input_tokens")) if isinstance(split, dict) else 0
@@ -90,14 +93,13 @@ def usage_of(record: dict[str, Any], message: dict[str, Any], at: datetime | Non
         # The sum is what every version writes; what the split leaves open has the default time to live.
         long = min(long, written)
         short = written - long
-    request_id = record.get("requestId")
     cost = record.get("costUSD")
     return Usage(
-        message_id,
-        request_id if isinstance(request_id, str) else "",
+        key[0],
+        key[1],
         model,
         "anthropic" if model is not None and "claude" in model else None,
-        at,
+        None,
         _count(given.get("input_tokens")),
         _count(given.get("cache_read_input_tokens")),
         short,

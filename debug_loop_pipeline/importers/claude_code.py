@@ -10,7 +10,6 @@ import os
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import chain as joined
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from debug_loop_pipeline.importers import claude_code_agents as agents
 from debug_loop_pipeline.importers import claude_code_lines as lines
 from debug_loop_pipeline.importers import claude_code_tools as tools
 from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.documents import file_time, parse_time, string
 from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
 
@@ -78,7 +78,7 @@ class _SessionFile:
     def __init__(self, path: Path, report: ImportReport) -> None:
         self.path = path
         self.report = report
-        self.file_time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        self.file_time = file_time(path)
         self.session_id = ""
         self.own_agent: str | None = None
         self.sidechains: dict[str, array[int]] = {}
@@ -129,16 +129,16 @@ class _SessionFile:
             run_key=self.session_id,
             steps=iter(()),
             agent_name="claude-code",
-            agent_version=_text(first.get("version")),
-            started_at=lines.parse_time(first.get("timestamp")),
-            cwd=_text(first.get("cwd")),
-            branch=_text(first.get("gitBranch")),
+            agent_version=string(first.get("version")),
+            started_at=parse_time(first.get("timestamp")),
+            cwd=string(first.get("cwd")),
+            branch=string(first.get("gitBranch")),
             file=str(self.path),
             file_time=self.file_time,
         )
 
     def _agent_trajectory(self, agent_id: str, first: dict[str, Any], call: str | None) -> Trajectory:
-        parent = _text(first.get("sessionId")) or self.session_id
+        parent = string(first.get("sessionId")) or self.session_id
         trajectory = self._trajectory(first)
         message = first.get("message")
         prompt = tools.content_text(message.get("content")) if isinstance(message, dict) else ""
@@ -228,7 +228,7 @@ class _Conversation:
         if kind == "user":
             made = self._user(record)
         elif kind == "pr-link":
-            self.pull_request = _text(record.get("prUrl"))
+            self.pull_request = string(record.get("prUrl"))
             made = [self._step(record, StepSource.SYSTEM, str(self.pull_request))]
         else:
             error = lines.system_error(record) if kind == "system" else None
@@ -256,12 +256,12 @@ class _Conversation:
                 step.api_error = lines.synthetic_error(record, message)
             return [*self._close(), step]
         ready: list[Step] = []
-        key = (ref, _text(record.get("requestId")) or "")
+        key = (ref, string(record.get("requestId")) or "")
         if key != self.open_key:
             ready = self._close()
             self.open_key = key
         if usage != self.open_given:
-            counted = lines.usage_of(record, usage, key, _text(model))
+            counted = lines.usage_of(record, usage, key, string(model))
             if self.open_usage is None or counted.total > self.open_usage.total:
                 self.open_usage, self.open_given = counted, usage
         content = message.get("content")
@@ -275,7 +275,7 @@ class _Conversation:
     def _agent_step(self, record: dict[str, Any], number: int, ref: str, message: dict[str, Any]) -> Step:
         step = self._step(record, StepSource.AGENT, ref)
         step.line = number
-        step.model = _text(message.get("model"))
+        step.model = string(message.get("model"))
         content = message.get("content")
         if not isinstance(content, list):
             step.text = tools.content_text(content)
@@ -313,7 +313,7 @@ class _Conversation:
         return Step(
             ref,
             source,
-            lines.parse_time(record.get("timestamp")),
+            parse_time(record.get("timestamp")),
             cwd=cwd if type(cwd) is str else None,
             branch=branch if branch and type(branch) is str else None,
             pull_request=self.pull_request,
@@ -427,7 +427,3 @@ def _both_ends(path: Path) -> str:
         last = file.read(_OUTPUT_PART_BYTES)
     left_out = size - 2 * _OUTPUT_PART_BYTES
     return f"{first.decode('utf-8', 'replace')}\n[{left_out} bytes left out]\n{last.decode('utf-8', 'replace')}"
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -6,7 +6,6 @@ Pure functions over one decoded line; tool calls and results are `claude_code_to
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from debug_loop_pipeline.importers.claude_code_tools import content_text
@@ -46,17 +45,6 @@ def unneeded_type(line: bytes) -> str | None:
         if len(_REASONS) < 1000:
             _REASONS[found] = reason
     return reason
-
-
-def parse_time(value: object) -> datetime | None:
-    """A time of the log in UTC, or None where it is missing or malformed."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at if at.tzinfo is UTC else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def is_injected(record: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.documents import without_surrogates
 
 CHUNK_BYTES = 1 << 20
 
@@ -164,7 +165,7 @@ def recover_objects(line: bytes, path: Path, number: int, report: ImportReport) 
             at = _next_object(text, at + 1)
             continue
         if isinstance(value, dict):
-            found.append(_without_surrogates(value))
+            found.append(without_surrogates(value))
         else:
             lost = "text outside of an object"
         while at < len(text) and text[at] in " \t\r,\ufffd":
@@ -199,14 +200,3 @@ _RECORD_STARTS = (
     '{"type":"session_meta"',
 )
 """How the records of line formats begin; inner objects of theirs never do."""
-
-
-def _without_surrogates(value: Any) -> Any:
-    """Lone surrogates (a text cut inside a character) become U+FFFD: nothing could encode them."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value

@@ -179,7 +179,7 @@ def wait_until_gone(pid: int, mark: str, seconds: float) -> bool:
     return True
 
 
-def stop(pid: int, mark: str, number: signal.Signals, *, seconds: float = 15.0) -> None:
+def stop(pid: int, mark: str, number: signal.Signals, *, seconds: float = 20.0) -> None:
     """End a process politely, then with SIGKILL.
 
     Raises:

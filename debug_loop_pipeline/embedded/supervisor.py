@@ -154,8 +154,9 @@ class Supervisor:
                     process.wait_until_ready(known, server.probe, log_start=_size(known.log), seconds=5.0)
                     return server.name
                 except ServerError:
-                    pass  # it hangs or just ended: start it anew
-            self._stop(known)
+                    self._stop(known, seconds=5.0)  # it hangs: no use in waiting long for it to end by itself
+            else:
+                self._stop(known)
         server.prepare()
         for attempt in range(_PORT_ATTEMPTS):
             try:
@@ -196,9 +197,9 @@ class Supervisor:
             self._stop(running)
             raise
 
-    def _stop(self, server: RunningServer) -> bool:
+    def _stop(self, server: RunningServer, *, seconds: float = 20.0) -> bool:
         ran = process.is_running(server.pid, server.start_mark)
-        process.stop(server.pid, server.start_mark, _STOP_SIGNALS[server.name])
+        process.stop(server.pid, server.start_mark, _STOP_SIGNALS[server.name], seconds=seconds)
         self._update(
             lambda state: state.model_copy(
                 update={"running": {name: other for name, other in state.running.items() if name != server.name}}
@@ -256,7 +257,7 @@ class Supervisor:
         reason = kafka_servers.why_no_apache(jars)
         if reason is not None or jars is None or java is None:
             raise ServerError(f"Apache Kafka cannot be started: {reason}")
-        return kafka_servers.ApacheKafkaServer(self.data_dir / "kafka", jars, java)
+        return kafka_servers.ApacheKafkaServer(self.data_dir / "kafka", jars, java, durable=self.durable)
 
     def _password(self, name: Literal["postgres", "valkey"]) -> str:
         field = f"{name}_password"

@@ -61,8 +61,11 @@ class ValkeyServer(EmbeddedServer):
     def probe(self, port: int) -> str:
         """PING with the password, and the version."""
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        client = redis.Redis(host="127.0.0.1", port=port, password=self._password, socket_timeout=2.0)
+        once = Retry(NoBackoff(), 0)  # the caller waits; the client's own ten tries would take half a minute
+        client = redis.Redis(host="127.0.0.1", port=port, password=self._password, socket_timeout=2.0, retry=once)
         try:
             client.ping()
             info = client.info("server")

@@ -1,0 +1,91 @@
+"""Settings: typed, safe by default, from the environment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from debug_loop_pipeline.models.servers import STATE_FILE
+from debug_loop_pipeline.settings import (
+    MissingServerError,
+    Settings,
+    get_settings,
+    libpq_url,
+    load_settings,
+    read_servers_state,
+    sqlalchemy_url,
+)
+
+
+def test_every_setting_is_described() -> None:
+    groups = [Settings, *(type(value) for value in dict(Settings()).values() if hasattr(type(value), "model_fields"))]
+    missing = [
+        f"{group.__name__}.{name}" for group in groups for name, f in group.model_fields.items() if not f.description
+    ]
+    assert missing == []
+
+
+def test_the_environment_reaches_nested_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_MATCHING__MIN_QUALITY", "0.8")
+    assert load_settings().matching.min_quality == 0.8
+
+
+def test_a_value_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE", "1.5")
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        load_settings()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_every_postgresql_scheme_gets_the_installed_driver(scheme: str) -> None:
+    assert sqlalchemy_url(f"{scheme}://u:p@h:1/d") == "postgresql+psycopg2://u:p@h:1/d"
+    assert libpq_url(f"{scheme}://u:p@h:1/d") == "postgresql://u:p@h:1/d"
+
+
+def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "sqlite:///x.db")
+    with pytest.raises(ValidationError, match="a PostgreSQL URL looks like"):
+        load_settings()
+
+
+def test_dagster_gets_a_database_beside_the_pipelines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://u:p%40@h:1/d?sslmode=require")
+    assert load_settings().require_dagster_postgres_url() == (
+        "postgresql+psycopg2://u:p%40@h:1/d_dagster?sslmode=require"
+    )
+
+
+def test_a_missing_server_says_what_to_do() -> None:
+    with pytest.raises(MissingServerError, match=r"debug-loop up.*DEBUG_LOOP_POSTGRES_URL"):
+        get_settings().require_postgres_url()
+
+
+def test_a_blank_variable_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", " ")
+    assert load_settings().postgres_url is None
+
+
+def test_a_broken_state_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / STATE_FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(MissingServerError, match=STATE_FILE):
+        read_servers_state(tmp_path)
+
+
+def test_passwords_do_not_show_in_the_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://u:hidden@h/d")
+    assert "hidden" not in repr(load_settings())
+
+
+def test_loading_settings_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from debug_loop_pipeline.settings import get_settings; get_settings(); "
+        "print(sorted({'dagster', 'pandas', 'sqlalchemy', 'kafka'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -18,8 +18,8 @@ _MOVE = re.compile(r"^\*\*\* Move to: (.+?)\s*$")
 
 
 def diff_edits(text: str) -> list[FileEdit]:
-    """The edits of a unified diff (git's or diff's). What is not part of a hunk is ignored; a deleted file has
-    `after` None.
+    """The edits of a unified diff (git's or diff's; hunk headers may lack numbers). What is not part of a hunk is
+    ignored; a deleted file has `after` None.
     """
     edits: list[FileEdit] = []
     old_path = new_path = ""
@@ -31,34 +31,45 @@ def diff_edits(text: str) -> list[FileEdit]:
             old_path, new_path = _diff_path(line), _diff_path(lines[at + 1])
             at += 2
             continue
-        hunk = _HUNK.match(line)
-        if hunk is None or not (old_path or new_path):
+        if not line.startswith("@@") or not (old_path or new_path):
             at += 1
             continue
-        old_left = int(hunk[2]) if hunk[2] is not None else 1
-        new_left = int(hunk[4]) if hunk[4] is not None else 1
-        at += 1
-        body: list[str] = []
-        while at < len(lines) and (old_left > 0 or new_left > 0):
-            line = lines[at]
-            mark = line[:1]
-            if mark == "-":
-                old_left -= 1
-            elif mark == "+":
-                new_left -= 1
-            elif mark in (" ", ""):
-                old_left -= 1
-                new_left -= 1
-            elif mark != "\\":
-                break
-            body.append(line)
-            at += 1
+        body, at = _hunk_body(lines, at)
         path = old_path if new_path == "/dev/null" else new_path
         whole = None
         if old_path == "/dev/null":
             whole = "".join(f"{line[1:]}\n" for line in body if line.startswith("+"))
         edits += _changes(path, body, deleted=new_path == "/dev/null", whole=whole)
     return edits
+
+
+def _hunk_body(lines: list[str], at: int) -> tuple[list[str], int]:
+    """The lines of the hunk whose header stands at `at`, and where it ends: by the header's counts, else at the next
+    header.
+    """
+    hunk = _HUNK.match(lines[at])
+    old_left = new_left = len(lines)
+    if hunk is not None:
+        old_left = int(hunk[2]) if hunk[2] is not None else 1
+        new_left = int(hunk[4]) if hunk[4] is not None else 1
+    at += 1
+    body: list[str] = []
+    while at < len(lines) and (old_left > 0 or new_left > 0):
+        mark = lines[at][:1]
+        if hunk is None and lines[at].startswith(("@@", "--- ", "+++ ", "diff --git ")):
+            break
+        if mark == "-":
+            old_left -= 1
+        elif mark == "+":
+            new_left -= 1
+        elif mark in (" ", ""):
+            old_left -= 1
+            new_left -= 1
+        elif mark != "\\":
+            break
+        body.append(lines[at])
+        at += 1
+    return body, at
 
 
 def _diff_path(line: str) -> str:
@@ -150,6 +161,7 @@ class SearchReplace:
 _SEARCH = re.compile(r"^<{5,9} ?(?:SEARCH|ORIGINAL)>?\s*$")
 _DIVIDER = re.compile(r"^={5,9}\s*$")
 _REPLACE = re.compile(r"^>{5,9} ?(?:REPLACE|UPDATED)\s*$")
+_FENCE = re.compile(r"^(?:```|~~~|<(?:source|code|pre|codeblock|sourcecode)>)")
 _PATH_NOISE = " \t`*#:\"'"
 
 
@@ -189,7 +201,7 @@ def _named_before(lines: list[str], at: int) -> str:
         if _REPLACE.match(line):
             return ""
         stripped = line.strip()
-        if not stripped or stripped.startswith(("```", "~~~")):
+        if not stripped or _FENCE.match(stripped):
             continue
         name = stripped.strip(_PATH_NOISE)
         if name and " " not in name and ("." in name or "/" in name):

@@ -28,6 +28,20 @@ _LEGAL: dict[GoldenActionType, frozenset[GoldenStatus]] = {
     GoldenActionType.UPDATE_QUALITY: frozenset({GoldenStatus.NOMINATED, GoldenStatus.APPROVED}),
 }
 
+LEGAL_TRANSITIONS: frozenset[tuple[str, str, str]] = frozenset(
+    {
+        ("none", "nominate", "nominated"),
+        ("none", "nominate", "approved"),
+        ("nominated", "approve", "approved"),
+        ("nominated", "reject", "rejected"),
+        ("approved", "record_reuse", "approved"),
+        ("nominated", "update_quality", "nominated"),
+        ("nominated", "update_quality", "approved"),
+        ("approved", "update_quality", "approved"),
+    }
+)
+"""(from state, action, to state): every transition there is."""
+
 
 class GoldenStateManagerReducer:
     """The state machine of one golden state. Stateless itself: the same arguments give the same result."""

@@ -13,13 +13,22 @@ from sqlalchemy import create_engine, make_url, pool, text
 _LOCK = 0x64656275  # one migration at a time per database
 
 
-def _config() -> Config:
+def migrations_folder() -> Path:
+    """Where the migrations lie: in the checkout, or inside an installed package.
+
+    Raises:
+        FileNotFoundError: in neither place.
+    """
     for folder in (Path(__file__).parents[2] / "migrations", Path(__file__).parents[1] / "_migrations"):
         if (folder / "env.py").is_file():
-            config = Config()
-            config.set_main_option("script_location", str(folder))
-            return config
+            return folder
     raise FileNotFoundError("the migrations folder is missing: install the package whole, or run from a checkout")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    return config
 
 
 def _run(url: str, step: str, revision: str) -> None:

@@ -55,9 +55,12 @@ create table import_files (
 create table dirty_days (
     mark_id bigint generated always as identity primary key,
     day date not null,
+    claimed_by text,
     marked_at timestamptz not null default now()
 );
+comment on column dirty_days.claimed_by is 'The run that saw the mark when it started; it takes the mark away when it is done.';
 create index dirty_days_day on dirty_days (day, mark_id);
+create index dirty_days_claimed on dirty_days (claimed_by) where claimed_by is not null;
 
 create table step_progress (
     step text not null,
@@ -254,11 +257,13 @@ create index attempt_stf_quality_day on attempt_stf_quality (day);
 create table execution_costs (
     attempt_id uuid primary key,
     day date not null,
-    cost_usd numeric(20, 10) check (cost_usd >= 0),
-    cost_category text check (cost_category in ('cheap', 'moderate', 'expensive')),
+    cost_usd numeric(24, 12) check (cost_usd >= 0),
+    cost_category text not null check (cost_category in ('cheap', 'moderate', 'expensive', 'unpriced')),
     unpriced_reason text,
+    unpriced_detail text not null,
     model text,
     provider text,
+    by_model jsonb not null,
     tokens_input bigint not null,
     tokens_cache_read bigint not null,
     tokens_cache_write_5m bigint not null,
@@ -266,7 +271,7 @@ create table execution_costs (
     tokens_output bigint not null,
     estimated boolean not null,
     check ((cost_usd is null) = (unpriced_reason is not null)),
-    check ((cost_usd is null) = (cost_category is null))
+    check ((cost_usd is null) = (cost_category = 'unpriced'))
 );
 create index execution_costs_day on execution_costs (day);
 create index execution_costs_model on execution_costs (model, day);
@@ -304,7 +309,7 @@ create table stf_clusters (
 
 create table debug_transform_functions (
     stf_hash text primary key check (stf_hash ~ '^[0-9a-f]{64}$'),
-    cluster_id text not null,
+    cluster_id text not null default '',
     language text not null,
     name text not null,
     code text not null,
@@ -312,7 +317,7 @@ create table debug_transform_functions (
     problem_signature text not null,
     category text not null,
     details jsonb not null,
-    tokens integer not null,
+    tokens integer not null default 0,
     quality_score double precision not null check (quality_score between 0 and 1),
     quality_tier text not null check (quality_tier in ('excellent', 'good', 'fair', 'poor')),
     quality jsonb not null,
@@ -352,6 +357,7 @@ create table resolutions (
     resolution_id text primary key check (resolution_id ~ '^[0-9a-f]{64}$'),
     kind text not null check (kind in ('edit', 'command', 'stf')),
     template text not null,
+    parts integer not null check (parts >= 1),
     language text,
     stf_cluster_id text,
     example_diff text not null,
@@ -368,9 +374,13 @@ create table mapping_events (
     occurred_at timestamptz not null,
     attempt_id uuid not null,
     evidence_tier text not null check (evidence_tier in ('verified', 'measured', 'observed', 'unmeasured')),
+    peer_id text,
+    error jsonb not null,
+    resolution jsonb not null,
     details jsonb not null,
     primary key (correlation_id, signature, resolution_id, outcome)
 );
+comment on table mapping_events is 'What one task says about one resolution of one error; mappings and resolutions are folds over these.';
 create index mapping_events_mapping on mapping_events (signature, resolution_id, occurred_at, attempt_id);
 create index mapping_events_resolution on mapping_events (resolution_id);
 create index mapping_events_attempt on mapping_events (attempt_id);
@@ -391,6 +401,8 @@ create table debug_error_success_mappings (
     first_event_at timestamptz not null,
     last_event_at timestamptz not null,
     first_success_at timestamptz,
+    first_success_attempt_id uuid,
+    first_success_peer_id text,
     confident_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -409,7 +421,7 @@ create table error_cost_items (
     day date not null,
     started_at timestamptz not null,
     kind text not null check (kind in ('failed', 'retry')),
-    cost_usd numeric(20, 10) check (cost_usd >= 0),
+    cost_usd numeric(24, 12) check (cost_usd >= 0),
     primary key (attempt_id, signature)
 );
 comment on table error_cost_items is 'The attempts a signature is charged with, per task: those that failed with it and their retries.';
@@ -422,8 +434,8 @@ create table error_costs (
     failed_attempts integer not null check (failed_attempts >= 0),
     retry_attempts integer not null check (retry_attempts >= 0),
     unpriced_attempts integer not null check (unpriced_attempts >= 0),
-    cost_usd numeric(20, 10) not null check (cost_usd >= 0),
-    cost_after_fix_known_usd numeric(20, 10) not null check (cost_after_fix_known_usd >= 0),
+    cost_usd numeric(24, 12) not null check (cost_usd >= 0),
+    cost_after_fix_known_usd numeric(24, 12) not null check (cost_after_fix_known_usd >= 0),
     primary key (signature, day),
     check (cost_after_fix_known_usd <= cost_usd)
 );
@@ -517,13 +529,16 @@ create table model_price_catalog (
     model text not null,
     effective_from timestamptz not null,
     effective_to timestamptz,
-    input_per_million numeric(20, 10) check (input_per_million >= 0),
-    cache_read_per_million numeric(20, 10) check (cache_read_per_million >= 0),
-    cache_write_5m_per_million numeric(20, 10) check (cache_write_5m_per_million >= 0),
-    cache_write_1h_per_million numeric(20, 10) check (cache_write_1h_per_million >= 0),
-    output_per_million numeric(20, 10) check (output_per_million >= 0),
-    details jsonb not null default '{}',
-    deprecated_at timestamptz,
+    input_per_million numeric(24, 12) check (input_per_million >= 0),
+    cache_read_per_million numeric(24, 12) check (cache_read_per_million >= 0),
+    cache_write_5m_per_million numeric(24, 12) check (cache_write_5m_per_million >= 0),
+    cache_write_1h_per_million numeric(24, 12) check (cache_write_1h_per_million >= 0),
+    output_per_million numeric(24, 12) check (output_per_million >= 0),
+    tiers jsonb not null default '[]',
+    daily_windows jsonb not null default '[]',
+    match_pattern text,
+    context_window integer check (context_window > 0),
+    deprecated boolean not null default false,
     source text not null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),

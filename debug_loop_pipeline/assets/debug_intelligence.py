@@ -1,0 +1,247 @@
+"""The assets of Part 1: from execution events to functions, errors, fixes, golden states and costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from debug_loop_pipeline.assets.daily import OWNERS, RefreshConfig, daily_asset, report_metadata, table_metadata
+from debug_loop_pipeline.assets.insight import DayInsight
+from debug_loop_pipeline.partitions import daily_partitions, span_of
+from debug_loop_pipeline.resources.servers import PostgresResource
+from debug_loop_pipeline.steps import (
+    error_costs as error_costs_step,
+)
+from debug_loop_pipeline.steps import (
+    error_success_mappings as mappings_step,
+)
+from debug_loop_pipeline.steps import (
+    golden_states as golden_step,
+)
+from debug_loop_pipeline.steps import (
+    model_prices,
+    versions,
+)
+from debug_loop_pipeline.steps import (
+    stf_registry as registry_step,
+)
+from debug_loop_pipeline.steps.error_patterns import ErrorPatternsStep
+from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
+from debug_loop_pipeline.steps.execution_costs import ExecutionCostsStep
+from debug_loop_pipeline.steps.extracted_stfs import ExtractedStfsStep
+from debug_loop_pipeline.steps.framework import FactStep, StepReport, run_fact_step
+from debug_loop_pipeline.steps.stf_matches import StfMatchesStep
+from debug_loop_pipeline.steps.stf_quality import StfQualityStep
+
+GROUP = "debug_intelligence"
+
+
+def _facts(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, step: FactStep, config: RefreshConfig
+) -> StepReport:
+    return run_fact_step(postgres.steps(context), step, span_of(context), full_refresh=config.full_refresh)
+
+
+def _insight(context: dg.AssetExecutionContext, postgres: PostgresResource) -> DayInsight:
+    return DayInsight(postgres.database(), span_of(context))
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "postgres"},
+    code_version="1",
+    description="Dated model prices, seeded from the data that the genai-prices package bundles; prices added by hand stay.",
+    metadata=table_metadata("model_price_catalog"),
+)
+def model_price_catalog(postgres: PostgresResource) -> dg.MaterializeResult[Any]:
+    """Brings the catalog to the installed price list; a price in force is closed, never overwritten."""
+    seeded = model_prices.seed(postgres.database())
+    return dg.MaterializeResult(
+        metadata={"rows_inserted": seeded.inserted, "rows_updated": seeded.updated, "dagster/row_count": seeded.total}
+    )
+
+
+@daily_asset(
+    table="debug_execution_attempts",
+    code_version=versions.EXECUTION_ATTEMPTS,
+    group=GROUP,
+    description="One row per attempt: the revision that holds, its outcome and evidence, its verifications, its token usage counted once.",
+)
+def execution_attempts(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Takes the day's changed execution events in; notes which dirty marks this run saw."""
+    steps, span = postgres.steps(context), span_of(context)
+    steps.executions.claim_dirty(span.first, span.last, context.run_id)
+    report = run_fact_step(steps, ExecutionAttemptsStep(), span, full_refresh=config.full_refresh)
+    insight = _insight(context, postgres)
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "debug_execution_attempts", insight.attempts())
+    )
+
+
+@daily_asset(
+    table="attempt_errors",
+    code_version=versions.ERROR_PATTERNS,
+    group=GROUP,
+    deps=["execution_attempts"],
+    description="Each error of an attempt as a pattern with its slots, type, category, origin and signature.",
+)
+def error_patterns(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Normalises error messages into patterns."""
+    report = _facts(context, postgres, ErrorPatternsStep(), config)
+    return dg.MaterializeResult(metadata=report_metadata(report, "attempt_errors", _insight(context, postgres).errors()))
+
+
+@daily_asset(
+    table="execution_costs",
+    code_version=versions.EXECUTION_COSTS,
+    group=GROUP,
+    deps=["execution_attempts", "model_price_catalog"],
+    description="What each attempt cost in USD at the prices in force when it started; unknown models are unpriced, never free.",
+)
+def execution_costs(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Prices token usage."""
+    report = _facts(context, postgres, ExecutionCostsStep(), config)
+    return dg.MaterializeResult(metadata=report_metadata(report, "execution_costs", _insight(context, postgres).costs()))
+
+
+@daily_asset(
+    table="attempt_stfs",
+    code_version=versions.EXTRACTED_STFS,
+    group=GROUP,
+    deps=["execution_attempts"],
+    description="Reusable functions (STFs) in the code that attempts wrote which did not fail, with metadata and confidence.",
+)
+def extracted_stfs(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Parses code (never runs it) and lifts functions out of it."""
+    report = _facts(context, postgres, ExtractedStfsStep(), config)
+    return dg.MaterializeResult(metadata=report_metadata(report, "attempt_stfs", _insight(context, postgres).functions()))
+
+
+@daily_asset(
+    table="attempt_stf_quality",
+    code_version=versions.STF_QUALITY,
+    group=GROUP,
+    deps=["extracted_stfs"],
+    description="Five-dimension quality score of each extracted function.",
+)
+def stf_quality(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Scores functions."""
+    report = _facts(context, postgres, StfQualityStep(), config)
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "attempt_stf_quality", _insight(context, postgres).quality())
+    )
+
+
+@daily_asset(
+    table="debug_transform_functions",
+    code_version=versions.STF_REGISTRY,
+    group=GROUP,
+    deps=["stf_quality"],
+    fold=True,
+    description="Functions deduplicated by the hash of their normalised code, clustered by similarity, with their approval.",
+)
+def stf_registry(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Folds all occurrences of each touched hash."""
+    report = registry_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "debug_transform_functions", _insight(context, postgres).registry())
+    )
+
+
+@daily_asset(
+    table="stf_matches",
+    code_version=versions.STF_MATCHES,
+    group=GROUP,
+    deps=["stf_registry"],
+    description="For each attempt the best matching functions of other attempts that were complete before it started.",
+)
+def stf_matches(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Matches requests with functions, without looking ahead."""
+    report = _facts(context, postgres, StfMatchesStep(), config)
+    return dg.MaterializeResult(metadata=report_metadata(report, "stf_matches"))
+
+
+@daily_asset(
+    table="debug_error_success_mappings",
+    code_version=versions.ERROR_SUCCESS_MAPPINGS,
+    group=GROUP,
+    deps=["error_patterns", "stf_registry"],
+    fold=True,
+    description="Which change made which error go, with successes, failures and confidence over all tasks.",
+)
+def error_success_mappings(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Credits changes in the touched tasks, whatever day they lie on, and folds their mappings."""
+    report = mappings_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "debug_error_success_mappings", _insight(context, postgres).mappings())
+    )
+
+
+@daily_asset(
+    table="error_costs",
+    code_version=versions.ERROR_COSTS,
+    group=GROUP,
+    deps=["execution_costs", "error_patterns", "error_success_mappings"],
+    fold=True,
+    description="What each error signature's failed attempts and their retries cost per day, and how much came after a fix was known.",
+)
+def error_costs(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Charges errors with what they cost."""
+    report = error_costs_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return dg.MaterializeResult(metadata=report_metadata(report, "error_costs", _insight(context, postgres).error_costs()))
+
+
+@daily_asset(
+    table="debug_golden_states",
+    code_version=versions.GOLDEN_STATES,
+    group=GROUP,
+    deps=["stf_registry"],
+    fold=True,
+    description="Proven solutions: succeeded attempts with excellent code, nominated, approved or rejected.",
+)
+def golden_states(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Folds golden states from facts and decisions."""
+    report = golden_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "debug_golden_states", _insight(context, postgres).golden())
+    )
+
+
+@dg.asset(
+    deps=["stf_matches", "error_costs", "golden_states"],
+    partitions_def=daily_partitions(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "postgres"},
+    code_version="1",
+    description="Closes a day: when everything above it is done, the dirty marks that the run saw at its start are taken away.",
+    metadata=table_metadata("dirty_days"),
+)
+def settled_days(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:
+    """Takes away the dirty marks this run had seen; marks made since then ask for the next run."""
+    span = span_of(context)
+    cleared = postgres.steps(context).executions.clear_dirty(span.first, span.last, context.run_id)
+    return dg.MaterializeResult(metadata={"marks_cleared": cleared})

@@ -1,0 +1,250 @@
+"""The execution inbox: revisions of execution events, dirty days, rejects and the files that were imported.
+
+Here: every read and write of what comes in. Not here: what is derived from it (`fact_store`, `fold_store`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from debug_loop_pipeline.compute.outcome import evidence_tier
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
+from debug_loop_pipeline.models.execution import ExecutionEvent
+
+_LOCK_BUCKETS = 64
+_LOCK_SPACE = 0x696E6278  # keeps these advisory locks apart from others
+
+_INBOX_COLUMNS = (
+    "attempt_id",
+    "digest",
+    "day",
+    "correlation_id",
+    "execution_id",
+    "session_id",
+    "started_at",
+    "completed_at",
+    "evidence_rank",
+    "source_rank",
+    "steps",
+    "event",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one batch did to the inbox."""
+
+    events: int
+    new_revisions: int
+    changed_attempts: int
+    """Attempts whose holding revision is another one than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An event or line that was not taken, with what is needed to mend it. `payload` is already redacted."""
+
+    reason: str
+    source: str
+    position: str | None
+    payload: str
+
+
+def event_json(event: ExecutionEvent) -> bytes:
+    """The event as it is stored: JSON without fields at their defaults."""
+    return event.model_dump_json(exclude_defaults=True).encode()
+
+
+def content_digest(stored: bytes) -> str:
+    """SHA-256 of an event's content; where it was read (file, its hash) is no part of it, so a moved copy is the same."""
+    content = orjson.loads(stored)
+    source = content.get("source")
+    if source:
+        content["source"] = {k: v for k, v in source.items() if k not in ("file", "sha256", "skipped")}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
+    stored = event_json(event)
+    return (
+        event.attempt_id,
+        content_digest(stored),
+        event.started_at.date(),
+        event.correlation_id,
+        event.execution_id,
+        event.session_id,
+        event.started_at,
+        event.completed_at,
+        evidence_tier(event).rank,
+        0 if event.source.importer == "logger" else 1,
+        len(event.tools_used),
+        stored,
+    )
+
+
+class ExecutionStore:
+    """Reads and writes of the inbox, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ingest(self, events: Sequence[ExecutionEvent]) -> Ingested:
+        """Writes a batch in one transaction of its own; see `ingest_in`."""
+        with self._database.transaction() as connection:
+            return self.ingest_in(connection, events)
+
+    def ingest_in(self, connection: Connection, events: Sequence[ExecutionEvent]) -> Ingested:
+        """Adds revisions, settles which one holds, and marks the days that changed as dirty.
+
+        Which revision of an attempt holds does not depend on arrival (DOMAIN 3.1): higher evidence, importer before logger, later
+        completed_at, more steps, greater digest. Events must be redacted already.
+        """
+        if not events:
+            return Ingested(0, 0, 0)
+        rows = {(row[0], row[1]): row for row in map(_inbox_row, events)}
+        attempts = sorted({row[0] for row in rows.values()})
+        buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
+        for bucket in buckets:  # two writers of one attempt take turns; in bucket order, so that they cannot deadlock
+            connection.execute(text("select pg_advisory_xact_lock(:space, :bucket)"), {"space": _LOCK_SPACE, "bucket": bucket})
+        counts = stage_and_upsert(
+            connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
+        )
+        changed = connection.execute(text(_SETTLE), {"attempts": attempts}).mappings().one()
+        return Ingested(len(events), counts.inserted, changed["attempts"])
+
+    def reject(self, rejects: Iterable[Reject]) -> int:
+        """Keeps what was refused; the same bytes from the same source again count once. Returns how many were new."""
+        rows = [
+            (hashlib.sha256(r.payload.encode(errors="replace")).hexdigest(), r.reason, r.source, r.position, r.payload)
+            for r in rejects
+        ]
+        if not rows:
+            return 0
+        with self._database.transaction() as connection:
+            return stage_and_upsert(
+                connection,
+                "execution_rejects",
+                ("payload_sha256", "reason", "source", "position", "payload"),
+                {(row[0], row[2]): row for row in rows}.values(),
+                key=("payload_sha256", "source"),
+                update=None,
+            ).inserted
+
+    def rejects(self, limit: int) -> list[dict[str, Any]]:
+        """The latest rejects, newest first."""
+        query = "select * from execution_rejects order by rejected_at desc, reject_id desc limit :limit"
+        return fetch_rows(self._database, query, {"limit": limit})
+
+    def imported_file(self, path: str) -> tuple[int, str] | None:
+        """(size, sha256) of a file as it was imported last, or None."""
+        rows = fetch_rows(self._database, "select size, sha256 from import_files where path = :path", {"path": path})
+        return (rows[0]["size"], rows[0]["sha256"]) if rows else None
+
+    def record_file(self, path: str, importer: str, size: int, sha256: str, summary: dict[str, Any]) -> None:
+        """Remembers that a file was imported as it is now."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                text(
+                    "insert into import_files (path, importer, size, sha256, summary) values (:path, :importer, :size, :sha256, :summary)"
+                    " on conflict (path) do update set importer = excluded.importer, size = excluded.size,"
+                    " sha256 = excluded.sha256, summary = excluded.summary, imported_at = now()"
+                ),
+                {
+                    "path": path,
+                    "importer": importer,
+                    "size": size,
+                    "sha256": sha256,
+                    "summary": orjson.dumps(summary).decode(),
+                },
+            )
+
+    def dirty_days(self) -> list[date]:
+        """Every day with something to compute, oldest first."""
+        return [row["day"] for row in fetch_rows(self._database, "select distinct day from dirty_days order by day")]
+
+    def claim_dirty(self, first: date, last: date, run_id: str) -> int:
+        """Notes on the marks of a range of days that this run saw them at its start. Returns how many.
+
+        By row and not by number: marks commit out of order, so "all up to the newest" could take one away that was never seen.
+        """
+        with self._database.transaction("claim_dirty") as connection:
+            return connection.execute(
+                text("update dirty_days set claimed_by = :run where day between :first and :last"),
+                {"first": first, "last": last, "run": run_id},
+            ).rowcount
+
+    def clear_dirty(self, first: date, last: date, run_id: str) -> int:
+        """Takes away the marks a run saw at its start, when it is done; later ones stay. Returns how many."""
+        with self._database.transaction("clear_dirty") as connection:
+            return connection.execute(
+                text("delete from dirty_days where day between :first and :last and claimed_by = :run"),
+                {"first": first, "last": last, "run": run_id},
+            ).rowcount
+
+    def events_of_attempts(self, attempts: Sequence[UUID], connection: Connection | None = None) -> list[ExecutionEvent]:
+        """The holding revisions of some attempts, by (started_at, attempt_id)."""
+        return self._events("attempt_id = any(:ids)", {"ids": list(attempts)}, connection)
+
+    def events_of_tasks(self, tasks: Sequence[UUID], connection: Connection | None = None) -> list[ExecutionEvent]:
+        """The holding revisions of all attempts of some tasks, by (started_at, attempt_id)."""
+        return self._events("correlation_id = any(:ids)", {"ids": list(tasks)}, connection)
+
+    def tasks_of_sessions(self, sessions: Sequence[str]) -> list[UUID]:
+        """The tasks that some sessions worked on."""
+        rows = fetch_rows(self._database, 
+            "select distinct correlation_id from execution_inbox where holds and session_id = any(:ids) order by 1",
+            {"ids": list(sessions)},
+        )
+        return [row["correlation_id"] for row in rows]
+
+    def day_span(self) -> tuple[date, date] | None:
+        """First and last day that hold an execution."""
+        row = fetch_rows(self._database, "select min(day) as first, max(day) as last from execution_inbox where holds")[0]
+        return (row["first"], row["last"]) if row["first"] else None
+
+    def _events(self, condition: str, params: dict[str, Any], connection: Connection | None) -> list[ExecutionEvent]:
+        query = (
+            f"select event::text as event from execution_inbox where holds and {condition} order by started_at, attempt_id"
+        )
+        rows = fetch_rows(self._database, query, params, connection)
+        return [ExecutionEvent.model_validate_json(row["event"]) for row in rows]
+
+
+_SETTLE = """
+with ranked as (
+    select attempt_id, digest, day, holds,
+           row_number() over (
+               partition by attempt_id
+               order by evidence_rank desc, source_rank desc, coalesce(completed_at, started_at) desc, steps desc, digest desc
+           ) = 1 as best
+    from execution_inbox
+    where attempt_id = any(:attempts)
+),
+-- two statements in one would meet the unique index on (attempt_id) where holds row by row, so the losers go first
+lost as (
+    update execution_inbox i set holds = false
+    from ranked r
+    where i.attempt_id = r.attempt_id and i.digest = r.digest and r.holds and not r.best
+    returning i.attempt_id, i.day
+),
+won as (
+    update execution_inbox i set holds = true
+    from ranked r
+    where i.attempt_id = r.attempt_id and i.digest = r.digest and r.best and not r.holds
+      and (select count(*) from lost) >= 0
+    returning i.attempt_id, i.day
+),
+marked as (
+    insert into dirty_days (day) select distinct day from (select day from lost union select day from won) d returning day
+)
+select (select count(distinct attempt_id) from won) as attempts, (select count(*) from marked) as days
+"""

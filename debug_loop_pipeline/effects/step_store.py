@@ -1,0 +1,222 @@
+"""What each step still has to do and has done: pending attempts, progress, fold marks, and the writing of facts.
+
+A fact belongs to one attempt and is replaced with it; a fold belongs to a key that spans days and is recomputed from all facts
+of that key (docs/architecture.md, "facts, folds, decisions"). Everything a step writes goes through here, so that "twice gives
+equal rows" and "killed midway and run again gives equal rows" hold for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database, advisory_lock, stage_and_upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a step owns: its columns in row order, its key, and the column whose values scope a replacement."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    scope: str = "attempt_id"
+
+
+@dataclass(slots=True)
+class RowChanges:
+    """Rows that moved in one table."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def add(self, other: RowChanges) -> None:
+        """Adds another chunk's counts."""
+        self.inserted += other.inserted
+        self.updated += other.updated
+        self.deleted += other.deleted
+
+    @property
+    def total(self) -> int:
+        """All rows that are not what they were."""
+        return self.inserted + self.updated + self.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAttempt:
+    """An attempt a step has to work on, with the revision that holds and what the step did it with before."""
+
+    attempt_id: UUID
+    digest: str
+    day: date
+    previous_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldMarks:
+    """The keys of one fold that have to be recomputed, and the marks to take away when that is done."""
+
+    keys: list[str]
+    mark_ids: list[int] = field(repr=False)
+
+
+class StepStore:
+    """Progress, marks and facts, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def pending(
+        self, step: str, first: date, last: date, code_version: str, *, upstream: tuple[str, str] | None, full_refresh: bool
+    ) -> list[PendingAttempt]:
+        """Attempts of a range of days whose holding revision this step has not done with this code version.
+
+        `upstream` = (step, code version) that must have done the same revision before. Ordered by (day, attempt_id).
+        """
+        query = _PENDING
+        params: dict[str, Any] = {
+            "step": step,
+            "first": first,
+            "last": last,
+            "version": code_version,
+            "full": full_refresh,
+        }
+        if upstream is not None:
+            query = query.replace("/*upstream*/", _UPSTREAM)
+            params |= {"upstream_step": upstream[0], "upstream_version": upstream[1]}
+        rows = fetch_rows(self.database, query, params)
+        return [PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"]) for r in rows]
+
+    def replace_facts(
+        self,
+        connection: Connection,
+        facts: Mapping[Table, Sequence[Sequence[Any]]],
+        attempts: Sequence[PendingAttempt],
+    ) -> dict[str, RowChanges]:
+        """Makes the facts of these attempts be exactly `facts`: equal rows stay untouched, vanished ones go."""
+        ids = [a.attempt_id for a in attempts]
+        return {table.name: self.replace(connection, table, rows, ids) for table, rows in facts.items()}
+
+    def replace(
+        self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]], scope: Sequence[Any]
+    ) -> RowChanges:
+        """Makes the rows of `table` whose scope column is in `scope` be exactly `rows`."""
+        counts = stage_and_upsert(
+            connection, table.name, table.columns, rows, key=table.key, delete_missing_scope={table.scope: scope}
+        )
+        return RowChanges(counts.inserted, counts.updated, counts.deleted)
+
+    def record_progress(
+        self,
+        connection: Connection,
+        step: str,
+        code_version: str,
+        attempts: Sequence[PendingAttempt],
+        problems: Mapping[UUID, str],
+    ) -> None:
+        """Says that a step did these revisions; goes into the transaction that wrote their facts."""
+        stage_and_upsert(
+            connection,
+            "step_progress",
+            ("step", "attempt_id", "day", "digest", "code_version", "problem"),
+            [(step, a.attempt_id, a.day, a.digest, code_version, problems.get(a.attempt_id)) for a in attempts],
+            key=("step", "attempt_id"),
+        )
+
+    def forget_progress(self, connection: Connection, steps: Sequence[str], attempts: Sequence[UUID]) -> None:
+        """Makes steps do some attempts again and marks their days dirty (a decision or a price changed under them)."""
+        if not attempts:
+            return
+        connection.execute(
+            text("delete from step_progress where step = any(:steps) and attempt_id = any(:attempts)"),
+            {"steps": list(steps), "attempts": list(attempts)},
+        )
+        connection.execute(
+            text(
+                "insert into dirty_days (day) select distinct day from execution_inbox"
+                " where holds and attempt_id = any(:attempts) order by day"
+            ),
+            {"attempts": list(attempts)},
+        )
+
+    def mark(self, connection: Connection, fold: str, keys: Iterable[tuple[str, date]]) -> None:
+        """Marks keys of a fold for recomputing, each under the day of the attempt that touched it."""
+        rows = sorted(set(keys))
+        if rows:
+            connection.execute(
+                text(
+                    "insert into fold_marks (fold, key, day)"
+                    " select :fold, k, d from unnest(cast(:keys as text[]), cast(:days as date[])) as t(k, d)"
+                ),
+                {"fold": fold, "keys": [r[0] for r in rows], "days": [r[1] for r in rows]},
+            )
+
+    def mark_dirty(self, connection: Connection, days: Iterable[date]) -> None:
+        """Asks for a run over some days."""
+        rows = sorted(set(days))
+        if rows:
+            connection.execute(
+                text("insert into dirty_days (day) select unnest(cast(:days as date[]))"),
+                {"days": rows},
+            )
+
+    def marks(self, fold: str, first: date, last: date) -> FoldMarks:
+        """The keys of a fold that were marked under a range of days, in key order."""
+        rows = fetch_rows(self.database, 
+            "select key, mark_id from fold_marks where fold = :fold and day between :first and :last order by key, mark_id",
+            {"fold": fold, "first": first, "last": last},
+        )
+        return FoldMarks(list(dict.fromkeys(r["key"] for r in rows)), [r["mark_id"] for r in rows])
+
+    def clear_marks(self, connection: Connection, mark_ids: Sequence[int]) -> None:
+        """Takes away the marks a fold has seen; marks made since stay."""
+        if mark_ids:
+            connection.execute(text("delete from fold_marks where mark_id = any(:ids)"), {"ids": list(mark_ids)})
+
+    def lock_fold(self, connection: Connection, fold: str) -> None:
+        """One writer of a fold at a time, until the transaction ends."""
+        advisory_lock(connection, f"fold:{fold}")
+
+    def add_recompute_report(
+        self, step: str, from_version: str, to_version: str, first: date, last: date, report: Mapping[str, Any]
+    ) -> None:
+        """Keeps what moved when a step ran with another code version (DOMAIN 3.13)."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                text(
+                    "insert into recompute_reports (step, from_version, to_version, first_day, last_day, report)"
+                    " values (:step, :from_version, :to_version, :first, :last, cast(:report as jsonb))"
+                ),
+                {
+                    "step": step,
+                    "from_version": from_version,
+                    "to_version": to_version,
+                    "first": first,
+                    "last": last,
+                    "report": orjson.dumps(report).decode(),
+                },
+            )
+
+
+_UPSTREAM = (
+    "join step_progress u on u.step = :upstream_step and u.attempt_id = i.attempt_id and u.digest = i.digest"
+    " and u.code_version = :upstream_version"
+)
+
+_PENDING = """
+select i.attempt_id, i.digest, i.day, p.code_version
+from execution_inbox i
+left join step_progress p on p.step = :step and p.attempt_id = i.attempt_id
+/*upstream*/
+where i.holds and i.day between :first and :last
+  and (:full or p.attempt_id is null or p.digest <> i.digest or p.code_version <> :version)
+order by i.day, i.attempt_id
+"""

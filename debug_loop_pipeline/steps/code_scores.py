@@ -1,0 +1,48 @@
+"""The cache of code scores: one per process, by raw code, language and scorer version (DOMAIN 3.5)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from debug_loop_pipeline.compute.stf_quality import QUALITY_VERSION, CodeScores, score_code
+
+TTL_SECONDS = 3_600.0
+_ENTRIES = 50_000
+
+
+class CodeScoreCache:
+    """Least recently used scores go first; entries older than the TTL are scored again."""
+
+    def __init__(self, ttl_s: float = TTL_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._entries: OrderedDict[bytes, tuple[float, CodeScores]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def score(self, code: str, language: str) -> CodeScores:
+        """The four code dimensions of a function."""
+        key = hashlib.sha256(f"{QUALITY_VERSION}\0{language}\0{code}".encode("utf-8", "surrogatepass")).digest()
+        now = self._clock()
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and now - entry[0] < self._ttl_s:
+                self._entries.move_to_end(key)
+                self.hits += 1
+                return entry[1]
+            self.misses += 1
+        scores = score_code(code, language)
+        with self._lock:
+            self._entries[key] = (now, scores)
+            self._entries.move_to_end(key)
+            while len(self._entries) > _ENTRIES:
+                self._entries.popitem(last=False)
+        return scores
+
+
+CODE_SCORES = CodeScoreCache()

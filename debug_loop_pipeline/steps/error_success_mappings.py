@@ -1,0 +1,289 @@
+"""Step `error_success_mappings`: what each task says about resolutions, and the mappings folded from all tasks.
+
+Two folds, one inside the other: a task's events are recomputed from all its attempts, whatever day they lie on; the mappings that
+those events touch are then folded anew from all tasks, in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from debug_loop_pipeline.compute.credit import TaskCredit, credit_task, task_attempts
+from debug_loop_pipeline.compute.error_groups import GroupDecisions
+from debug_loop_pipeline.effects.decision_store import group_decisions
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.step_store import RowChanges, Table
+from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
+from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, ErrorSummary, MappingEvent, MappingOutcome, Resolution
+from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
+from debug_loop_pipeline.steps import versions
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+
+FOLD = "error_success_mappings"
+_SLOT_VALUES = 50
+"""Slot values kept per mapping, the latest ones."""
+
+EVENTS = Table(
+    "mapping_events",
+    (
+        "correlation_id",
+        "signature",
+        "resolution_id",
+        "outcome",
+        "occurred_at",
+        "attempt_id",
+        "evidence_tier",
+        "peer_id",
+        "error",
+        "resolution",
+        "details",
+    ),
+    ("correlation_id", "signature", "resolution_id", "outcome"),
+    scope="correlation_id",
+)
+RESOLUTIONS = Table(
+    "resolutions",
+    (
+        "resolution_id",
+        "kind",
+        "template",
+        "parts",
+        "language",
+        "stf_cluster_id",
+        "example_diff",
+        "said",
+        "example_attempt_id",
+        "example_at",
+    ),
+    ("resolution_id",),
+    scope="resolution_id",
+)
+MAPPINGS = Table(
+    "debug_error_success_mappings",
+    (
+        "mapping_id",
+        "signature",
+        "resolution_id",
+        "state",
+        "success_count",
+        "failure_count",
+        "confidence",
+        "wilson_lower_bound",
+        "error_type",
+        "error_category",
+        "pattern",
+        "slot_values",
+        "first_event_at",
+        "last_event_at",
+        "first_success_at",
+        "first_success_attempt_id",
+        "first_success_peer_id",
+        "confident_at",
+    ),
+    ("mapping_id",),
+    scope="mapping_id",
+)
+
+
+def mapping_id(signature: str, resolution_id: str) -> str:
+    """The id of a mapping: SHA-256 hex over its two parts."""
+    return hashlib.sha256(f"{signature}\0{resolution_id}".encode()).hexdigest()
+
+
+def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+    """Folds what the attempts of these days touched, across all days."""
+    every_task = _tasks_of(context, span) if full_refresh else None
+    return run_fold(context, FOLD, versions.ERROR_SUCCESS_MAPPINGS, span, refold_tasks, all_keys=every_task)
+
+
+def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) -> dict[UUID, TaskCredit]:
+    """What is credited in each task (DOMAIN 3.8), by correlation id."""
+    ordered = sorted(events, key=lambda e: (str(e.correlation_id), e.started_at, str(e.attempt_id)))
+    return {
+        task: credit_task(task_attempts(list(group), decisions.signature_of))
+        for task, group in groupby(ordered, key=lambda e: e.correlation_id)
+    }
+
+
+def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:
+    """Recomputes some tasks' events and the mappings they touch."""
+    ids = [UUID(task) for task in tasks]
+    credits = credit_tasks(context.executions.events_of_tasks(ids, connection), group_decisions(context.database, connection))
+    rows = [_event_row(event, credit) for credit in credits.values() for event in credit.mapping_events]
+    before = fetch_rows(
+        context.database,
+        "select distinct signature, resolution_id from mapping_events where correlation_id = any(:ids)",
+        {"ids": ids},
+        connection,
+    )
+    touched = {(r["signature"], r["resolution_id"]) for r in before} | {(row[1], row[2]) for row in rows}
+    changes = {EVENTS.name: context.store.replace(connection, EVENTS, rows, ids)}
+    return changes | _refold_mappings(context, connection, sorted(touched), span)
+
+
+def _refold_mappings(
+    context: StepContext, connection: Connection, keys: Sequence[tuple[str, str]], span: Span
+) -> dict[str, RowChanges]:
+    resolution_ids = sorted({resolution for _, resolution in keys})
+    mapping_ids = [mapping_id(*key) for key in keys]
+    events = fetch_rows(context.database, _EVENTS_OF_MAPPINGS, {"keys": [f"{s} {r}" for s, r in keys]}, connection)
+    mappings: list[tuple[Any, ...]] = []
+    for (signature, resolution_id), group in groupby(events, key=lambda row: (row["signature"], row["resolution_id"])):
+        mappings.append(_mapping_row(signature, resolution_id, list(group)))
+    known = {
+        row["mapping_id"]: row["first_success_at"]
+        for row in fetch_rows(
+            context.database,
+            "select mapping_id, first_success_at from debug_error_success_mappings where mapping_id = any(:ids)",
+            {"ids": mapping_ids},
+            connection,
+        )
+    }
+    first_success = MAPPINGS.columns.index("first_success_at")
+    now_known = {row[0]: row[first_success] for row in mappings}
+    moved = {s for s, r in keys if known.get(mapping_id(s, r)) != now_known.get(mapping_id(s, r))}
+    # how much of a signature's cost came after a fix was known depends on when the first fix was known
+    context.store.mark(connection, "error_costs_by_signature", [(signature, span.first) for signature in moved])
+    examples = fetch_rows(context.database, _FIRST_EVENT_OF_RESOLUTION, {"ids": resolution_ids}, connection)
+    return {
+        MAPPINGS.name: context.store.replace(connection, MAPPINGS, mappings, mapping_ids),
+        RESOLUTIONS.name: context.store.replace(
+            connection, RESOLUTIONS, [_resolution_row(row) for row in examples], resolution_ids
+        ),
+    }
+
+
+def _event_row(event: MappingEvent, credit: TaskCredit) -> tuple[Any, ...]:
+    return (
+        event.correlation_id,
+        event.signature,
+        event.resolution_id,
+        event.outcome.value,
+        event.occurred_at,
+        event.attempt_id,
+        event.evidence.value,
+        event.peer_id,
+        credit.errors[event.signature].model_dump(mode="json"),
+        credit.resolutions[event.resolution_id].model_dump(mode="json"),
+        event.details.model_dump(mode="json"),
+    )
+
+
+def _mapping_row(signature: str, resolution_id: str, rows: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
+    events = [_event(row) for row in rows]
+    state = fold_mapping(signature, resolution_id, events)
+    error = ErrorSummary.model_validate(rows[0]["error"])
+    seen: dict[tuple[str, ...], None] = {}
+    for event in reversed(events):
+        if event.outcome is MappingOutcome.SUCCESS:
+            seen.setdefault(tuple(slot.value for slot in event.details.slots if slot.kind in SUBJECT_SLOTS))
+    return (
+        mapping_id(signature, resolution_id),
+        signature,
+        resolution_id,
+        state.state.value,
+        state.success_count,
+        state.failure_count,
+        state.confidence,
+        state.wilson_lower_bound,
+        error.error_type,
+        error.category.value,
+        error.pattern,
+        [list(values) for values in list(seen)[:_SLOT_VALUES]],
+        state.first_event_at,
+        state.last_event_at,
+        state.first_success_at,
+        state.first_success_attempt_id,
+        state.first_success_peer_id,
+        state.confident_at,
+    )
+
+
+def fold_mapping(signature: str, resolution_id: str, events: Sequence[MappingEvent]) -> ErrorSuccessMapping:
+    """The state of a mapping after all its events, from nothing, in (occurred_at, attempt_id) order."""
+    state, _, _ = ErrorSuccessMappingReducer().fold(signature, resolution_id, events)
+    return state
+
+
+def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, Any]], int]:
+    """Folds a sample of the stored mappings again: (those that come out otherwise, how many were folded)."""
+    stored = fetch_rows(
+        database,
+        "select mapping_id, signature, resolution_id, state, success_count, failure_count, confidence"
+        " from debug_error_success_mappings order by md5(mapping_id || current_date::text) limit :sample",
+        {"sample": sample},
+    )
+    keys = [f"{row['signature']} {row['resolution_id']}" for row in stored]
+    events: dict[tuple[str, str], list[MappingEvent]] = {}
+    for row in fetch_rows(database, _EVENTS_OF_MAPPINGS, {"keys": keys}):
+        events.setdefault((row["signature"], row["resolution_id"]), []).append(_event(row))
+    wrong: list[dict[str, Any]] = []
+    for row in stored:
+        key = (row["signature"], row["resolution_id"])
+        state = fold_mapping(*key, events.get(key, []))
+        now = (state.state.value, state.success_count, state.failure_count, state.confidence)
+        if now != (row["state"], row["success_count"], row["failure_count"], row["confidence"]):
+            wrong.append({"mapping_id": row["mapping_id"], "stored": row["state"], "folded": state.state.value})
+    return wrong, len(stored)
+
+
+def _event(row: dict[str, Any]) -> MappingEvent:
+    return MappingEvent(
+        correlation_id=row["correlation_id"],
+        signature=row["signature"],
+        resolution_id=row["resolution_id"],
+        outcome=row["outcome"],
+        occurred_at=row["occurred_at"],
+        attempt_id=row["attempt_id"],
+        evidence=row["evidence_tier"],
+        peer_id=row["peer_id"],
+        details=row["details"],
+    )
+
+
+def _resolution_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    resolution = Resolution.model_validate(row["resolution"])
+    return (
+        resolution.resolution_id,
+        resolution.kind.value,
+        resolution.template,
+        resolution.parts,
+        resolution.language,
+        resolution.stf_id,
+        row["details"]["example_diff"],
+        row["details"]["said"],
+        row["attempt_id"],
+        row["occurred_at"],
+    )
+
+
+def _tasks_of(context: StepContext, span: Span) -> list[str]:
+    rows = fetch_rows(
+        context.database,
+        "select distinct correlation_id::text as task from execution_inbox where holds and day between :first and :last",
+        {"first": span.first, "last": span.last},
+    )
+    return [row["task"] for row in rows]
+
+
+_EVENTS_OF_MAPPINGS = """
+select e.*
+from mapping_events e
+join unnest(cast(:keys as text[])) as k(key) on e.signature = split_part(k.key, ' ', 1) and e.resolution_id = split_part(k.key, ' ', 2)
+order by e.signature, e.resolution_id, e.occurred_at, e.attempt_id, e.correlation_id, e.outcome
+"""
+
+_FIRST_EVENT_OF_RESOLUTION = """
+select distinct on (resolution_id) resolution_id, resolution, details, attempt_id, occurred_at
+from mapping_events
+where resolution_id = any(:ids)
+order by resolution_id, occurred_at, attempt_id, correlation_id, signature
+"""

@@ -1,0 +1,168 @@
+"""Step `golden_states`: which attempts are proven solutions, folded from their facts and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from debug_loop_pipeline.effects.decision_store import approvals
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.step_store import RowChanges, Table
+from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, GoldenState, GoldenStatus
+from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
+from debug_loop_pipeline.settings import GoldenSettings
+from debug_loop_pipeline.steps import versions
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+
+FOLD = "golden_states"
+
+GOLDEN = Table(
+    "debug_golden_states",
+    (
+        "golden_state_id",
+        "attempt_id",
+        "stf_hash",
+        "state",
+        "quality_score",
+        "problem_signature",
+        "category",
+        "evidence_tier",
+        "peer_id",
+        "repository",
+        "reuse_count",
+        "nominated_at",
+        "decided_at",
+        "decided_by",
+    ),
+    ("golden_state_id",),
+    scope="golden_state_id",
+)
+GOLDEN_EVENTS = Table(
+    "golden_events",
+    ("golden_state_id", "position", "action", "from_state", "to_state", "occurred_at", "actor", "details"),
+    ("golden_state_id", "position"),
+    scope="golden_state_id",
+)
+_NEVER = 2.0
+"""Above every quality."""
+_PERSON = {"approve": GoldenActionType.APPROVE, "reject": GoldenActionType.REJECT}
+
+
+def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+    """Folds the golden states of the attempts that changed on these days."""
+    every_attempt = None
+    if full_refresh:
+        rows = fetch_rows(
+            context.database,
+            "select attempt_id::text as key from debug_execution_attempts where day between :first and :last",
+            {"first": span.first, "last": span.last},
+        )
+        every_attempt = [row["key"] for row in rows]
+    return run_fold(context, FOLD, versions.GOLDEN_STATES, span, refold_attempts, all_keys=every_attempt)
+
+
+def refold_attempts(context: StepContext, connection: Connection, attempts: list[str], span: Span) -> dict[str, RowChanges]:
+    """Recomputes the golden states of some attempts; one that no longer qualifies is withdrawn."""
+    facts = fetch_rows(
+        context.database,
+        _CANDIDATES,
+        {"attempts": [UUID(a) for a in attempts], "quality": context.settings.golden.nominate_quality},
+        connection,
+    )
+    decided = approvals(context.database, "golden_state", attempts, connection)
+    states: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
+    for fact in facts:
+        key = str(fact["attempt_id"])
+        reducer = _reducer(context.settings.golden, decided_by_person=key in decided)
+        state = reducer.initial(key)
+        for position, action in enumerate(golden_actions(fact, decided.get(key, ()))):
+            if action.action in _PERSON.values() and state.status is not GoldenStatus.NOMINATED:
+                continue  # the first decision stands; a later one was refused where it was made
+            reduced = reducer.reduce(state, action)
+            events.append(
+                (
+                    key,
+                    position,
+                    action.action.value,
+                    state.status.value,
+                    reduced.state.status.value,
+                    action.occurred_at,
+                    action.actor,
+                    {"reason": action.reason, "quality_score": action.quality_score, "attempt_id": str(action.attempt_id)},
+                )
+            )
+            state = reduced.state
+        states.append(_row(fact, state))
+    return {
+        GOLDEN.name: context.store.replace(connection, GOLDEN, states, attempts),
+        GOLDEN_EVENTS.name: context.store.replace(connection, GOLDEN_EVENTS, events, attempts),
+    }
+
+
+def _reducer(limits: GoldenSettings, *, decided_by_person: bool) -> GoldenStateManagerReducer:
+    # Where a person decided, quality alone approves nothing any more: a better score must not undo a rejection.
+    approve = _NEVER if decided_by_person else limits.approve_quality
+    return GoldenStateManagerReducer(GoldenThresholds(nominate=limits.nominate_quality, approve=approve))
+
+
+def golden_actions(fact: dict[str, Any], decisions: Sequence[dict[str, Any]]) -> list[GoldenAction]:
+    """The actions of one attempt in order: nominated by its facts, then what people decided."""
+    key = str(fact["attempt_id"])
+    nominate = GoldenAction(
+        action_id=f"nominate:{key}",
+        action=GoldenActionType.NOMINATE,
+        golden_state_id=key,
+        attempt_id=fact["attempt_id"],
+        occurred_at=fact["completed_at"],
+        quality_score=fact["quality_score"],
+        stf_hash=fact["stf_hash"],
+        peer_id=fact["peer_id"],
+    )
+    return [nominate] + [
+        GoldenAction(
+            action_id=f"{decision['decision']}:{key}:{number}",
+            action=_PERSON[decision["decision"]],
+            golden_state_id=key,
+            attempt_id=fact["attempt_id"],
+            occurred_at=decision["decided_at"],
+            peer_id=fact["peer_id"],
+            actor=decision["decided_by"],
+            reason=decision["reason"],
+        )
+        for number, decision in enumerate(decisions, start=1)
+    ]
+
+
+def _row(fact: dict[str, Any], state: GoldenState) -> tuple[Any, ...]:
+    return (
+        state.golden_state_id,
+        fact["attempt_id"],
+        state.stf_hash,
+        state.status.value,
+        state.quality_score,
+        fact["problem_signature"],
+        fact["category"],
+        fact["evidence_tier"],
+        fact["peer_id"],
+        fact["repository"],
+        state.reuse_count,
+        state.nominated_at,
+        state.decided_at,
+        state.decided_by,
+    )
+
+
+_CANDIDATES = """
+select distinct on (a.attempt_id)
+       a.attempt_id, a.problem_signature, a.category, a.evidence_tier, a.peer_id, a.repository, a.completed_at,
+       q.stf_hash, q.quality_score
+from debug_execution_attempts a
+join attempt_stf_quality q using (attempt_id)
+join debug_transform_functions f using (stf_hash)
+where a.attempt_id = any(:attempts) and a.outcome = 'succeeded' and q.quality_score >= :quality and not f.contains_redaction
+order by a.attempt_id, q.quality_score desc, q.stf_hash
+"""

@@ -1,0 +1,138 @@
+"""Logs on disk into the inbox: importer -> segmenter -> redaction -> ingestion, file by file, incremental.
+
+A file at the size and hash it was imported with is skipped; a grown one is read again, and since ids come from the session itself only what
+changed makes new revisions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport
+from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
+from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.steps.framework import StepContext
+from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw
+
+_BATCH = 200
+T = TypeVar("T")
+_HASH_BLOCK = 1 << 20
+
+
+@dataclass(slots=True)
+class ImportSummary:
+    """What an import did."""
+
+    reading: ImportReport = field(default_factory=ImportReport)
+    files: int = 0
+    files_unchanged: int = 0
+    tasks: set[str] = field(default_factory=set)
+    attempts: int = 0
+    errors: int = 0
+    changed_attempts: int = 0
+    rejected: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary as JSON."""
+        return {
+            "files": self.files,
+            "files_unchanged": self.files_unchanged,
+            "formats": dict(sorted(self.formats.items())),
+            "bytes": self.reading.bytes,
+            "tasks": len(self.tasks),
+            "attempts": self.attempts,
+            "errors": self.errors,
+            "changed_attempts": self.changed_attempts,
+            "rejected": self.rejected,
+            "skipped": dict(sorted(self.reading.skipped.items())),
+            "problems": [{"file": p.file, "line": p.line, "reason": p.reason} for p in self.reading.problems],
+            "problem_count": self.reading.problem_count,
+        }
+
+
+def import_files(
+    context: StepContext,
+    files: Iterable[tuple[Importer | EventImporter, Path]],
+    *,
+    force: bool = False,
+    on_bytes: Callable[[int], None] | None = None,
+) -> ImportSummary:
+    """Imports files one after the other; a bad one is reported and passed over."""
+    summary = ImportSummary()
+    summary.reading.on_bytes = on_bytes
+    for importer, path in files:
+        summary.files += 1
+        try:
+            size, digest = path.stat().st_size, file_sha256(path)
+        except OSError as error:
+            summary.reading.problem(path, None, f"cannot be read: {error.strerror}")
+            continue
+        key = str(path.resolve())
+        if not force and context.executions.imported_file(key) == (size, digest):
+            summary.files_unchanged += 1
+            if on_bytes is not None:
+                on_bytes(size)
+            continue
+        _import_file(context, importer, path, digest, summary)
+        context.executions.record_file(key, importer.name, size, digest, {"bytes": size})
+    return summary
+
+
+def _import_file(
+    context: StepContext, importer: Importer | EventImporter, path: Path, digest: str, summary: ImportSummary
+) -> None:
+    summary.formats[importer.name] += 1
+    source = f"import:{importer.name}"
+    if isinstance(importer, EventImporter):
+        raw = (RawEvent(event, f"{path.name}:{n}") for n, event in enumerate(importer.read_events(path, summary.reading), start=1))
+        for batch in batched(raw, _BATCH):
+            _add(summary, ingest_raw(context, batch, source))
+            summary.tasks |= {str(b.payload.get("correlation_id")) for b in batch if isinstance(b.payload, dict)}
+        return
+    for events in batched(attempts_of(importer, path, summary.reading, digest), _BATCH):
+        _add(summary, ingest_events(context, events, source))
+        summary.tasks |= {str(event.correlation_id) for event in events}
+        summary.errors += sum(len(event.errors) for event in events)
+
+
+def attempts_of(
+    importer: Importer, path: Path, report: ImportReport, digest: str | None = None
+) -> Iterator[ExecutionEvent]:
+    """The attempts of one transcript, in order, every text redacted before it is cut."""
+    for trajectory in importer.read(path, report):
+        for event in segment(trajectory, SegmenterOptions(redact=redact)):
+            yield event.model_copy(update={"source": event.source.model_copy(update={"file": path.name, "sha256": digest})})
+
+
+def _add(summary: ImportSummary, report: IngestionReport) -> None:
+    summary.attempts += report.events
+    summary.changed_attempts += report.changed_attempts
+    summary.rejected += len(report.rejects)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 hex of a file's content, read in blocks.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

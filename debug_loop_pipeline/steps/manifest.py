@@ -1,0 +1,204 @@
+"""A manifest for a request, an error, or both (DOMAIN 3.11): what is known, above its thresholds and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
+from debug_loop_pipeline.compute.problem_category import problem_category
+from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.effects import manifest_store
+from debug_loop_pipeline.effects.decision_store import group_decisions
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.errors import ErrorPattern
+from debug_loop_pipeline.models.execution import ExecutionError
+from debug_loop_pipeline.models.manifest import (
+    CostAdvice,
+    Manifest,
+    ManifestFailure,
+    ManifestFix,
+    ManifestFunction,
+    ManifestGoldenState,
+)
+from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
+from debug_loop_pipeline.settings import Settings
+
+
+def build_manifest(
+    database: Database,
+    settings: Settings,
+    index: MatchIndex | None,
+    *,
+    request: str | None = None,
+    error: str | None = None,
+    repository: str | None = None,
+    category: str | None = None,
+) -> Manifest:
+    """What the store knows about a request and an error.
+
+    Args:
+        database: the store.
+        settings: thresholds and the sharing group.
+        index: the matcher's index; None leaves functions out.
+        request: what is to be done.
+        error: error text, a traceback or a tool's output.
+        repository: where the agent works; code of other repositories is shown inside a sharing group only.
+        category: restricts the functions to one problem category.
+    """
+    if not settings.serving_enabled:
+        return Manifest(request=request)
+    manifest = Manifest(request=request)
+    if request:
+        manifest = _for_request(database, settings, index, manifest, redact(request), repository, category)
+    if error:
+        manifest = _for_error(database, settings, manifest, redact(error))
+    return manifest
+
+
+def _for_request(
+    database: Database,
+    settings: Settings,
+    index: MatchIndex | None,
+    manifest: Manifest,
+    request: str,
+    repository: str | None,
+    category: str | None,
+) -> Manifest:
+    signature = problem_signature(request)
+    own_category = problem_category(signature).value
+    matches: list[Match] = []
+    if index is not None:
+        options = MatchOptions(
+            min_quality=settings.matching.min_quality,
+            min_similarity=settings.matching.min_similarity,
+            limit=settings.manifest.stf_limit,
+            category=category,
+        )
+        found = match_stfs(MatchQuery(problem_signature=signature), index, options)
+        matches = [match for match in found if match.composite >= settings.manifest.min_composite]
+    rows = manifest_store.functions_by_hash(database, [match.stf_id for match in matches])
+    shared = [m for m in matches if m.stf_id in rows and may_cross(settings, rows[m.stf_id]["repository"], repository)]
+    similarity = {match.stf_id: match.similarity for match in shared}
+    cost = manifest_store.cost_of_problem(database, problem_hash(signature), own_category)
+    return manifest.model_copy(
+        update={
+            "problem_signature": signature,
+            "category": own_category,
+            "functions": tuple(_function(match, rows[match.stf_id]) for match in shared),
+            "golden_states": tuple(
+                _golden(row, similarity[row["stf_hash"]])
+                for row in manifest_store.golden_of_functions(database, sorted(similarity))
+                if may_cross(settings, row["repository"], repository)
+            ),
+            "cost": _cost(cost) if cost else None,
+        }
+    )
+
+
+def may_cross(settings: Settings, origin: str | None, asking: str | None) -> bool:
+    """Whether code of repository `origin` may be shown in repository `asking`.
+
+    Without a sharing group all of the store is one. With one (comma-separated repository names), code stays in its own repository or
+    moves between members.
+    """
+    if settings.sharing_group is None or (origin is not None and origin == asking):
+        return True
+    members = {name.strip() for name in settings.sharing_group.split(",")}
+    return origin in members and asking in members
+
+
+def _for_error(database: Database, settings: Settings, manifest: Manifest, error: str) -> Manifest:
+    pattern = extract_error_pattern(error)
+    signature = group_decisions(database).signature_of(pattern, ExecutionError(message=error))
+    rows = manifest_store.fixes_of(database, signature)
+    fixes = [
+        _fix(row, pattern)
+        for row in rows
+        if row["success_count"] > 0 and round(row["wilson_lower_bound"], 2) >= settings.manifest.min_wilson
+    ]
+    fixes.sort(key=lambda fix: (not fix.same_slots, -fix.wilson_lower_bound, -fix.success_count, fix.mapping_id))
+    failures = sorted(
+        (row for row in rows if row["failure_count"] > row["success_count"]),
+        key=lambda row: (-row["failure_count"], row["mapping_id"]),
+    )
+    return manifest.model_copy(
+        update={
+            "error_signature": signature,
+            "error_pattern": pattern.pattern,
+            "fixes": tuple(fixes),
+            "tried_and_failed": tuple(_failure(row) for row in failures),
+        }
+    )
+
+
+def _fix(row: dict[str, Any], pattern: ErrorPattern) -> ManifestFix:
+    seen = tuple(tuple(values) for values in row["slot_values"])
+    return ManifestFix(
+        mapping_id=row["mapping_id"],
+        resolution_id=row["resolution_id"],
+        kind=row["kind"],
+        template=row["template"],
+        example_diff=row["example_diff"],
+        said=row["said"],
+        success_count=row["success_count"],
+        failure_count=row["failure_count"],
+        wilson_lower_bound=row["wilson_lower_bound"],
+        state=row["state"],
+        same_slots=pattern.subjects in seen,
+        seen_values=seen,
+        peer_id=row["peer_id"],
+    )
+
+
+def _failure(row: dict[str, Any]) -> ManifestFailure:
+    return ManifestFailure(
+        mapping_id=row["mapping_id"],
+        kind=row["kind"],
+        template=row["template"],
+        example_diff=row["example_diff"],
+        failure_count=row["failure_count"],
+        success_count=row["success_count"],
+    )
+
+
+def _function(match: Match, row: dict[str, Any]) -> ManifestFunction:
+    used = row["success_count"] + row["failure_count"]
+    return ManifestFunction(
+        stf_hash=row["stf_hash"],
+        name=row["name"],
+        language=row["language"],
+        code=row["code"],
+        description=row["description"],
+        similarity=match.similarity,
+        quality=match.quality,
+        composite=match.composite,
+        success_rate=row["success_count"] / used if used else None,
+        peer_id=row["peer_id"],
+        repository=row["repository"],
+    )
+
+
+def _golden(row: dict[str, Any], similarity: float) -> ManifestGoldenState:
+    return ManifestGoldenState(
+        golden_state_id=row["golden_state_id"],
+        user_request=row["user_request"],
+        name=row["stf_name"],
+        language=row["language"],
+        quality=row["quality_score"],
+        evidence_tier=row["evidence_tier"],
+        reuse_count=row["reuse_count"],
+        similarity=similarity,
+        peer_id=row["peer_id"],
+    )
+
+
+def _cost(row: dict[str, Any]) -> CostAdvice:
+    cheapest = row["cheapest"]
+    return CostAdvice(
+        attempts=row["attempts"],
+        average_cost_usd=row["average"],
+        cheapest_model=cheapest["model"] if cheapest else None,
+        cheapest_model_cost_usd=cheapest["average"] if cheapest else None,
+    )

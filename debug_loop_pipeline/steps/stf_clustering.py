@@ -1,0 +1,117 @@
+"""Clusters of near-duplicate functions, kept up to date around the hashes that changed (DOMAIN 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from debug_loop_pipeline.compute.stf_clusters import ClusterMember, find_clusters
+from debug_loop_pipeline.compute.stf_similarity import bands, minhash, shingles, similarity
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.step_store import RowChanges, Table
+from debug_loop_pipeline.steps.framework import StepContext
+
+BANDS = Table("stf_bands", ("band", "value", "language", "stf_hash"), ("band", "value", "language", "stf_hash"), scope="stf_hash")
+CLUSTERS = Table(
+    "stf_clusters", ("cluster_id", "language", "members", "occurrences", "tasks"), ("cluster_id",), scope="cluster_id"
+)
+
+
+def recluster(context: StepContext, connection: Connection, hashes: Sequence[str]) -> dict[str, RowChanges]:
+    """Recomputes every cluster that one of `hashes` is in, was in, or comes near.
+
+    Candidates come from the MinHash bands, the exact Jaccard similarity decides, clusters are connected components.
+    """
+    limits = context.settings.extraction
+    present = fetch_rows(
+        context.database,
+        "select stf_hash, language, code, tokens, cluster_id from debug_transform_functions where stf_hash = any(:hashes)",
+        {"hashes": list(hashes)},
+        connection,
+    )
+    sketches = {row["stf_hash"]: shingles(row["code"], row["language"]) for row in present}
+    long_enough = {row["stf_hash"] for row in present if sketches[row["stf_hash"]].tokens >= limits.cluster_min_tokens}
+    band_rows = [
+        (number, value, row["language"], row["stf_hash"])
+        for row in present
+        if row["stf_hash"] in long_enough
+        for number, value in enumerate(bands(minhash(sketches[row["stf_hash"]])))
+    ]
+    changes = {BANDS.name: context.store.replace(connection, BANDS, band_rows, hashes)}
+    near = fetch_rows(context.database, _NEIGHBOURS, {"hashes": list(hashes)}, connection)
+    members = {row["stf_hash"]: row for row in near}
+    for stf_hash, row in members.items():
+        if stf_hash not in sketches:
+            sketches[stf_hash] = shingles(row["code"], row["language"])
+    edges = [
+        (pair["one"], pair["other"])
+        for pair in fetch_rows(context.database, _PAIRS, {"hashes": sorted(members)}, connection)
+        if similarity(sketches[pair["one"]], sketches[pair["other"]]) >= limits.cluster_similarity
+    ]
+    found = find_clusters([ClusterMember(row["stf_hash"], row["first_completed_at"]) for row in members.values()], edges)
+    cluster_of = {member: cluster.cluster_id for cluster in found for member in cluster.members}
+    connection.execute(
+        text(
+            "update debug_transform_functions f set cluster_id = t.cluster_id, tokens = t.tokens"
+            " from unnest(cast(:hashes as text[]), cast(:clusters as text[]), cast(:tokens as int[])) as t(stf_hash, cluster_id, tokens)"
+            " where f.stf_hash = t.stf_hash and (f.cluster_id, f.tokens) is distinct from (t.cluster_id, t.tokens)"
+        ),
+        {
+            "hashes": sorted(members),
+            "clusters": [cluster_of[m] for m in sorted(members)],
+            "tokens": [sketches[m].tokens for m in sorted(members)],
+        },
+    )
+    old_ids = {row["cluster_id"] for row in near if row["cluster_id"]} | set(cluster_of.values())
+    changes[CLUSTERS.name] = context.store.replace(
+        connection, CLUSTERS, _cluster_rows(context, connection, sorted(old_ids)), sorted(old_ids | set(hashes))
+    )
+    return changes
+
+
+def _cluster_rows(context: StepContext, connection: Connection, cluster_ids: list[str]) -> list[tuple[Any, ...]]:
+    rows = fetch_rows(context.database, _CLUSTER_COUNTS, {"ids": cluster_ids}, connection)
+    return [tuple(row[column] for column in CLUSTERS.columns) for row in rows]
+
+
+_NEIGHBOURS = """
+with touched as (select unnest(cast(:hashes as text[])) as stf_hash),
+close as (
+    select stf_hash from touched
+    union
+    select o.stf_hash
+    from touched t join stf_bands b using (stf_hash)
+    join stf_bands o on o.band = b.band and o.value = b.value and o.language = b.language
+),
+-- a cluster loses its name when its earliest member goes, so clusters named after a touched hash count too
+clusters as (
+    select cluster_id from debug_transform_functions where stf_hash in (select stf_hash from close)
+    union
+    select stf_hash from touched
+)
+select stf_hash, language, code, cluster_id, first_completed_at
+from debug_transform_functions
+where stf_hash in (select stf_hash from close) or cluster_id in (select cluster_id from clusters where cluster_id <> '')
+order by stf_hash
+"""
+
+_PAIRS = """
+select distinct a.stf_hash as one, b.stf_hash as other
+from stf_bands a
+join stf_bands b on b.band = a.band and b.value = a.value and b.language = a.language and b.stf_hash > a.stf_hash
+where a.stf_hash = any(:hashes) and b.stf_hash = any(:hashes)
+order by 1, 2
+"""
+
+_CLUSTER_COUNTS = """
+select f.cluster_id, min(f.language) as language, count(distinct f.stf_hash) as members, count(*) as occurrences,
+       count(distinct a.correlation_id) as tasks
+from debug_transform_functions f
+join attempt_stfs s using (stf_hash)
+join debug_execution_attempts a using (attempt_id)
+where f.cluster_id = any(:ids)
+group by f.cluster_id
+order by f.cluster_id
+"""

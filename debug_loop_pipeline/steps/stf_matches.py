@@ -1,0 +1,76 @@
+"""Step `stf_matches`: for each attempt the functions of other attempts that would have been found when it started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.match_epoch_store import current_epoch
+from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
+from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
+from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps import versions
+from debug_loop_pipeline.steps.framework import Derived, StepContext
+
+MATCHES = Table(
+    "stf_matches",
+    ("attempt_id", "rank", "day", "stf_hash", "epoch", "similarity", "quality", "composite"),
+    ("attempt_id", "rank"),
+)
+
+
+def match_options(settings: Settings) -> MatchOptions:
+    """The matching options of the settings."""
+    matching = settings.matching
+    return MatchOptions(min_quality=matching.min_quality, min_similarity=matching.min_similarity, limit=matching.limit)
+
+
+class StfMatchesStep:
+    """One row per match; the same index for a whole run."""
+
+    name = "stf_matches"
+    code_version = versions.STF_MATCHES
+    upstream: tuple[str, str] | None = ("execution_attempts", versions.EXECUTION_ATTEMPTS)
+
+    def __init__(self, *, new_epoch: bool = False) -> None:
+        self._index: tuple[int, MatchIndex] | None = None
+        self._new_epoch = new_epoch
+
+    def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
+        """Rows of `stf_matches`."""
+        if self._index is None:
+            self._index = current_epoch(context.database, context.settings, force_new=self._new_epoch)
+        epoch, index = self._index
+        options = match_options(context.settings)
+        attempts = fetch_rows(
+            context.database,
+            "select attempt_id, day, problem_signature, started_at from debug_execution_attempts"
+            " where attempt_id = any(:ids) order by attempt_id",
+            {"ids": [p.attempt_id for p in chunk]},
+            connection,
+        )
+        rows: list[tuple[Any, ...]] = []
+        for attempt in attempts:
+            query = MatchQuery(
+                problem_signature=attempt["problem_signature"],
+                attempt_id=attempt["attempt_id"],
+                started_at=attempt["started_at"],
+            )
+            rows += [
+                (
+                    attempt["attempt_id"],
+                    match.rank,
+                    attempt["day"],
+                    match.stf_id,
+                    epoch,
+                    match.similarity,
+                    match.quality,
+                    match.composite,
+                )
+                for match in match_stfs(query, index, options)
+            ]
+        return Derived({MATCHES: rows})

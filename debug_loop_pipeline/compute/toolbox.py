@@ -1,0 +1,141 @@
+"""Which programs verify something, and how their arguments name it.
+
+The facts are rows of `data/verification_tools.toml`; here they become `Tool` objects and are looked up. What a command means in a
+task is `goals`; scripts and tasks that people name themselves are `script_names`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any
+
+
+class GoalKind(StrEnum):
+    """What a verification is about."""
+
+    TEST = "test"
+    BUILD = "build"
+    LINT = "lint"
+    TYPES = "types"
+    FORMAT = "format"
+    RUN = "run"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One way to verify; the fields are explained at the head of the data file."""
+
+    name: str
+    kind: GoalKind
+    filters: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
+    fix: frozenset[str] = frozenset()
+    check: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    positional: str = "target"
+    silent: bool = False
+    prints_means_fail: bool = False
+    recursive: bool = True
+
+    @property
+    def option_values(self) -> frozenset[str]:
+        """Every option that is followed by a value."""
+        return self.filters | self.values | self.scopes
+
+
+def _tool(row: dict[str, Any], program: str) -> Tool:
+    options = {key: frozenset(row.get(key, ())) for key in ("filters", "values", "fix", "check", "scopes")}
+    flags = {key: row[key] for key in ("positional", "silent", "prints_means_fail", "recursive") if key in row}
+    return Tool(row.get("name", program), GoalKind(row["kind"]), **options, **flags)
+
+
+def _load() -> dict[tuple[str, ...], Tool]:
+    text = files("debug_loop_pipeline.compute").joinpath("data/verification_tools.toml").read_text(encoding="utf-8")
+    return {
+        tuple(program.split()): _tool(row, program) for row in tomllib.loads(text)["tools"] for program in row["programs"]
+    }
+
+
+TOOLS: dict[tuple[str, ...], Tool] = _load()
+"""Words that start a tool -> the tool."""
+
+_LONGEST = max(len(words) for words in TOOLS)
+_LONGEST_OF: dict[str, int] = {}
+for _words in TOOLS:
+    _LONGEST_OF[_words[0]] = max(_LONGEST_OF.get(_words[0], 0), len(_words))
+
+_HELP = frozenset({"--help", "-h", "-help", "help", "--version", "-version", "version", "-V"})
+_LISTS_ONLY = frozenset(
+    {
+        "--collect-only", "--co", "--listTests", "--list-tests", "--showConfig", "--print-config", "--show-config", "--init",
+        "--fixtures", "--markers", "--watch", "--watchAll", "--ui", "--env-info", "--list", "--no-run", "--show-settings",
+    }
+)  # fmt: skip
+LOOKS_ONLY: frozenset[str] = _HELP | _LISTS_ONLY
+"""Options with which a program tells about itself, lists, or never ends: nothing is verified."""
+
+
+def find_tool(words: list[str]) -> tuple[Tool, list[str]] | None:
+    """The tool that `words` run and the arguments behind the words that start it; the longest row wins.
+
+    Options may stand between the words of a row (`go -C dir test`, `cargo +nightly test`).
+    """
+    longest = _LONGEST_OF.get(words[0])
+    if longest is None:
+        return None
+    for length in range(min(longest, len(words)), 1, -1):
+        tool = TOOLS.get(tuple(words[:length]))
+        if tool is not None:
+            return tool, words[length:]
+    if longest > 1:
+        at = 1
+        while at < len(words) and words[at][:1] in "-+":
+            at += 2 if words[at] in ("-C", "--cwd", "--manifest-path", "-p", "--project", "--dir") else 1
+        if 1 < at < len(words):
+            tool = TOOLS.get((words[0], words[at]))
+            if tool is not None:
+                return tool, [*words[1:at], *words[at + 1 :]]
+    tool = TOOLS.get((words[0],))
+    return (tool, words[1:]) if tool is not None else None
+
+
+def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[str]]:
+    """Targets, filters (`-k expr` as one text each) and the set of options in `args`."""
+    targets: list[str] = []
+    filters: list[str] = []
+    options: set[str] = set()
+    values = tool.option_values
+    at = 0
+    while at < len(args):
+        arg = args[at]
+        at += 1
+        if arg == "--":
+            if tool.positional == "filter":
+                filters += [a for a in args[at:] if not a.startswith("-")]
+            elif tool.positional == "target" and tool.kind is not GoalKind.BUILD:
+                targets += [a for a in args[at:] if not a.startswith("-")]
+            break
+        if not arg.startswith("-") or arg == "-":
+            if tool.positional == "filter":
+                filters.append(arg)
+            elif tool.positional == "target":
+                targets.append(arg)
+            continue
+        flag, equals, value = arg.partition("=")
+        options.add(flag)
+        if equals:
+            pass
+        elif flag in values and at < len(args):
+            value = args[at]
+            at += 1
+        else:
+            continue
+        if flag in tool.filters:
+            filters.append(f"{flag} {value}")
+        elif flag in tool.scopes:
+            targets.append(value)
+    return targets, filters, options

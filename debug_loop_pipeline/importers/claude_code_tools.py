@@ -42,7 +42,7 @@ _TIMED_OUT = re.compile(r"Command timed out after \d")
 _TIME_LIMIT_EXIT_CODES = (124, 137, 143)
 _BACKGROUND = "Command running in background with ID: "
 _STATUS = re.compile(r"<status>(\w+)</status>")
-_TASK_EXIT_CODE = re.compile(r"<exit_code>(-?\d+)</exit_code>")
+_TASK_EXIT_CODE = re.compile(r"(?:<exit_code>|<summary>[^<]*\bexit code )(-?\d+)")
 _STREAMS = re.compile(r"<(stdout|stderr|output)>\n?(.*?)\n?</\1>", re.DOTALL)
 _RUNNING = frozenset({"running", "pending"})
 

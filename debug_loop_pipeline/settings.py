@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.servers import STATE_FILE, ServersState
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
 
 
-class MissingServerError(RuntimeError):
+class MissingServerError(DebugLoopError):
     """A server is needed that is neither configured nor running."""
 
 

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+OWNER_FILE = "data-directory.txt"
+"""In a place outside a data directory, says which data directory it belongs to."""
+
 _CANDIDATES = ("postgres", "nobody")
 
 
@@ -128,3 +131,13 @@ def copy_tree(source: Path, target: Path) -> None:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def orphaned_homes(bases: Sequence[Path] | None = None) -> list[Path]:
+    """Places that `choose_home` of PostgreSQL made for data directories that no longer exist."""
+    return [
+        note.parent
+        for base in (shared_bases() if bases is None else bases)
+        for note in (base / "debug-loop").glob(f"*/{OWNER_FILE}")
+        if not Path(note.read_text(encoding="utf-8").strip()).exists()
+    ]

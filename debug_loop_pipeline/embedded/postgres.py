@@ -27,6 +27,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 
 from debug_loop_pipeline.embedded.account import (
+    OWNER_FILE,
     Account,
     copy_tree,
     make_private_directory,
@@ -41,7 +42,6 @@ ROLE = "debug_loop"
 DATABASES = ("debug_loop", "debug_loop_dagster")
 _SOCKET_PATH_LIMIT = 100  # sockaddr_un holds 108 bytes, macOS 104, and the file name needs some of them
 _SMALL_SHARED_MEMORY = 512 * 1024 * 1024
-_OWNER_FILE = "data-directory.txt"
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def choose_home(
         return home
     home.rmdir()
     place = reachable_directory(account, f"postgres-data-{secrets.token_hex(6)}", bases)
-    (place / _OWNER_FILE).write_text(f"{data_dir}\n", encoding="utf-8")
+    (place / OWNER_FILE).write_text(f"{data_dir}\n", encoding="utf-8")
     return place / "cluster"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from debug_loop_pipeline.embedded.account import Account
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.servers import RunningServer
 
 _POLL_SECONDS = 0.02
@@ -22,7 +23,7 @@ _LOG_ROTATE_BYTES = 10_000_000
 _PORT_TAKEN = re.compile(r"address already in use|could not bind|failed to bind|bind failed|AddrInUse", re.IGNORECASE)
 
 
-class ServerError(RuntimeError):
+class ServerError(DebugLoopError):
     """A server could not be started or stopped; the message says why and what to do."""
 
 

@@ -14,7 +14,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from debug_loop_pipeline.embedded.postgres import Installation, PostgresServer, 
 from debug_loop_pipeline.embedded.process import PortTakenError, ServerError
 from debug_loop_pipeline.embedded.valkey import ValkeyServer
 from debug_loop_pipeline.models.servers import (
+    SERVER_NAMES,
     STATE_FILE,
     RunningServer,
     ServerAddresses,
@@ -118,8 +119,11 @@ class Supervisor:
             names = {future.result() for future in futures}
         return self._addresses(names)
 
-    def down(self) -> list[ServerName]:
-        """Stop every server that was started here, all at once.
+    def down(self, names: Collection[ServerName] = SERVER_NAMES) -> list[ServerName]:
+        """Stop the servers that were started here, all at once.
+
+        Args:
+            names: Which ones; all by default.
 
         Returns:
             The names of those that ran.
@@ -130,7 +134,7 @@ class Supervisor:
         if not self.data_dir.is_dir():
             return []
         with self._exclusive():
-            running = self._read_state().running
+            running = {name: server for name, server in self._read_state().running.items() if name in names}
             with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
                 stopped = list(pool.map(self._stop, running.values()))
             return [server.name for server, was_running in zip(running.values(), stopped, strict=True) if was_running]

@@ -14,6 +14,7 @@ from pydantic import Field
 from debug_loop_pipeline.models.base import FrozenModel
 
 ServerName = Literal["postgres", "valkey", "kafka"]
+SERVER_NAMES: tuple[ServerName, ...] = ("postgres", "valkey", "kafka")
 KafkaKind = Literal["apache", "tansu"]
 
 STATE_FILE = "servers.json"

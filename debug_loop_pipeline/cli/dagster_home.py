@@ -1,0 +1,49 @@
+"""Writes Dagster's home in the data directory: `dagster.yaml` and `workspace.yaml`."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from debug_loop_pipeline.settings import Settings
+
+
+def write_dagster_home(settings: Settings) -> Path:
+    """Write `dagster.yaml` for the running servers; what Dagster keeps beside it is left alone.
+
+    Returns:
+        The home, for DAGSTER_HOME.
+    """
+    home = settings.dagster_home
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    template = Template((files("debug_loop_pipeline.cli") / "dagster.yaml.template").read_text(encoding="utf-8"))
+    # A JSON string is a YAML string, whatever is in the path or the password.
+    content = template.substitute(
+        postgres_url=json.dumps(settings.require_dagster_postgres_url()),
+        storage_directory=json.dumps(str(home / "storage")),
+        compute_log_directory=json.dumps(str(home / "compute-logs")),
+    )
+    _replace(home / "dagster.yaml", content)
+    return home
+
+
+def write_workspace(home: Path, socket: Path) -> Path:
+    """Write a workspace of the one code server that listens on a Unix socket.
+
+    Returns:
+        The file.
+    """
+    path = home / "workspace.yaml"
+    location = {"socket": str(socket), "location_name": "debug_loop_pipeline"}
+    _replace(path, json.dumps({"load_from": [{"grpc_server": location}]}, indent=2))
+    return path
+
+
+def _replace(path: Path, content: str) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.touch(mode=0o600)  # it holds the database's password
+    scratch.write_text(content, encoding="utf-8")
+    scratch.replace(path)

@@ -1,0 +1,115 @@
+"""The root command: a table of commands whose modules are imported on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version as package_version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from debug_loop_pipeline.errors import DebugLoopError
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """Where a command is.
+
+    `app` of `module` is a `typer.Typer`; with `command` it is one command of it, without it the whole (a group, or its
+    only command).
+    """
+
+    module: str
+    help: str
+    command: str | None = None
+
+
+COMMANDS: dict[str, LazyCommand] = {
+    "up": LazyCommand("servers", "Start the embedded servers that no setting replaces.", "up"),
+    "down": LazyCommand("servers", "Stop the embedded servers.", "down"),
+    "status": LazyCommand("servers", "Show the servers and where they answer.", "status"),
+    "doctor": LazyCommand("servers", "Check this installation and say what to do.", "doctor"),
+    "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C."),
+}
+"""In the order in which `--help` shows them."""
+
+
+def _load(name: str) -> Any:
+    entry = COMMANDS[name]
+    command = typer.main.get_command(import_module(f"debug_loop_pipeline.cli.{entry.module}").app)
+    if entry.command is None:
+        command.name = name
+        return command
+    if not isinstance(command, TyperGroup):
+        raise TypeError(f"{entry.module}.app has one command only: leave out the command's name in the table")
+    return command.commands[entry.command]
+
+
+def _placeholder(name: str) -> Any:
+    """Stands for a command in a listing."""
+    listing = typer.Typer(add_completion=False)
+    listing.command(name, help=COMMANDS[name].help)(lambda: None)
+    return typer.main.get_command(listing)
+
+
+class LazyGroup(TyperGroup):
+    """Loads the one command that is called, and none to list them."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        return _placeholder(cmd_name) if self._listing else _load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help page, from the table alone."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a failure that its message explains is shown without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except DebugLoopError as err:
+            typer.secho(f"error: {err}", fg=typer.colors.RED, err=True)
+            raise typer.Exit(1) from err
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Turns executions of AI agents into debug intelligence, and keeps account of who gave and who used it.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    """Common to all commands."""
+    if version:
+        typer.echo(package_version("debug_loop_pipeline"))
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        from debug_loop_pipeline.log import configure_logging
+        from debug_loop_pipeline.settings import load_settings
+
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,148 @@
+"""`debug-loop up | down | status | doctor`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from debug_loop_pipeline.cli.output import JsonOption, hide_password, print_json, print_table
+from debug_loop_pipeline.settings import Settings, get_settings, libpq_url, load_settings, read_servers_state
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+SecretsOption = Annotated[bool, typer.Option("--secrets", help="Show passwords in the addresses.")]
+
+_FIELDS = {"postgres": "postgres_url", "valkey": "valkey_url", "kafka": "kafka_bootstrap_servers"}
+
+
+class Broker(StrEnum):
+    """Which Kafka broker to start."""
+
+    AUTO = "auto"
+    APACHE = "apache"
+    TANSU = "tansu"
+    NONE = "none"
+
+
+@app.command()
+def up(
+    kafka: Annotated[Broker, typer.Option(help="Broker; auto: Apache Kafka where it can be started.")] = Broker.AUTO,
+    json: JsonOption = False,
+    secrets: SecretsOption = False,
+) -> None:
+    """Start the embedded servers that no setting replaces, migrate the database, write Dagster's home."""
+    from debug_loop_pipeline.cli.runtime import start
+    from debug_loop_pipeline.embedded.kafka import find_jars, why_no_apache
+
+    runtime = start(kafka.value)
+    _show(runtime.settings, json=json, secrets=secrets)
+    broker = read_servers_state(runtime.settings.data_dir).running.get("kafka")
+    if not json and broker is not None and broker.kind == "tansu":
+        reason = why_no_apache(find_jars(runtime.settings.kafka_jars))
+        typer.echo(
+            "The broker is Tansu, in memory only" + (f"; for Apache Kafka: {reason}." if reason else ", as asked for.")
+        )
+
+
+@app.command()
+def down(json: JsonOption = False) -> None:
+    """Stop the embedded servers; their data stay."""
+    from debug_loop_pipeline.embedded.supervisor import Supervisor
+
+    data_dir = load_settings().data_dir
+    stopped = Supervisor(data_dir).down()
+    if json:
+        print_json({"stopped": stopped})
+    else:
+        typer.echo(f"stopped: {', '.join(sorted(stopped))}" if stopped else f"nothing runs under {data_dir}")
+
+
+@app.command()
+def status(json: JsonOption = False, secrets: SecretsOption = False) -> None:
+    """Show the servers and where they answer. Ends with 1 when one that was started does not run well."""
+    rows = _show(get_settings(), json=json, secrets=secrets)
+    if any(row["state"] in ("dead", "unhealthy") for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(json: JsonOption = False) -> None:
+    """Check this installation and say what to do. Ends with 1 when something has to be done."""
+    from rich.text import Text
+
+    from debug_loop_pipeline.cli.doctor import examine
+
+    findings = examine(load_settings())
+    if json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        colours = {"ok": "green", "note": "yellow", "problem": "red"}
+        print_table(
+            ("check", "", "found", "what to do"),
+            [(f.check, Text(f.level, colours[f.level]), f.found, f.advice) for f in findings],
+        )
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _rows(settings: Settings, *, secrets: bool) -> list[dict[str, Any]]:
+    from debug_loop_pipeline.embedded.supervisor import Supervisor
+
+    configured = load_settings()
+    supervisor = Supervisor(settings.data_dir, kafka_jars=settings.kafka_jars)
+    known = {server.name: server for server in supervisor.status()}
+    rows: list[dict[str, Any]] = []
+    for name, field in _FIELDS.items():
+        address = getattr(settings, field)
+        if address is not None and name == "postgres":
+            address = libpq_url(address)  # as psql and other programs want it
+        if address is not None and not secrets:
+            address = hide_password(address)
+        external = getattr(configured, field) is not None
+        row: dict[str, Any] = {
+            "name": name,
+            "kind": None,
+            "state": "external" if external else "stopped",
+            "address": address,
+        }
+        server = known.get(name)  # type: ignore[call-overload]
+        if server is not None and not external:
+            row |= {
+                "kind": server.kind,
+                "state": server.state,
+                "version": server.version,
+                "pid": server.pid,
+                "port": server.port,
+                "data": server.data,
+                "log": server.log,
+                "detail": server.detail,
+            }
+        rows.append(row)
+    return rows
+
+
+def _show(settings: Settings, *, json: bool, secrets: bool) -> list[dict[str, Any]]:
+    rows = _rows(settings, secrets=secrets)
+    if json:
+        print_json({"data_dir": settings.data_dir, "dagster_home": settings.dagster_home, "servers": rows})
+    else:
+        print_table(
+            ("server", "kind", "state", "address", "pid", "data"),
+            [
+                (
+                    row["name"],
+                    f"{row['kind'] or ''} {row.get('version') or ''}".strip(),
+                    row["state"],
+                    row["address"],
+                    row.get("pid"),
+                    row.get("data") or ("in memory" if row["kind"] == "tansu" else None),
+                )
+                for row in rows
+            ],
+        )
+        for row in rows:
+            if row.get("detail"):
+                typer.echo(f"{row['name']}: {row['detail']}")
+    return rows

@@ -1,0 +1,47 @@
+"""Structured logs: one set-up for every process of ours, on standard error.
+
+Belongs here: how a log line looks. Not here: what is logged, and the removal of secrets (texts are redacted before they
+reach a log line).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+
+def configure_logging(
+    level: Literal["debug", "info", "warning", "error"] = "info", form: Literal["console", "json"] = "console"
+) -> None:
+    """Set up logging for this process; a later call replaces an earlier one.
+
+    Args:
+        level: Least level that is written.
+        form: `console` for people, `json` (one object per line, `event` and `timestamp` in UTC) for collectors.
+    """
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form == "json":
+        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Off, so that a logger made at import sees a configuration that comes later.
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger whose lines carry the name of the module that writes them."""
+    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger

@@ -196,7 +196,7 @@ def _count_usage_once(context: StepContext, told_before: list[str], attempts: li
     """Decides which copy of each API response counts; attempts of other chunks that lose or win one are costed again."""
 
     def settle(connection: Connection) -> None:
-        moved = connection.execute(text(_COUNT_ONCE), {"attempts": attempts, "told_before": told_before}).scalars().all()
+        moved = connection.execute(text(COUNT_USAGE_ONCE), {"attempts": attempts, "told_before": told_before}).scalars().all()
         context.store.forget_progress(connection, ["execution_costs"], sorted(set(moved) - set(attempts)))
 
     return settle
@@ -257,7 +257,7 @@ def _attempt_row(event: ExecutionEvent, digest: str, default_peer: str | None) -
     )
 
 
-_COUNT_ONCE = """
+COUNT_USAGE_ONCE = """
 with touched as (
     select distinct message_id, request_id from usage_records
     where attempt_id = any(:attempts) or message_id = any(:told_before)

@@ -1,0 +1,67 @@
+"""What the commands share that record a person's decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.effects import report_store
+from debug_loop_pipeline.effects.decision_store import DecisionStore
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.steps import golden_states, stf_registry
+from debug_loop_pipeline.steps.framework import Span, StepContext
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
+
+_SUBJECTS = {
+    "stf": ("debug_transform_functions", "stf_hash"),
+    "golden_state": ("debug_golden_states", "golden_state_id"),
+    "signature": ("attempt_errors", "signature"),
+}
+
+
+def resolve(store: StepContext, kind: str, prefix: str) -> str:
+    """The whole id that a beginning names.
+
+    Raises:
+        DebugLoopError: none or several begin so.
+    """
+    table, column = _SUBJECTS[kind]
+    try:
+        return report_store.unique_prefix(store.database, table, column, prefix)
+    except LookupError as error:
+        raise DebugLoopError(str(error)) from error
+
+
+def decide(kind: str, prefix: str, decision: str, reason: str) -> None:
+    """Records an approval or rejection and folds its subject anew at once."""
+    with open_store() as store:
+        subject = resolve(store, kind, prefix)
+        if kind == "stf":
+            row = report_store.function(store.database, subject)
+            if decision == "approve" and row["contains_redaction"]:
+                raise DebugLoopError("this function holds a redacted secret and is never approved (DOMAIN 3.1); reject it instead")
+            days = [occurrence["completed_at"].date() for occurrence in row["occurred_in"][:1]]
+        else:
+            golden = report_store.golden_state(store.database, subject)
+            if golden["state"] != "nominated":
+                raise DebugLoopError(
+                    f"action {decision} is illegal in state {golden['state']}: only a nominated golden state is decided; "
+                    "`debug-loop suppress` takes an approved one out of every manifest"
+                )
+            days = [golden["nominated_at"].date()]
+        DecisionStore(store.database).decide(kind, subject, decision, reason, who(), datetime.now(UTC), days)
+        _refold(store, kind, Span(min(days), max(days)))
+        state: Any = (
+            report_store.function(store.database, subject)["approval"]
+            if kind == "stf"
+            else report_store.golden_state(store.database, subject)["state"]
+        )
+    typer.echo(f"{kind} {subject[:12]}: {state}")
+
+
+def _refold(store: StepContext, kind: str, span: Span) -> None:
+    (stf_registry if kind == "stf" else golden_states).run(store, span)

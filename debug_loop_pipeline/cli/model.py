@@ -1,0 +1,121 @@
+"""`debug-loop model list | show | add | deprecate`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.store import open_store
+from debug_loop_pipeline.effects.model_price_catalog import (
+    MANUAL,
+    ModelPriceCatalogEffect,
+    PriceConflictError,
+    UnknownModelError,
+)
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.cost import BUCKETS, PRICES_BEGIN, BucketPrices, ModelPrice
+from debug_loop_pipeline.steps.model_prices import reprice
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The dated price catalog.")
+
+PriceOption = Annotated[str | None, typer.Option(help="USD per million tokens.")]
+
+
+@app.command("list")
+def list_(
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only models whose name contains this.")] = None,
+    deprecated: Annotated[bool, typer.Option("--deprecated", help="Deprecated ones too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List models with the price in force now."""
+    now = datetime.now(UTC)
+    with open_store() as store:
+        rows = ModelPriceCatalogEffect(store.database).list_models(
+            provider=provider, name_contains=name, include_deprecated=deprecated
+        )
+    _show([row for row in rows if row.in_force(now)], json)
+
+
+@app.command()
+def show(provider: str, model: str, json: JsonOption = False) -> None:
+    """Show every price a model ever had."""
+    with open_store() as store:
+        rows = ModelPriceCatalogEffect(store.database).list_models(provider=provider, name_contains=model, include_deprecated=True)
+    found = [row for row in rows if row.model == model]
+    if not found:
+        raise DebugLoopError(f"the catalog has no {provider}/{model}; `debug-loop model list --name {model}` shows what is close")
+    _show(found, json)
+
+
+@app.command()
+def add(
+    provider: str,
+    model: str,
+    input: PriceOption = None,
+    output: PriceOption = None,
+    cache_read: PriceOption = None,
+    cache_write_5m: PriceOption = None,
+    cache_write_1h: PriceOption = None,
+    effective_from: Annotated[datetime | None, typer.Option(help="UTC; default: since ever, or now with --update.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="The model is known; this is its price from then on.")] = False,
+) -> None:
+    """Add a model, or a new price of one; attempts that it prices are costed again."""
+    given = {"input": input, "output": output, "cache_read": cache_read, "cache_write_5m": cache_write_5m, "cache_write_1h": cache_write_1h}
+    start = effective_from.replace(tzinfo=UTC) if effective_from else (datetime.now(UTC) if update else PRICES_BEGIN)
+    price = ModelPrice(
+        provider=provider,
+        model=model,
+        effective_from=start,
+        prices=BucketPrices(**{name: _price(name, value) for name, value in given.items()}),
+        source=MANUAL,
+    )
+    with open_store() as store:
+        catalog = ModelPriceCatalogEffect(store.database)
+        try:
+            (catalog.update_pricing if update else catalog.add_model)(price)
+        except PriceConflictError as error:
+            raise DebugLoopError(str(error)) from error
+        attempts = reprice(store, provider, model)
+    typer.echo(f"{provider}/{model} priced from {start:%Y-%m-%d %H:%M} on; {attempts} attempts costed again")
+
+
+@app.command()
+def deprecate(provider: str, model: str) -> None:
+    """Take a model out of advice; its prices still price what used it."""
+    with open_store() as store:
+        try:
+            ModelPriceCatalogEffect(store.database).mark_deprecated(provider, model)
+        except UnknownModelError as error:
+            raise DebugLoopError(str(error)) from error
+    typer.echo(f"{provider}/{model} is deprecated")
+
+
+def _price(name: str, value: str | None) -> Decimal | None:
+    try:
+        return None if value is None else Decimal(value)
+    except InvalidOperation as error:
+        raise DebugLoopError(f"--{name.replace('_', '-')} is a number of USD per million tokens, not {value!r}") from error
+
+
+def _show(rows: list[ModelPrice], json: bool) -> None:
+    if json:
+        print_json([row.model_dump(mode="json") for row in rows])
+        return
+    print_table(
+        ("provider", "model", *(f"{bucket} $/M" for bucket in BUCKETS), "from", "source"),
+        [
+            (
+                row.provider,
+                row.model,
+                *(getattr(row.prices, bucket) for bucket in BUCKETS),
+                "" if row.effective_from == PRICES_BEGIN else f"{row.effective_from:%Y-%m-%d}",
+                row.source,
+            )
+            for row in rows
+        ],
+    )

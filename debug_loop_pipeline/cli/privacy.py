@@ -1,0 +1,70 @@
+"""`debug-loop suppress | forget`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.effects.decision_store import DecisionStore
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.steps.forget import SUBJECTS
+from debug_loop_pipeline.steps.forget import forget as forget_subject
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+KINDS = ("stf", "stf_cluster", "golden_state", "resolution", "signature", "peer", "repository")
+
+
+@app.command()
+def suppress(
+    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}.")] = None,
+    subject: Annotated[str | None, typer.Argument(help="Its id or name.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; it stays on record.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the suppression back.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Keep something out of every manifest; without arguments, list what is kept out."""
+    with open_store() as store:
+        decisions = DecisionStore(store.database)
+        if kind is None or subject is None:
+            rows = decisions.suppressions()
+            if json:
+                print_json(rows)
+            else:
+                print_table(
+                    ("kind", "subject", "reason", "by", "when"),
+                    [
+                        (r["subject_kind"], r["subject_id"], r["reason"], r["decided_by"], f"{r['decided_at']:%Y-%m-%d %H:%M}")
+                        for r in rows
+                    ],
+                )
+            return
+        if kind not in KINDS:
+            raise DebugLoopError(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
+        if undo:
+            done = decisions.unsuppress(kind, subject)
+            typer.echo("shown again" if done else "it was not suppressed")
+            return
+        if not reason:
+            raise DebugLoopError("say why with --reason")
+        done = decisions.suppress(kind, subject, reason, who())
+    typer.echo("suppressed" if done else "it was suppressed already")
+
+
+@app.command()
+def forget(
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(SUBJECTS)}.")],
+    subject: Annotated[str, typer.Argument(help="Session id, repository or peer.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a session, repository or peer with all that was derived from it. There is no way back."""
+    if kind not in SUBJECTS:
+        raise DebugLoopError(f"kind is one of {', '.join(SUBJECTS)}, not {kind!r}")
+    if not yes:
+        typer.confirm(f"Remove everything of {kind} {subject!r}?", abort=True)
+    with open_store() as store:
+        gone = forget_subject(store, kind, subject)
+    typer.echo(f"forgot {gone.attempts} attempts ({gone.rows} rows) and {gone.rejects} rejects of {kind} {subject!r}")

@@ -1,0 +1,50 @@
+"""The store as a command sees it: servers up, database connected."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.settings import Settings, get_settings
+from debug_loop_pipeline.steps.framework import StepContext
+
+
+@contextmanager
+def open_store() -> Iterator[StepContext]:
+    """A step context on the configured or embedded PostgreSQL, which is started where none runs.
+
+    Raises:
+        DebugLoopError: the server does not start or answer.
+    """
+    settings = get_settings()
+    if settings.postgres_url is None:
+        settings = _start()
+    limits = settings.resilience
+    database = Database(
+        settings.require_postgres_url(),
+        limits.postgres_pool_size,
+        int(limits.statement_timeout_seconds * 1000),
+        "debug-loop-cli",
+    )
+    try:
+        yield StepContext(database, settings)
+    finally:
+        database.close()
+
+
+def _start() -> Settings:
+    from debug_loop_pipeline.cli.runtime import start
+
+    runtime = start("none")
+    if runtime.started:
+        typer.echo("started the embedded servers; `debug-loop down` stops them", err=True)
+    return runtime.settings
+
+
+def who() -> str:
+    """Who decides, for the record: the user of this process."""
+    return getpass.getuser()

@@ -1,0 +1,214 @@
+"""Reads for people: what `errors`, `stf`, `golden` and `report` show. No writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database
+
+ORDERS = {"count": "errors desc", "cost": "cost_usd desc nulls last", "recent": "last_at desc"}
+
+
+def unique_prefix(database: Database, table: str, column: str, prefix: str) -> str:
+    """The one id of a table that begins with `prefix` (8 characters are usually enough).
+
+    Raises:
+        LookupError: none or several begin with it.
+    """
+    rows = fetch_rows(
+        database,
+        f"select distinct {column} as id from {table} where starts_with({column}, :prefix) order by 1 limit 3",
+        {"prefix": prefix.lower()},
+    )
+    if len(rows) == 1:
+        return str(rows[0]["id"])
+    what = "nothing" if not rows else "more than one"
+    raise LookupError(f"{what} in {table} begins with {prefix!r}" + ("; give more characters" if rows else ""))
+
+
+def top_errors(database: Database, *, order: str, limit: int, category: str | None = None) -> list[dict[str, Any]]:
+    """Error groups caused by agents, with what they cost and how many fixes are known."""
+    return fetch_rows(
+        database,
+        f"""
+        select e.signature, min(e.error_type) as error_type, min(e.category) as category, min(e.pattern) as pattern,
+               count(*) as errors, count(distinct e.attempt_id) as attempts, count(distinct e.correlation_id) as tasks,
+               min(e.at) as first_at, max(e.at) as last_at, c.cost_usd, c.cost_after_fix_known_usd, coalesce(m.fixes, 0) as fixes
+        from attempt_errors e
+        left join (
+            select signature, sum(cost_usd) as cost_usd, sum(cost_after_fix_known_usd) as cost_after_fix_known_usd
+            from error_costs group by signature
+        ) c using (signature)
+        left join (
+            select signature, count(*) filter (where success_count > 0) as fixes from debug_error_success_mappings group by signature
+        ) m using (signature)
+        where e.origin = 'agent_action' and (cast(:category as text) is null or e.category = :category)
+        group by e.signature, c.cost_usd, c.cost_after_fix_known_usd, m.fixes
+        order by {ORDERS[order]}, errors desc, e.signature
+        limit :limit
+        """,
+        {"limit": limit, "category": category},
+    )
+
+
+def error_group(database: Database, signature: str) -> dict[str, Any]:
+    """One group: its pattern, latest occurrences, cost per day, and every mapping."""
+    return {
+        "signature": signature,
+        "occurrences": fetch_rows(
+            database,
+            "select attempt_id, at, message, slots, tool, test, path, line, category, error_type, pattern from attempt_errors"
+            " where signature = :s order by at desc, attempt_id, position limit 20",
+            {"s": signature},
+        ),
+        "costs": fetch_rows(database, "select * from error_costs where signature = :s order by day", {"s": signature}),
+        "fixes": fetch_rows(
+            database,
+            "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
+            " join resolutions r using (resolution_id) where m.signature = :s order by m.wilson_lower_bound desc, m.mapping_id",
+            {"s": signature},
+        ),
+        "decisions": fetch_rows(
+            database,
+            "select kind, signature, into_signature, split_by, reason, decided_by, decided_at from error_group_decisions"
+            " where :s in (signature, into_signature) order by decision_id",
+            {"s": signature},
+        ),
+    }
+
+
+def functions(
+    database: Database, *, approval: str | None, language: str | None, tier: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Functions of the registry, best first."""
+    return fetch_rows(
+        database,
+        "select stf_hash, name, language, quality_score, quality_tier, approval, evidence_tier, occurrences, usage_count,"
+        " success_count, failure_count, category, cluster_id, description from debug_transform_functions"
+        " where (cast(:approval as text) is null or approval = :approval)"
+        " and (cast(:language as text) is null or language = :language)"
+        " and (cast(:tier as text) is null or quality_tier = :tier)"
+        " order by quality_score desc, occurrences desc, stf_hash limit :limit",
+        {"approval": approval, "language": language, "tier": tier, "limit": limit},
+    )
+
+
+def function(database: Database, stf_hash: str) -> dict[str, Any]:
+    """One function with where it occurred and the others of its cluster."""
+    row = fetch_rows(database, "select * from debug_transform_functions where stf_hash = :h", {"h": stf_hash})[0]
+    row["occurred_in"] = fetch_rows(
+        database,
+        "select s.attempt_id, s.path, s.start_line, s.end_line, a.completed_at, a.outcome, a.evidence_tier, a.agent_name"
+        " from attempt_stfs s join debug_execution_attempts a using (attempt_id) where s.stf_hash = :h"
+        " order by a.completed_at, s.attempt_id, s.position limit 50",
+        {"h": stf_hash},
+    )
+    row["cluster"] = fetch_rows(
+        database,
+        "select stf_hash, name, quality_score from debug_transform_functions where cluster_id = :c and stf_hash <> :h"
+        " order by quality_score desc, stf_hash limit 20",
+        {"c": row["cluster_id"], "h": stf_hash},
+    )
+    return row
+
+
+def golden_states(database: Database, *, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """Golden states, best first."""
+    return fetch_rows(
+        database,
+        "select g.golden_state_id, g.state, g.quality_score, g.evidence_tier, g.category, g.reuse_count, g.nominated_at,"
+        " g.decided_by, f.name, f.language, a.user_request from debug_golden_states g"
+        " join debug_transform_functions f using (stf_hash) join debug_execution_attempts a using (attempt_id)"
+        " where (cast(:state as text) is null or g.state = :state)"
+        " order by g.quality_score desc, g.golden_state_id limit :limit",
+        {"state": state, "limit": limit},
+    )
+
+
+def golden_state(database: Database, golden_state_id: str) -> dict[str, Any]:
+    """One golden state with its code, request and history."""
+    row = fetch_rows(
+        database,
+        "select g.*, f.name, f.language, f.code, a.user_request, a.agent_name, a.completed_at from debug_golden_states g"
+        " join debug_transform_functions f using (stf_hash) join debug_execution_attempts a using (attempt_id)"
+        " where g.golden_state_id = :id",
+        {"id": golden_state_id},
+    )[0]
+    row["events"] = fetch_rows(
+        database, "select * from golden_events where golden_state_id = :id order by position", {"id": golden_state_id}
+    )
+    return row
+
+
+def mapping(database: Database, mapping_id: str) -> dict[str, Any]:
+    """One mapping with its resolution and every task's word on it: which call failed, changed, and showed it gone."""
+    row = fetch_rows(
+        database,
+        "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
+        " join resolutions r using (resolution_id) where m.mapping_id = :id",
+        {"id": mapping_id},
+    )[0]
+    row["events"] = fetch_rows(
+        database,
+        "select correlation_id, outcome, occurred_at, attempt_id, evidence_tier, peer_id, details from mapping_events"
+        " where signature = :s and resolution_id = :r order by occurred_at, attempt_id, correlation_id",
+        {"s": row["signature"], "r": row["resolution_id"]},
+    )
+    return row
+
+
+def days_of_attempts(database: Database, condition: str, params: dict[str, Any]) -> list[date]:
+    """The partitions of some attempts, so that a decision about them can ask for a run."""
+    rows = fetch_rows(database, f"select distinct day from debug_execution_attempts where {condition} order by day", params)
+    return [row["day"] for row in rows]
+
+
+def overview(database: Database, top: int) -> dict[str, Any]:
+    """Everything the report shows, as rows."""
+    queries: Sequence[tuple[str, str]] = (
+        (
+            "attempts",
+            "select outcome, evidence_tier, count(*) as attempts from debug_execution_attempts group by 1, 2 order by 1, 2",
+        ),
+        (
+            "attempts_by_day",
+            "select day, count(*) as attempts, count(*) filter (where outcome = 'succeeded') as succeeded,"
+            " count(*) filter (where outcome = 'failed') as failed from debug_execution_attempts group by 1 order by 1",
+        ),
+        (
+            "agents",
+            "select agent_name, importer, count(*) as attempts, count(distinct correlation_id) as tasks"
+            " from debug_execution_attempts group by 1, 2 order by attempts desc, 1, 2",
+        ),
+        (
+            "fixes",
+            "select m.mapping_id, m.pattern, m.error_category, m.state, m.success_count, m.failure_count, m.wilson_lower_bound,"
+            " r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m join resolutions r using (resolution_id)"
+            " where m.success_count > 0 order by m.wilson_lower_bound desc, m.success_count desc, m.mapping_id limit :top",
+        ),
+        (
+            "mapping_counts",
+            "select count(*) as mappings, count(*) filter (where success_count > 0) as with_a_success,"
+            " count(*) filter (where state = 'confident') as confident, count(distinct signature) as signatures"
+            " from debug_error_success_mappings",
+        ),
+        (
+            "functions_by_tier",
+            "select quality_tier, approval, count(*) as functions, count(distinct cluster_id) as clusters"
+            " from debug_transform_functions group by 1, 2 order by 1, 2",
+        ),
+        ("golden", "select state, count(*) as golden_states from debug_golden_states group by 1 order by 1"),
+        (
+            "cost_by_model",
+            "select coalesce(model, '(none told)') as model, count(*) as attempts, sum(cost_usd) as cost_usd,"
+            " count(*) filter (where cost_usd is null) as unpriced, bool_or(estimated) as estimated"
+            " from execution_costs group by 1 order by cost_usd desc nulls last, 1",
+        ),
+        ("cost_by_day", "select day, sum(cost_usd) as cost_usd from execution_costs group by 1 order by 1"),
+    )
+    found: dict[str, Any] = {name: fetch_rows(database, query, {"top": top}) for name, query in queries}
+    found["top_errors"] = top_errors(database, order="count", limit=top)
+    return found

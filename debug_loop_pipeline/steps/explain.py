@@ -1,0 +1,27 @@
+"""Explains sessions from the inbox alone: the same credit as the fold's, traced to tool calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from debug_loop_pipeline.compute.explain import explain_session
+from debug_loop_pipeline.effects.decision_store import group_decisions
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.steps.error_success_mappings import credit_tasks
+from debug_loop_pipeline.steps.framework import StepContext
+
+
+def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str, Any]:
+    """Session id -> its verifications, fixes and failed tries.
+
+    Raises:
+        DebugLoopError: a session is not in the store.
+    """
+    tasks = context.executions.tasks_of_sessions(sessions)
+    events = context.executions.events_of_tasks(tasks)
+    known = {event.session_id for event in events}
+    if missing := [session for session in sessions if session not in known]:
+        raise DebugLoopError(f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)")
+    credits = credit_tasks(events, group_decisions(context.database))
+    return {session: explain_session(session, events, credits) for session in sessions}

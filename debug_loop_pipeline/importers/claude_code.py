@@ -18,8 +18,8 @@ from debug_loop_pipeline.importers import claude_code_agents as agents
 from debug_loop_pipeline.importers import claude_code_lines as lines
 from debug_loop_pipeline.importers import claude_code_tools as tools
 from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
-from debug_loop_pipeline.importers.documents import file_time, parse_time, string
-from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
+from debug_loop_pipeline.importers.documents import file_time, string
+from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects, read_objects_at
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
 
 _CONVERSATION = frozenset({"user", "assistant", "system"})
@@ -91,7 +91,7 @@ class _SessionFile:
         before: list[_Located] = []
         for located in objects:
             before.append(located)
-            if located[2].get("type") in _CONVERSATION and "message" in located[2]:
+            if str(located[2].get("type")) in _CONVERSATION and "message" in located[2]:
                 break
         else:
             for _, _, record in before:
@@ -130,7 +130,7 @@ class _SessionFile:
             steps=iter(()),
             agent_name="claude-code",
             agent_version=string(first.get("version")),
-            started_at=parse_time(first.get("timestamp")),
+            started_at=moment(first.get("timestamp")),
             cwd=string(first.get("cwd")),
             branch=string(first.get("gitBranch")),
             file=str(self.path),
@@ -169,7 +169,7 @@ class _SessionFile:
         if self.own_agent is not None:
             return self.own_agent
         uuid = str(record.get("uuid"))
-        chain = self.sidechain_of.get(hash(record.get("parentUuid")), uuid)
+        chain = self.sidechain_of.get(hash(str(record.get("parentUuid"))), uuid)
         self.sidechain_of[hash(uuid)] = chain
         return chain
 
@@ -206,7 +206,7 @@ class _Conversation:
             if record.get("isSidechain") is True and is_of_other is not None and is_of_other(number, offset, record):
                 continue
             uuid = record.get("uuid")
-            if uuid is not None:
+            if type(uuid) is str:
                 mark = hash(uuid)
                 if mark in seen:
                     self.report.skip("duplicate line")
@@ -255,21 +255,23 @@ class _Conversation:
             if model == "<synthetic>":
                 step.api_error = lines.synthetic_error(record, message)
             return [*self._close(), step]
-        ready: list[Step] = []
         key = (ref, string(record.get("requestId")) or "")
+        content = message.get("content")
+        silent = isinstance(content, list) and len(content) == 1 and content[0].get("type") in _SILENT
+        told = None if silent else self._agent_step(record, number, ref, message)
+        known = key == self.open_key and usage == self.open_given
+        counted = None if known else lines.usage_of(record, usage, key, string(model))
+        ready: list[Step] = []
         if key != self.open_key:
             ready = self._close()
             self.open_key = key
-        if usage != self.open_given:
-            counted = lines.usage_of(record, usage, key, string(model))
-            if self.open_usage is None or counted.total > self.open_usage.total:
-                self.open_usage, self.open_given = counted, usage
-        content = message.get("content")
-        if isinstance(content, list) and len(content) == 1 and content[0].get("type") in _SILENT:
+        if counted is not None and (self.open_usage is None or counted.total > self.open_usage.total):
+            self.open_usage, self.open_given = counted, usage
+        if told is None:
             self.open_silent = record, number
         else:
-            self.open_step = self._agent_step(record, number, ref, message)
-            self.held.append(self.open_step)
+            self.open_step = told
+            self.held.append(told)
         return ready
 
     def _agent_step(self, record: dict[str, Any], number: int, ref: str, message: dict[str, Any]) -> Step:
@@ -283,7 +285,7 @@ class _Conversation:
         for block in content:
             kind = block.get("type")
             if kind == "text":
-                step.text = f"{step.text}\n{block['text']}" if step.text else block["text"]
+                step.text = f"{step.text}\n{block['text']}" if step.text else str(block["text"])
             elif kind == "tool_use":
                 step.calls.append(self._call(block, step.cwd))
         return step
@@ -313,7 +315,7 @@ class _Conversation:
         return Step(
             ref,
             source,
-            parse_time(record.get("timestamp")),
+            moment(record.get("timestamp")),
             cwd=cwd if type(cwd) is str else None,
             branch=branch if branch and type(branch) is str else None,
             pull_request=self.pull_request,
@@ -337,7 +339,7 @@ class _Conversation:
             # One object describes one result; on a line with several it cannot be told whose it is.
             details = record.get("toolUseResult") if len(blocks) == 1 else None
             for block in blocks:
-                results.extend(self._results(block, details))
+                results += self._results(block, details)
         if results:
             step = self._step(record, StepSource.TOOL, results[0].call_id)
             step.results = results
@@ -363,14 +365,13 @@ class _Conversation:
                 self.report.skip("not a person's message")
         return made
 
-    def _results(self, block: dict[str, Any], details: object) -> Iterator[ToolResult]:
+    def _results(self, block: dict[str, Any], details: object) -> list[ToolResult]:
         call = self.calls.pop(str(block.get("tool_use_id")), None)
         result = tools.tool_result(block, call, details)
         if result.output.startswith("<persisted-output>"):
             result.output = self._whole_output(result.output, details)
-        yield result
         if call is None:
-            return
+            return [result]
         if result.pending:
             task = tools.background_task_started(result, details)
             if task is not None:
@@ -384,7 +385,8 @@ class _Conversation:
             ended = tools.background_task_end(self.background[task], result.output)
             if ended is not None:
                 del self.background[task]
-                yield ended
+                return [result, ended]
+        return [result]
 
     def _notified(self, text: str) -> ToolResult | None:
         """The end of a background command, told by a notification in the place of a prompt."""
@@ -406,12 +408,13 @@ class _Conversation:
         paths.
         """
         name = _OUTPUT_FILE.search(shown)
-        folder = self.file.path.parent
-        for place in (folder / self.file.session_id, folder.parent, folder) if name else ():
-            try:
-                return _both_ends(place / "tool-results" / name[1]) if name else shown
-            except OSError:
-                continue
+        if name is not None and agents.is_plain_name(self.file.session_id):
+            folder = self.file.path.parent
+            for place in (folder / self.file.session_id, folder.parent, folder):
+                try:
+                    return _both_ends(place / "tool-results" / name[1])
+                except OSError:
+                    continue
         stdout = details.get("stdout") if isinstance(details, dict) else None
         return stdout if isinstance(stdout, str) and len(stdout) > len(shown) else shown
 

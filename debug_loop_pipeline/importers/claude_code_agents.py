@@ -19,6 +19,7 @@ from debug_loop_pipeline.importers.jsonl_lines import split_lines
 
 _TAIL_BYTES = 1 << 16
 _CALL_NAME = re.compile(rb'"name":\s*"(?:Task|Agent)"')
+_PLAIN_NAME = re.compile(r"\w[\w-]*")
 _AGENT_ID = re.compile(r"agentId: ([0-9A-Za-z_-]+)")
 
 
@@ -49,6 +50,8 @@ def parent_call(path: Path, parent_session: str, agent_id: str, prompt: str) -> 
     noted = _read_object(path.with_suffix(".meta.json")).get("toolUseId")
     if isinstance(noted, str) and noted:
         return noted
+    if not is_plain_name(parent_session):
+        return None
     for folder in (path.parent, path.parent.parent.parent):
         parent = folder / f"{parent_session}.jsonl"
         try:
@@ -58,6 +61,11 @@ def parent_call(path: Path, parent_session: str, agent_id: str, prompt: str) -> 
         calls = _starting_calls(parent, stat.st_size, stat.st_mtime_ns)
         return calls.get(agent_id) or calls.get(prompt_key(prompt))
     return None
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether an id out of a transcript may be part of a path: it cannot lead out of its folder."""
+    return _PLAIN_NAME.fullmatch(name) is not None
 
 
 def prompt_key(prompt: str) -> str:

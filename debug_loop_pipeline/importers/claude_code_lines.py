@@ -73,14 +73,19 @@ def is_interrupt(content: object) -> bool:
 
 def usage_of(record: dict[str, Any], given: dict[str, Any], key: tuple[str, str], model: str | None) -> Usage:
     """The tokens of the response (message id, request id) that an `assistant` line with this `usage` is a part of."""
-    written = _count(given.get("cache_creation_input_tokens"))
+    read, cached, written, output = [
+        value if type(value) is int and value > 0 else 0
+        for value in (
+            given.get("input_tokens"),
+            given.get("cache_read_input_tokens"),
+            given.get("cache_creation_input_tokens"),
+            given.get("output_tokens"),
+        )
+    ]
     split = given.get("cache_creation")
-    long = _count(split.get("ephemeral_1h_input_tokens")) if isinstance(split, dict) else 0
-    short = _count(split.get("ephemeral_5m_input_tokens")) if isinstance(split, dict) else 0
-    if long + short != written and written:
-        # The sum is what every version writes; what the split leaves open has the default time to live.
-        long = min(long, written)
-        short = written - long
+    long = split.get("ephemeral_1h_input_tokens") if isinstance(split, dict) else 0
+    # The sum is what every version writes; what is not told to live for an hour has the default time to live.
+    long = min(long, written) if type(long) is int and long > 0 else 0
     cost = record.get("costUSD")
     return Usage(
         key[0],
@@ -88,11 +93,11 @@ def usage_of(record: dict[str, Any], given: dict[str, Any], key: tuple[str, str]
         model,
         "anthropic" if model is not None and "claude" in model else None,
         None,
-        _count(given.get("input_tokens")),
-        _count(given.get("cache_read_input_tokens")),
-        short,
+        read,
+        cached,
+        written - long,
         long,
-        _count(given.get("output_tokens")),
+        output,
         cost_usd=str(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None,
     )
 
@@ -120,7 +125,3 @@ def system_error(record: dict[str, Any]) -> ApiError | None:
     message = detail.get("message") or error.get("message") or error.get("code") or f"status {error.get('status')}"
     kind = detail.get("type") or error.get("type") or error.get("status")
     return ApiError(str(message), None if kind is None else str(kind))
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0

@@ -15,8 +15,8 @@ from typing import Any
 from debug_loop_pipeline.importers import codex_tools as tools
 from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
 from debug_loop_pipeline.importers.codex_usage import TokenCounter
-from debug_loop_pipeline.importers.documents import file_time, mapping, parse_time, string, text_of
-from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.importers.documents import file_time, mapping, string, text_of
+from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects
 from debug_loop_pipeline.models.trajectory import ApiError, Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory
 
 _RECORD_TYPES = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
@@ -67,9 +67,11 @@ class CodexImporter:
         """Lines of `{timestamp, type, payload}` of known types; the first may be longer than the head."""
         for record in head_records(head, 50):
             if isinstance(record.get("payload"), dict):
-                return record.get("type") in _RECORD_TYPES
+                return str(record.get("type")) in _RECORD_TYPES
         keys = top_level_keys(head)
-        return keys.get("payload") == b"{" and keys.get("type", b"").strip(b'"').decode() in _RECORD_TYPES
+        return (
+            keys.get("payload") == b"{" and keys.get("type", b"").decode("utf-8", "replace").strip('"') in _RECORD_TYPES
+        )
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The session. Its first `session_meta` is its own; later ones stand in history copied from another session.
@@ -106,7 +108,7 @@ def _trajectory(path: Path, meta: dict[str, Any], first: dict[str, Any]) -> Traj
         agent_name="codex",
         agent_version=string(meta.get("cli_version")),
         provider=string(meta.get("model_provider")),
-        started_at=parse_time(meta.get("timestamp")) or parse_time(first.get("timestamp")),
+        started_at=moment(meta.get("timestamp")) or moment(first.get("timestamp")),
         cwd=string(meta.get("cwd")),
         repository=string(git.get("repository_url")),
         branch=string(git.get("branch")),
@@ -194,7 +196,7 @@ class _Conversation:
         return Step(
             ref or self.turn or str(record.get("timestamp")),
             source,
-            parse_time(record.get("timestamp")),
+            moment(record.get("timestamp")),
             cwd=self.cwd,
             branch=self.trajectory.branch,
             model=self.model if source is StepSource.AGENT else None,
@@ -282,7 +284,7 @@ class _Conversation:
         return []
 
     def _count(self, record: dict[str, Any], event: dict[str, Any], number: int) -> list[Step]:
-        at = parse_time(record.get("timestamp"))
+        at = moment(record.get("timestamp"))
         usage = self.counter.count(event.get("info"), self.turn, self.model, self.trajectory.provider, at)
         if usage is None:
             self.report.skip("token counter without news")

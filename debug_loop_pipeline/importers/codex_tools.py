@@ -122,7 +122,7 @@ def tool_result(item: dict[str, Any], call: ToolCall | None, end: CommandEnd | N
         result.is_error = not success
     elif result.cancelled or (not head and _FAILED.match(text)):
         result.is_error = True
-    if _TIMED_OUT.search(text[:200]) and exit_code in (None, _TIME_LIMIT_EXIT_CODE):
+    if exit_code in (None, _TIME_LIMIT_EXIT_CODE) and _TIMED_OUT.search(text, 0, 200):
         result.timed_out = result.is_error = True
     if call is not None and call.kind is ToolKind.EDIT and (result.is_error or result.cancelled):
         result.edits = []

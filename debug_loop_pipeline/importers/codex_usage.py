@@ -68,5 +68,5 @@ class TokenCounter:
 def _figures(usage: Any) -> tuple[int, ...] | None:
     if not isinstance(usage, dict):
         return None
-    values = (usage.get(field) for field in _FIELDS)
-    return tuple(value if type(value) is int and value > 0 else 0 for value in values)
+    values = [usage.get(field) for field in _FIELDS]
+    return tuple([value if type(value) is int and value > 0 else 0 for value in values])

@@ -8,13 +8,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from debug_loop_pipeline.importers.base import ImportReport
-from debug_loop_pipeline.importers.documents import without_surrogates
+from debug_loop_pipeline.importers.documents import parse_time, without_surrogates
 
 CHUNK_BYTES = 1 << 20
 
@@ -23,6 +24,15 @@ MAX_LINE_BYTES = 64 << 20
 
 _BLANK = b" \t\r\n\x00\xef\xbb\xbf"
 _DECODER = json.JSONDecoder(strict=False)
+
+
+def moment(value: object) -> datetime | None:
+    """`parse_time`, quicker for the form that nearly every line of these formats has."""
+    try:
+        at = datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return parse_time(value)
+    return at if at.tzinfo is UTC else parse_time(value)
 
 
 def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, bytes]]:

@@ -401,6 +401,45 @@ def test_an_output_in_a_file_of_its_own_is_read_from_beside_the_session_only(
     assert results[3] == "z" * 500
 
 
+def test_ids_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "tool-results").mkdir()
+    (tmp_path / "tool-results" / "secret.txt").write_text("not for us")
+    session = Session("x/../..")
+    session.agent("m1", call("t1"))
+    session.result("t1", "<persisted-output>\nsaved to: /a/tool-results/secret.txt\n</persisted-output>")
+    [result] = [
+        result for step in read_steps(session.write(tmp_path / "a" / "b", "s.jsonl")) for result in step.results
+    ]
+    assert "not for us" not in result.output
+
+
+def test_no_value_in_any_place_of_a_line_stops_the_reading(tmp_path: Path) -> None:
+    session = Session()
+    session.user("go")
+    session.agent("m1", text("a"), call("t1", "Edit", file_path="/a", old_string="x", new_string="y"))
+    details = {"filePath": "/a", "oldString": "x", "newString": "y", "originalFile": "x", "structuredPatch": []}
+    session.result("t1", [text("done")], details)
+    session.agent("m2", call("t2", "Task", prompt="p"), isSidechain=True, agentId="a")
+    lines = [json.loads(line) for line in session.lines]
+    for place in [place for number, line in enumerate(lines) for place in places(line, (number,))]:
+        for value in (None, 5, [], {}, "\x00", [None], [[1]]):
+            broken = json.loads(json.dumps(lines))
+            inner = broken
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = value
+            session.lines = [json.dumps(line) for line in broken]
+            path = session.write(tmp_path)
+            for run in ClaudeCodeImporter().read(path, ImportReport()):
+                assert all(isinstance(step.text, str) and isinstance(step.ref, str) for step in run.steps)
+
+
+def places(value: Any, start: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Every place inside a JSON value, as the keys that lead there."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, inner in items for place in [(*start, key), *places(inner, (*start, key))]]
+
+
 def test_a_background_command_ends_with_the_reading_of_its_output(tmp_path: Path) -> None:
     session = Session()
     session.agent("m1", call("t1", command="npm test", run_in_background=True), call("t2", command="make"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -36,6 +37,7 @@ _UI_PORT = 3000
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 _SOCKET_PATH_LIMIT = 100
+_PR_SET_PDEATHSIG = 1
 
 
 class _Stopped(Exception):
@@ -80,6 +82,7 @@ class Children:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no other thread of ours runs here
             )
         child = Child(name, popen, log, log_start)
         self._children.append(child)
@@ -173,6 +176,12 @@ def _run(settings: Settings, port: int | None) -> None:
     finally:
         children.stop()
         code_socket.unlink(missing_ok=True)
+
+
+def _die_with_parent() -> None:
+    """Where the kernel can (Linux): a `dev` that is killed takes its children with it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(number: int, frame: object) -> None:

@@ -47,11 +47,21 @@ def up(
 
 
 @app.command()
-def down(json: JsonOption = False) -> None:
-    """Stop the embedded servers; their data stay."""
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all data too: everything that was learned.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Stop the embedded servers; their data stay unless told otherwise."""
     from debug_loop_pipeline.embedded.supervisor import Supervisor
 
     data_dir = load_settings().data_dir
+    if purge:
+        Supervisor(data_dir).purge()
+        if json:
+            print_json({"removed": data_dir})
+        else:
+            typer.echo(f"removed: {data_dir}")
+        return
     stopped = Supervisor(data_dir).down()
     if json:
         print_json({"stopped": stopped})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import signal
 import socket
 import tempfile
@@ -23,7 +24,7 @@ from typing import Literal
 
 from debug_loop_pipeline.embedded import kafka as kafka_servers
 from debug_loop_pipeline.embedded import process
-from debug_loop_pipeline.embedded.account import server_account
+from debug_loop_pipeline.embedded.account import OWNER_FILE, server_account
 from debug_loop_pipeline.embedded.base import EmbeddedServer
 from debug_loop_pipeline.embedded.postgres import Installation, PostgresServer, choose_home
 from debug_loop_pipeline.embedded.process import PortTakenError, ServerError
@@ -138,6 +139,22 @@ class Supervisor:
             with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
                 stopped = list(pool.map(self._stop, running.values()))
             return [server.name for server, was_running in zip(running.values(), stopped, strict=True) if was_running]
+
+    def purge(self) -> None:
+        """Stop the servers and remove everything they and Dagster keep, wherever it lies.
+
+        Raises:
+            ServerError: A server does not end, or the directory is not one of ours.
+        """
+        if not self.data_dir.is_dir():
+            return
+        if not (self.data_dir / "servers.lock").exists():
+            raise ServerError(f"{self.data_dir} was not made by `debug-loop up`: remove it by hand")
+        self.down()
+        home = self._read_state().postgres_home
+        if home is not None and (home.parent / OWNER_FILE).exists():
+            shutil.rmtree(home.parent)
+        shutil.rmtree(self.data_dir)
 
     def status(self) -> list[ServerStatus]:
         """The state of every server that was started here and not stopped."""

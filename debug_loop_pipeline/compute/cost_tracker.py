@@ -106,10 +106,10 @@ class PriceBook:
         return UnpricedReason.NOT_IN_FORCE
 
 
-def cost_category(cost_usd: Decimal | None) -> CostCategory | None:
-    """Category of a cost (DOMAIN 3.10): cheap < 0.01 USD, moderate < 0.10, else expensive; None for unpriced."""
+def cost_category(cost_usd: Decimal | None) -> CostCategory:
+    """Category of a cost (DOMAIN 3.10): cheap < 0.01 USD, moderate < 0.10, else expensive; None is unpriced."""
     if cost_usd is None:
-        return None
+        return CostCategory.UNPRICED
     if cost_usd < CHEAP_BELOW_USD:
         return CostCategory.CHEAP
     return CostCategory.MODERATE if cost_usd < MODERATE_BELOW_USD else CostCategory.EXPENSIVE

@@ -126,11 +126,12 @@ class ModelPrice(FrozenModel):
 
 
 class CostCategory(StrEnum):
-    """Cheap < 0.01 USD, moderate < 0.10, expensive from there on."""
+    """Cheap < 0.01 USD, moderate < 0.10, expensive from there on; unpriced where the cost is not known."""
 
     CHEAP = "cheap"
     MODERATE = "moderate"
     EXPENSIVE = "expensive"
+    UNPRICED = "unpriced"
 
 
 class UnpricedReason(StrEnum):
@@ -165,10 +166,10 @@ class ModelCost(FrozenModel):
 
 
 class ExecutionCost(FrozenModel):
-    """What an attempt cost. `cost_usd` and `category` are None, never 0, where any part of it is unpriced."""
+    """What an attempt cost. `cost_usd` is None, never 0, where any part of it is unpriced."""
 
     cost_usd: Decimal | None
-    category: CostCategory | None
+    category: CostCategory
     unpriced: UnpricedReason | None = None
     detail: str = ""
     tokens: TokenBuckets
@@ -178,6 +179,7 @@ class ExecutionCost(FrozenModel):
 
     @model_validator(mode="after")
     def _cost_or_reason(self) -> Self:
-        if (self.cost_usd is None) == (self.unpriced is None) or (self.cost_usd is None) != (self.category is None):
+        unknown = self.cost_usd is None
+        if unknown == (self.unpriced is None) or unknown != (self.category is CostCategory.UNPRICED):
             raise ValueError("an execution cost has either an amount with its category or a reason why it has none")
         return self

@@ -83,12 +83,13 @@ def test_every_bucket_is_charged_at_its_own_price() -> None:
 )
 def test_category_boundaries_belong_to_the_dearer_side(cost: str, category: CostCategory) -> None:
     assert cost_category(Decimal(cost)) == category
-    assert cost_category(None) is None
+    assert cost_category(None) is CostCategory.UNPRICED
 
 
 def test_an_unknown_model_is_unpriced_and_says_which() -> None:
     cost = track_cost(event(model_used="nobody-knows-1", tokens_input=10), BOOK)
-    assert (cost.cost_usd, cost.category, cost.unpriced) == (None, None, UnpricedReason.UNKNOWN_MODEL)
+    assert (cost.cost_usd, cost.category) == (None, CostCategory.UNPRICED)
+    assert cost.unpriced is UnpricedReason.UNKNOWN_MODEL
     assert cost.detail == "nobody-knows-1"
 
 

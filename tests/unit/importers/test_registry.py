@@ -1,0 +1,160 @@
+"""A file's format is told by its content, whatever it and the files beside it are called."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from debug_loop_pipeline.importers.base import Importer, read_head, top_level_keys, walk_files
+from debug_loop_pipeline.importers.registry import NAMES, detect, files_under, importer_for
+
+CLAUDE_CODE = json.dumps(
+    {
+        "parentUuid": None,
+        "isSidechain": False,
+        "sessionId": "s",
+        "type": "user",
+        "message": {"role": "user", "content": "go"},
+        "uuid": "u",
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+)
+CODEX = json.dumps({"timestamp": "2026-01-01T00:00:00Z", "type": "session_meta", "payload": {"id": "s"}})
+
+
+def name_of(path: Path) -> str | None:
+    importer = detect(path)
+    return importer.name if importer else None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_format_has_an_importer_of_its_name(name: str) -> None:
+    importer = importer_for(name)
+    assert isinstance(importer, Importer)
+    assert importer.name == name
+    assert importer_for(name) is importer
+
+
+def test_an_unknown_format_says_which_there_are() -> None:
+    with pytest.raises(KeyError, match="claude-code"):
+        importer_for("lisp-machine")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (CLAUDE_CODE, "claude-code"),
+        ('{"type":"summary","summary":"s","leafUuid":"x"}\n' + CLAUDE_CODE, "claude-code"),
+        (CODEX, "codex"),
+        (CODEX[:-2] + ', "instructions": "' + "x" * 100_000 + '"}}', "codex"),
+        (CLAUDE_CODE.replace('"go"', '"' + "x" * 100_000 + '"'), "claude-code"),
+        (
+            '{"type":"summary","summary":"s","leafUuid":"x"}\n' + CLAUDE_CODE.replace('"go"', '"' + "x" * 100_000),
+            "claude-code",
+        ),
+        ('{"agent": "Codex", "session_id": "s", "token_usage": {}}', None),
+        ('{"checkpoint_id": "c", "agent": "Claude Code", "files_touched": []}', None),
+        ("sha256:abc", None),
+        ("fix the parentUuid and sessionId of the uuid", None),
+        ("", None),
+        ("\x00\x00\n", None),
+    ],
+)
+def test_the_content_tells_the_format_and_the_name_does_not(tmp_path: Path, content: str, expected: str | None) -> None:
+    for name in ("full.jsonl", "rollout-2026-01-01.jsonl", "metadata.json", "notes.md"):
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        assert name_of(path) == expected
+
+
+def test_a_byte_order_mark_and_utf_16_do_not_hide_the_format(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for data in (b"\xef\xbb\xbf" + CLAUDE_CODE.encode(), CLAUDE_CODE.encode("utf-16")):
+        path.write_bytes(data)
+        assert name_of(path) == "claude-code"
+
+
+def test_files_come_sorted_without_caches_and_version_control(tmp_path: Path) -> None:
+    for name in ("b/one.jsonl", "a.jsonl", "a/two.jsonl", ".git/x.jsonl", "node_modules/y.jsonl", "b/readme.md"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("hello" if name.endswith(".md") else CODEX)
+    found = [path.relative_to(tmp_path).as_posix() for _, path in files_under(tmp_path)]
+    assert found == ["a/two.jsonl", "a.jsonl", "b/one.jsonl"]
+    assert found == [
+        path.relative_to(tmp_path).as_posix() for _, path in sorted(files_under(tmp_path), key=lambda i: i[1])
+    ]
+
+
+def test_a_single_file_and_a_missing_folder_are_no_errors(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(CODEX)
+    assert [(importer.name, file) for importer, file in files_under(path)] == [("codex", path)]
+    assert list(files_under(tmp_path / "absent")) == []
+    assert list(walk_files(tmp_path / "absent")) == []
+
+
+def test_a_link_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text(CODEX)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert len(list(files_under(tmp_path))) == 1
+
+
+def test_the_keys_of_a_document_that_is_cut_off_are_still_told() -> None:
+    head = b' {"a": "x\\"}", "b": [1, {"c": 2}], "d": null, "e": -1.5, "f": {"g": {"h": [1'
+    assert top_level_keys(head) == {"a": b'"x\\"}"', "b": b"[", "d": b"null", "e": b"-1.5", "f": b"{"}
+    assert top_level_keys(b"[1, 2]") == {}
+    assert top_level_keys(b'{"a": 1}{"b": 2}') == {"a": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("claude_code_entire", {"claude-code": 11}),
+        ("claude_code_packmind", {"claude-code": 7}),
+        ("claude_code_quirks", {"claude-code": 2}),
+        ("codex_copilot_agentv", {"codex": 4, "copilot": 2, "claude-code": 1}),
+        ("gemini_cli_entire", {"gemini": 2}),
+        ("pi_agent", {"pi": 1}),
+        ("mini_swe_deepseek", {"mini-swe-agent": 23}),
+        ("openhands_outputs", {"openhands": 4}),
+        ("dgm_initial_swebench", {"dgm": 7}),
+        ("gptclonebench_py", {}),
+    ],
+)
+def test_the_formats_of_the_real_data_are_told(
+    folder: str, expected: dict[str, int], shared_data: Callable[[str], Path]
+) -> None:
+    assert Counter(importer.name for importer, _ in files_under(shared_data(folder))) == expected
+
+
+def test_every_trajectory_of_swe_agent_is_told_and_no_other_file(shared_data: Callable[[str], Path]) -> None:
+    root = shared_data("sweagent_traj")
+    found = {path: importer.name for importer, path in files_under(root)}
+    assert set(found) == set(root.rglob("*.traj"))
+    assert set(found.values()) == {"swe-agent"}
+
+
+def test_every_chat_of_aider_is_told(shared_data: Callable[[str], Path]) -> None:
+    root = shared_data("aider_swe_bench_lite")
+    found = {path: importer.name for importer, path in files_under(root)}
+    assert set(root.glob("*.md")) <= set(found)
+    assert set(found.values()) == {"aider"}
+
+
+def test_metadata_that_names_another_agent_changes_nothing(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
+    source = shared_data("claude_code_quirks") / "c0-70516b3fa9-0"
+    assert json.loads((source / "metadata.json").read_text())["agent"] != "Claude Code"
+    shutil.copytree(source, tmp_path / "x")
+    assert [importer.name for importer, _ in files_under(tmp_path)] == ["claude-code"]
+
+
+def test_a_head_is_no_longer_than_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a" * 100)
+    assert read_head(path, 10) == b"a" * 10

@@ -6,11 +6,15 @@ change was carried out.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from debug_loop_pipeline.models.trajectory import FileEdit
+
+MAX_COMPARED_LINES = 20_000
+"""Files of more lines are not compared line by line: the comparison takes quadratic time."""
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ENVELOPE_FILE = re.compile(r"^\*\*\* (Add|Update|Delete) File: (.+?)\s*$")
@@ -143,6 +147,17 @@ def envelope_edits(text: str) -> list[FileEdit]:
 def patch_edits(text: str) -> list[FileEdit]:
     """The edits of a change text of either form."""
     return envelope_edits(text) if "*** Begin Patch" in text or "*** Update File:" in text else diff_edits(text)
+
+
+def changed_parts(path: str, old: str, new: str) -> list[FileEdit]:
+    """The edits between two states of a whole file, one for each stretch of changed lines; the last state is each
+    one's content.
+    """
+    before, after = old.splitlines(), new.splitlines()
+    if len(before) + len(after) > MAX_COMPARED_LINES:
+        return [FileEdit(path, old, new, new)]
+    parts = difflib.SequenceMatcher(None, before, after).get_opcodes()
+    return [FileEdit(path, _join(before[a:b]), _join(after[c:d]), new) for kind, a, b, c, d in parts if kind != "equal"]
 
 
 @dataclass(frozen=True, slots=True)

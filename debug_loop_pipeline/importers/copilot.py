@@ -1,0 +1,260 @@
+"""Reads GitHub Copilot CLI sessions: JSONL of events.
+
+Messages tell their output tokens; input and cache only the totals of each shutdown, per model. A session that was
+not shut down (or is still going on) has no input tokens: its usage is marked as estimated. Input includes what was
+read from the cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files
+from debug_loop_pipeline.importers.documents import (
+    count_of,
+    file_time,
+    fingerprint,
+    listing,
+    mapping,
+    parse_time,
+    string,
+    text_of,
+)
+from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
+from debug_loop_pipeline.models.trajectory import (
+    ApiError,
+    Step,
+    StepSource,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Trajectory,
+    Usage,
+)
+
+_TYPES = frozenset(
+    {"session.start", "session.resume", "assistant.turn_start", "assistant.message", "tool.execution_start"}
+)
+_EXIT = re.compile(
+    r"\n?<(?:shellId: \S+ |command with \S+ |)(?:completed|exited) with (?:exit code|exitCode:?) (-?\d+)>?\s*\Z"
+)
+_SILENT = re.compile(
+    r"^(?:hook|permission|system|session|assistant\.(?:turn|reasoning|intent|usage|streaming)|tool\.(?:execution_(?:progress|partial)|user_requested)|skill"
+    r"|subagent|pending_messages|exit_plan_mode|user_input|elicitation|external_tool|command)"
+)
+
+
+class CopilotImporter:
+    """Copilot CLI sessions."""
+
+    name = "copilot"
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """Lines of events with a type of this agent, data and a parent."""
+        return any(
+            record.get("type") in _TYPES and isinstance(record.get("data"), dict) and "id" in record
+            for record in head_records(head, limit=10)
+        )
+
+    def discover(self, root: Path) -> Iterator[Path]:
+        """Sessions under a folder."""
+        return sniffed_files(self, root)
+
+    def default_folders(self) -> list[Path]:
+        """Where Copilot CLI keeps its sessions."""
+        return [Path.home() / ".copilot" / "session-state"]
+
+    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
+        """The one session of the file."""
+        report.files += 1
+        try:
+            records = ((line, record) for line, _, record in read_objects(path, report))
+            opening: list[tuple[int, dict[str, Any]]] = []
+            for record in records:
+                opening.append(record)
+                if record[1].get("type") in ("session.start", "user.message") or len(opening) >= 20:
+                    break
+            if not opening:
+                report.problem(path, None, "no session")
+                return
+            report.trajectories += 1
+            yield _Session(path, opening, records, report).trajectory()
+        except OSError as error:
+            report.problem(path, None, f"cannot be read: {error.strerror or error}")
+
+
+class _Session:
+    """One session while it is read."""
+
+    def __init__(
+        self,
+        path: Path,
+        opening: list[tuple[int, dict[str, Any]]],
+        records: Iterator[tuple[int, dict[str, Any]]],
+        report: ImportReport,
+    ) -> None:
+        self.path = path
+        self.opening = opening
+        self.records = records
+        self.report = report
+        start = next((mapping(r.get("data")) for _, r in opening if r.get("type") == "session.start"), {})
+        self.start = start
+        self.context = mapping(start.get("context"))
+        self.session_id = string(start.get("sessionId")) or fingerprint(opening[0][1])
+        self.model = string(start.get("selectedModel"))
+        self.calls: dict[str, ToolCall] = {}
+        self.denied: set[str] = set()
+        self.counted: dict[str | None, int] = {}
+        """Output tokens of messages since the last shutdown, by model."""
+
+    def trajectory(self) -> Trajectory:
+        return Trajectory(
+            format="copilot",
+            session_id=self.session_id,
+            run_key=self.session_id,
+            steps=self.steps(),
+            agent_name="copilot-cli",
+            agent_version=string(self.start.get("copilotVersion")),
+            model=self.model,
+            provider=None,
+            started_at=parse_time(self.start.get("startTime")) or parse_time(self.opening[0][1].get("timestamp")),
+            cwd=string(self.context.get("cwd")),
+            repository=string(self.context.get("repository")),
+            branch=string(self.context.get("branch")),
+            commit=string(self.context.get("headCommit")),
+            file=str(self.path),
+            file_time=file_time(self.path),
+        )
+
+    def steps(self) -> Iterator[Step]:
+        for line, record in self._all():
+            yield from self._of(line, record)
+        if self.counted:
+            self.report.skip("session without totals: input tokens unknown")
+
+    def _all(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from self.opening
+        yield from self.records
+
+    def _of(self, line: int, record: dict[str, Any]) -> Iterator[Step]:
+        kind = string(record.get("type")) or "?"
+        data = mapping(record.get("data"))
+        step = Step(
+            string(record.get("id")) or f"{self.session_id}#{line}",
+            StepSource.SYSTEM,
+            timestamp=parse_time(record.get("timestamp")),
+            cwd=string(self.context.get("cwd")),
+            branch=string(self.context.get("branch")),
+            line=line,
+        )
+        if kind in ("session.start", "session.resume", "session.context_changed"):
+            self.context = mapping(data.get("context")) or (data if "cwd" in data else self.context)
+        elif kind == "session.model_change":
+            self.model = string(data.get("newModel")) or self.model
+        elif kind == "user.message":
+            if data.get("source") in (None, "user"):
+                step.source = StepSource.HUMAN
+            step.text = text_of(data.get("content"))
+            yield step
+        elif kind == "assistant.message":
+            self._message(step, data)
+            yield step
+        elif kind == "tool.execution_start":
+            yield from self._unannounced(step, data)
+        elif kind == "tool.execution_complete":
+            self._result(step, data)
+            yield step
+        elif kind == "permission.completed":
+            if (string(mapping(data.get("result")).get("kind")) or "").startswith("denied"):
+                self.denied.add(string(data.get("toolCallId")) or "")
+        elif kind == "abort":
+            step.interrupted = True
+            step.text = string(data.get("reason")) or ""
+            yield step
+        elif kind == "session.error":
+            step.api_error = ApiError(string(data.get("message")) or "error", string(data.get("errorType")))
+            yield step
+        elif kind == "session.shutdown":
+            yield from self._totals(step, data)
+        elif not _SILENT.match(kind):
+            self.report.skip(f"event of type {kind}")
+
+    def _message(self, step: Step, data: dict[str, Any]) -> None:
+        step.source = StepSource.AGENT
+        step.text = text_of(data.get("content")) or string(data.get("reasoningText")) or ""
+        step.model = string(data.get("model")) or self.model
+        for request in listing(data.get("toolRequests")):
+            call_id = string(mapping(request).get("toolCallId"))
+            if call_id and call_id not in self.calls:
+                step.calls.append(self._call(call_id, mapping(request).get("name"), mapping(request).get("arguments")))
+        output = count_of(data.get("outputTokens"))
+        if output:
+            self.counted[step.model] = self.counted.get(step.model, 0) + output
+            step.usage = Usage(
+                message_id=string(data.get("apiCallId")) or string(data.get("messageId")) or step.ref,
+                request_id="",
+                model=step.model,
+                provider=None,
+                at=step.timestamp,
+                tokens_output=output,
+                estimated=True,
+            )
+
+    def _call(self, call_id: str, name: Any, arguments: Any) -> ToolCall:
+        call = tool_call(call_id, string(name) or "?", arguments_of(arguments), string(self.context.get("cwd")))
+        self.calls[call_id] = call
+        return call
+
+    def _unannounced(self, step: Step, data: dict[str, Any]) -> Iterator[Step]:
+        """A call that no message asked for: the human's own, or one whose message is lost."""
+        call_id = string(data.get("toolCallId"))
+        if call_id and call_id not in self.calls:
+            step.source = StepSource.AGENT
+            step.calls = [self._call(call_id, data.get("toolName"), data.get("arguments"))]
+            yield step
+
+    def _result(self, step: Step, data: dict[str, Any]) -> None:
+        step.source = StepSource.TOOL
+        call_id = string(data.get("toolCallId")) or "?"
+        call = self.calls.get(call_id)
+        if call is None:
+            self.report.skip("tool result without a call")
+        success = data.get("success")
+        error = mapping(data.get("error"))
+        output = text_of(mapping(data.get("result")).get("content")) or string(error.get("message")) or ""
+        result = ToolResult(call_id, output, is_error=None if not isinstance(success, bool) else not success)
+        if call is not None and call.kind is ToolKind.SHELL:
+            code = _EXIT.search(output)
+            if code:
+                result.exit_code = int(code[1])
+                result.output = output[: code.start()]
+                result.is_error = result.exit_code != 0
+        result.cancelled = call_id in self.denied or error.get("code") in ("denied", "rejected", "aborted", "cancelled")
+        step.results = [result]
+
+    def _totals(self, step: Step, data: dict[str, Any]) -> Iterator[Step]:
+        """What the messages did not tell of the totals of a shutdown: one record per model."""
+        for number, (model, metrics) in enumerate(sorted(mapping(data.get("modelMetrics")).items())):
+            raw = mapping(mapping(metrics).get("usage"))
+            read, write = count_of(raw.get("cacheReadTokens")), count_of(raw.get("cacheWriteTokens"))
+            usage = Usage(
+                message_id=f"{step.ref}/{model}",
+                request_id="",
+                model=model,
+                provider=None,
+                at=step.timestamp,
+                tokens_input=max(0, count_of(raw.get("inputTokens")) - read - write),
+                tokens_cache_read=read,
+                tokens_cache_write_5m=write,
+                tokens_output=max(0, count_of(raw.get("outputTokens")) - self.counted.get(model, 0)),
+                tokens_reasoning=count_of(raw.get("reasoningTokens")),
+            )
+            if usage.total:
+                yield Step(
+                    f"{step.ref}/{number}", StepSource.SYSTEM, timestamp=step.timestamp, usage=usage, line=step.line
+                )
+        self.counted = {}

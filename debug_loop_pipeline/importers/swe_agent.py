@@ -50,11 +50,14 @@ class SweAgentImporter:
         agent's messages.
         """
         keys = top_level_keys(head)
-        if not keys or keys.keys() & {"schema_version", "steps", "messages"}:
+        if not keys or keys.keys() & {"schema_version", "steps", "messages", "instruction", "git_patch", "metrics"}:
             return False
         if keys.keys() & {"trajectory", "attempts"}:
             return b'"action"' in head and b'"observation"' in head
-        return "history" in keys and b'"role"' in head and (b'"agent"' in head or b'"thought"' in head)
+        if "history" not in keys:
+            return False
+        message = top_level_keys(head, head.find(b"{", head.index(b'"history"')))
+        return "role" in message and bool(message.keys() & {"agent", "thought", "message_type"})
 
     def discover(self, root: Path) -> Iterator[Path]:
         """Trajectories under a folder."""

@@ -1,0 +1,48 @@
+"""Reads plain JSONL of execution events (DOMAIN 3.1): what the execution logger spools, and what other programs
+write in its form.
+
+The events are finished attempts: they pass no segmenter, and nothing is validated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files
+from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.models.trajectory import Trajectory
+
+_REQUIRED = frozenset({"attempt_id", "correlation_id", "agent_name", "status"})
+
+
+class ExecutionEventsImporter:
+    """Execution events, one a line."""
+
+    name = "jsonl"
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """A line with the fields that every event has."""
+        return any(record.keys() >= _REQUIRED for record in head_records(head, limit=5))
+
+    def discover(self, root: Path) -> Iterator[Path]:
+        """Files of events under a folder."""
+        return sniffed_files(self, root)
+
+    def default_folders(self) -> list[Path]:
+        """None: the logger's spool is drained by its own relay."""
+        return []
+
+    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
+        """No trajectories: see `read_events`."""
+        return iter(())
+
+    def read_events(self, path: Path, report: ImportReport) -> Iterator[dict[str, Any]]:
+        """The events of a file as they stand; what is wrong with one shows when it is validated."""
+        report.files += 1
+        try:
+            for _, _, event in read_objects(path, report):
+                yield event
+        except OSError as error:
+            report.problem(path, None, f"cannot be read: {error.strerror or error}")

@@ -37,7 +37,7 @@ def explain(
     for session_id, told in explained.items():
         print_table(
             ("tool call", "verdict", "goal", "errors"),
-            [(v["tool_use_id"], v["verdict"], v["goal"], "\n".join(v["errors"])) for v in told["verifications"]],
+            [(v["tool_use_id"], v["verdict"], v["goal"], "\n".join(e["pattern"] for e in v["errors"])) for v in told["verifications"]],
             title=f"session {session_id}: verifications",
         )
         print_table(

@@ -14,15 +14,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.credit import TaskCredit, credit_task, task_attempts
+from debug_loop_pipeline.compute.credit import TaskCredit, credit_task
 from debug_loop_pipeline.compute.error_groups import GroupDecisions
+from debug_loop_pipeline.compute.task_attempts import TaskError, task_attempts
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.models.execution import ExecutionEvent
-from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, ErrorSummary, MappingEvent, MappingOutcome, Resolution
+from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, MappingEvent, MappingOutcome, Resolution
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
@@ -106,18 +107,15 @@ def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> Step
 
 def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) -> dict[UUID, TaskCredit]:
     """What is credited in each task (DOMAIN 3.8), by correlation id."""
-    ordered = sorted(events, key=lambda e: (str(e.correlation_id), e.started_at, str(e.attempt_id)))
-    return {
-        task: credit_task(task_attempts(list(group), decisions.signature_of))
-        for task, group in groupby(ordered, key=lambda e: e.correlation_id)
-    }
+    attempts = task_attempts(events, signature_of=decisions.signature_of)
+    return {task: credit_task(of_task) for task, of_task in attempts.items()}
 
 
 def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:
     """Recomputes some tasks' events and the mappings they touch."""
     ids = [UUID(task) for task in tasks]
     credits = credit_tasks(context.executions.events_of_tasks(ids, connection), group_decisions(context.database, connection))
-    rows = [_event_row(event, credit) for credit in credits.values() for event in credit.mapping_events]
+    rows = [row for credit in credits.values() for row in _event_rows(credit)]
     before = fetch_rows(
         context.database,
         "select distinct signature, resolution_id from mapping_events where correlation_id = any(:ids)",
@@ -161,26 +159,37 @@ def _refold_mappings(
     }
 
 
-def _event_row(event: MappingEvent, credit: TaskCredit) -> tuple[Any, ...]:
-    return (
-        event.correlation_id,
-        event.signature,
-        event.resolution_id,
-        event.outcome.value,
-        event.occurred_at,
-        event.attempt_id,
-        event.evidence.value,
-        event.peer_id,
-        credit.errors[event.signature].model_dump(mode="json"),
-        credit.resolutions[event.resolution_id].model_dump(mode="json"),
-        event.details.model_dump(mode="json"),
-    )
+def _event_rows(credit: TaskCredit) -> list[tuple[Any, ...]]:
+    errors = {tried.error.signature: tried.error for tried in (*credit.failed_tries, *credit.fixes)}
+    resolutions = {resolution.resolution_id: resolution for resolution in credit.resolutions}
+    return [
+        (
+            event.correlation_id,
+            event.signature,
+            event.resolution_id,
+            event.outcome.value,
+            event.occurred_at,
+            event.attempt_id,
+            event.evidence.value,
+            event.peer_id,
+            _summary(errors[event.signature]),
+            resolutions[event.resolution_id].model_dump(mode="json"),
+            event.details.model_dump(mode="json"),
+        )
+        for event in credit.mapping_events
+    ]
+
+
+def _summary(error: TaskError) -> dict[str, Any]:
+    """What a group of errors shares, kept beside its mappings for search and display."""
+    pattern = error.pattern
+    return {"pattern": pattern.pattern, "error_type": pattern.error_type, "category": pattern.category.value}
 
 
 def _mapping_row(signature: str, resolution_id: str, rows: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
     events = [_event(row) for row in rows]
     state = fold_mapping(signature, resolution_id, events)
-    error = ErrorSummary.model_validate(rows[0]["error"])
+    error = rows[0]["error"]
     seen: dict[tuple[str, ...], None] = {}
     for event in reversed(events):
         if event.outcome is MappingOutcome.SUCCESS:
@@ -194,9 +203,9 @@ def _mapping_row(signature: str, resolution_id: str, rows: Sequence[dict[str, An
         state.failure_count,
         state.confidence,
         state.wilson_lower_bound,
-        error.error_type,
-        error.category.value,
-        error.pattern,
+        error["error_type"],
+        error["category"],
+        error["pattern"],
         [list(values) for values in list(seen)[:_SLOT_VALUES]],
         state.first_event_at,
         state.last_event_at,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.error_pattern_extractor import event_error_patterns
+from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.outcome import evidence_tier, outcome
 from debug_loop_pipeline.compute.problem_category import problem_category
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from debug_loop_pipeline.compute.explain import explain_session
+from debug_loop_pipeline.compute.explain import explain_sessions as explain_events
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.steps.error_success_mappings import credit_tasks
 from debug_loop_pipeline.steps.framework import StepContext
+
+_NOTHING: dict[str, list[Any]] = {"verifications": [], "fixes": [], "failed_tries": []}
 
 
 def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str, Any]:
@@ -23,5 +24,5 @@ def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str,
     known = {event.session_id for event in events}
     if missing := [session for session in sessions if session not in known]:
         raise DebugLoopError(f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)")
-    credits = credit_tasks(events, group_decisions(context.database))
-    return {session: explain_session(session, events, credits) for session in sessions}
+    explained = explain_events(events, signature_of=group_decisions(context.database).signature_of)
+    return {session: explained.get(session, _NOTHING) for session in sessions}

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.debug_stf_extractor import ExtractionOptions, extract_stfs
-from debug_loop_pipeline.compute.error_pattern_extractor import event_error_patterns
+from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.outcome import outcome
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.stf_clusters import ClusterMember, find_clusters
-from debug_loop_pipeline.compute.stf_similarity import bands, minhash, shingles, similarity
+from debug_loop_pipeline.compute.stf_clusters import ClusterMember, cluster_stfs
+from debug_loop_pipeline.compute.stf_similarity import Fingerprint, fingerprint, similarity
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.steps.framework import StepContext
 
-BANDS = Table("stf_bands", ("band", "value", "language", "stf_hash"), ("band", "value", "language", "stf_hash"), scope="stf_hash")
+BANDS = Table("stf_bands", ("band_key", "language", "stf_hash"), ("band_key", "language", "stf_hash"), scope="stf_hash")
 CLUSTERS = Table(
     "stf_clusters", ("cluster_id", "language", "members", "occurrences", "tasks"), ("cluster_id",), scope="cluster_id"
 )
@@ -31,26 +32,25 @@ def recluster(context: StepContext, connection: Connection, hashes: Sequence[str
         {"hashes": list(hashes)},
         connection,
     )
-    sketches = {row["stf_hash"]: shingles(row["code"], row["language"]) for row in present}
-    long_enough = {row["stf_hash"] for row in present if sketches[row["stf_hash"]].tokens >= limits.cluster_min_tokens}
+    prints = {row["stf_hash"]: _fingerprint(row["code"], row["language"]) for row in present}
     band_rows = [
-        (number, value, row["language"], row["stf_hash"])
+        (key, row["language"], row["stf_hash"])
         for row in present
-        if row["stf_hash"] in long_enough
-        for number, value in enumerate(bands(minhash(sketches[row["stf_hash"]])))
+        if prints[row["stf_hash"]].tokens >= limits.cluster_min_tokens
+        for key in prints[row["stf_hash"]].bands
     ]
     changes = {BANDS.name: context.store.replace(connection, BANDS, band_rows, hashes)}
     near = fetch_rows(context.database, _NEIGHBOURS, {"hashes": list(hashes)}, connection)
     members = {row["stf_hash"]: row for row in near}
     for stf_hash, row in members.items():
-        if stf_hash not in sketches:
-            sketches[stf_hash] = shingles(row["code"], row["language"])
+        if stf_hash not in prints:
+            prints[stf_hash] = _fingerprint(row["code"], row["language"])
     edges = [
         (pair["one"], pair["other"])
         for pair in fetch_rows(context.database, _PAIRS, {"hashes": sorted(members)}, connection)
-        if similarity(sketches[pair["one"]], sketches[pair["other"]]) >= limits.cluster_similarity
+        if similarity(prints[pair["one"]].shingles, prints[pair["other"]].shingles) >= limits.cluster_similarity
     ]
-    found = find_clusters([ClusterMember(row["stf_hash"], row["first_completed_at"]) for row in members.values()], edges)
+    found = cluster_stfs([ClusterMember(row["first_completed_at"], row["stf_hash"]) for row in members.values()], edges)
     cluster_of = {member: cluster.cluster_id for cluster in found for member in cluster.members}
     connection.execute(
         text(
@@ -61,7 +61,7 @@ def recluster(context: StepContext, connection: Connection, hashes: Sequence[str
         {
             "hashes": sorted(members),
             "clusters": [cluster_of[m] for m in sorted(members)],
-            "tokens": [sketches[m].tokens for m in sorted(members)],
+            "tokens": [prints[m].tokens for m in sorted(members)],
         },
     )
     old_ids = {row["cluster_id"] for row in near if row["cluster_id"]} | set(cluster_of.values())
@@ -69,6 +69,11 @@ def recluster(context: StepContext, connection: Connection, hashes: Sequence[str
         connection, CLUSTERS, _cluster_rows(context, connection, sorted(old_ids)), sorted(old_ids | set(hashes))
     )
     return changes
+
+
+@lru_cache(maxsize=20_000)
+def _fingerprint(code: str, language: str) -> Fingerprint:
+    return fingerprint(code, language)
 
 
 def _cluster_rows(context: StepContext, connection: Connection, cluster_ids: list[str]) -> list[tuple[Any, ...]]:
@@ -83,7 +88,7 @@ close as (
     union
     select o.stf_hash
     from touched t join stf_bands b using (stf_hash)
-    join stf_bands o on o.band = b.band and o.value = b.value and o.language = b.language
+    join stf_bands o on o.band_key = b.band_key and o.language = b.language
 ),
 -- a cluster loses its name when its earliest member goes, so clusters named after a touched hash count too
 clusters as (
@@ -100,7 +105,7 @@ order by stf_hash
 _PAIRS = """
 select distinct a.stf_hash as one, b.stf_hash as other
 from stf_bands a
-join stf_bands b on b.band = a.band and b.value = a.value and b.language = a.language and b.stf_hash > a.stf_hash
+join stf_bands b on b.band_key = a.band_key and b.language = a.language and b.stf_hash > a.stf_hash
 where a.stf_hash = any(:hashes) and b.stf_hash = any(:hashes)
 order by 1, 2
 """

@@ -345,12 +345,12 @@ create index debug_transform_functions_category on debug_transform_functions (ca
 create index debug_transform_functions_name on debug_transform_functions (name);
 
 create table stf_bands (
-    band smallint not null,
-    value bigint not null,
+    band_key bigint not null,
     language text not null,
     stf_hash text not null,
-    primary key (band, value, language, stf_hash)
+    primary key (band_key, language, stf_hash)
 );
+comment on table stf_bands is 'MinHash bands: functions that share a key may be near-duplicates; the exact similarity decides.';
 create index stf_bands_hash on stf_bands (stf_hash);
 
 create table resolutions (

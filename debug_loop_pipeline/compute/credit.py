@@ -1,0 +1,296 @@
+"""Who gets the credit for an error that went away, and the blame for one that did not (DOMAIN 3.8 "Credit").
+
+Here: the walk over one task's verifications. Not here: building them from events (`task_attempts`), which parts of a
+change count (`credited_parts`), what the counts mean (`reducers.error_success_mapping`).
+
+The walk keeps, per error, where it was last shown and, once a covering verification no longer shows it, which change
+made it go. A pass that covers settles it; its return settles it the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from debug_loop_pipeline.compute.credited_parts import credited_parts
+from debug_loop_pipeline.compute.error_identity import ErrorKey
+from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
+from debug_loop_pipeline.compute.task_attempts import TaskAttempt, TaskError, TaskVerification
+from debug_loop_pipeline.models.errors import ErrorCategory
+from debug_loop_pipeline.models.mapping import (
+    MappingDetails,
+    MappingEvent,
+    MappingOutcome,
+    Resolution,
+    VerificationRef,
+)
+
+CREDIT_VERSION = "1"
+
+_BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
+"""Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """An error that a change resolved."""
+
+    error: TaskError
+    failed: TaskVerification
+    """The last one that showed it."""
+    gone_at: TaskVerification
+    passed: TaskVerification
+    changes: tuple[ChangePart, ...]
+    resolutions: tuple[Resolution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTry:
+    """A change after which the error was still there, or came back."""
+
+    error: TaskError
+    failed: TaskVerification
+    failed_again: TaskVerification
+    changes: tuple[ChangePart, ...]
+    resolutions: tuple[Resolution, ...]
+    came_back: bool = False
+    gone_at: TaskVerification | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCredit:
+    """What one task teaches. `mapping_events`: at most one per (signature, resolution), in the order of deciding."""
+
+    fixes: tuple[Fix, ...] = ()
+    failed_tries: tuple[FailedTry, ...] = ()
+    mapping_events: tuple[MappingEvent, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tracked:
+    """One error on its way. gone None: it is there."""
+
+    error: TaskError
+    shown: TaskVerification
+    at: int
+    """How many parts of changes came before `shown`."""
+    gone: TaskVerification | None = None
+    change: tuple[ChangePart, ...] = ()
+
+
+@dataclass(slots=True)
+class _Walk:
+    parts: list[ChangePart] = field(default_factory=list)
+    tracked: dict[ErrorKey, _Tracked] = field(default_factory=dict)
+    fixes: list[Fix] = field(default_factory=list)
+    failed_tries: list[FailedTry] = field(default_factory=list)
+
+
+def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
+    """Credit and blame in one task.
+
+    Args:
+        attempts: all attempts of one task, as `task_attempts` orders them.
+
+    Raises:
+        ValueError: the attempts are of more than one task.
+    """
+    tasks = {attempt.correlation_id for attempt in attempts}
+    if len(tasks) > 1:
+        raise ValueError(f"credit is per task, got {len(tasks)}: {sorted(map(str, tasks))[:3]}")
+    walk = _Walk()
+    for attempt in attempts:
+        changes = list(attempt.changes)
+        for verification in attempt.verifications:
+            # A change in the same tool call as its verification came before it (`format && test`).
+            while changes and changes[0].step <= verification.ref.step:
+                walk.parts.append(changes.pop(0))
+            if verification.decided:
+                _verify(walk, verification)
+        walk.parts += changes
+    if not tasks:
+        return TaskCredit()
+    _sort(walk, attempts)
+    events = _mapping_events(attempts, walk)
+    return TaskCredit(
+        fixes=tuple(walk.fixes),
+        failed_tries=tuple(walk.failed_tries),
+        mapping_events=events,
+        resolutions=_used(walk, events),
+    )
+
+
+def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
+    """Fixes in the order in which the errors went, tries in the order in which they failed."""
+    seen = (v.ref for attempt in attempts for v in attempt.verifications)
+    order = {(ref.attempt_id, ref.index): i for i, ref in enumerate(seen)}
+
+    def at(ref: VerificationRef) -> int:
+        return order[ref.attempt_id, ref.index]
+
+    walk.fixes.sort(key=lambda fix: (at(fix.gone_at.ref), at(fix.failed.ref), fix.error.key))
+    walk.failed_tries.sort(key=lambda tried: (at(tried.failed_again.ref), at(tried.failed.ref), tried.error.key))
+
+
+def _verify(walk: _Walk, seen: TaskVerification) -> None:
+    shown = {error.key: error for error in seen.errors}
+    for key, error in shown.items():
+        tracked = walk.tracked.get(key)
+        if tracked is not None:
+            _still_there(walk, tracked, error, seen)
+        walk.tracked[key] = _Tracked(error, seen, len(walk.parts))
+    for key, tracked in list(walk.tracked.items()):
+        if key not in shown and tracked.gone is None and _speaks_for(seen, tracked):
+            _not_there(walk, key, tracked, seen)
+    if seen.passed:
+        for key, tracked in list(walk.tracked.items()):
+            if tracked.gone is not None and seen.covers(tracked.shown):
+                _resolve(walk, tracked, seen)
+                del walk.tracked[key]
+
+
+def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVerification) -> None:
+    came_back = tracked.gone is not None
+    change = tracked.change if came_back else tuple(walk.parts[tracked.at :])
+    if not change:
+        return  # a rerun without a change is the same state
+    credited = credited_parts(tracked.error, change)
+    walk.failed_tries.append(
+        FailedTry(
+            error=tracked.error,
+            failed=tracked.shown,
+            failed_again=seen,
+            changes=credited,
+            resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
+            came_back=came_back,
+            gone_at=tracked.gone,
+        )
+    )
+
+
+def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether not showing the error means that it is gone: the goal is covered and the check got that far."""
+    build_stage = tracked.error.pattern.category in _BUILD_STAGE
+    if not seen.covers(tracked.shown, ignore_filters=build_stage):
+        return False
+    if seen.complete:
+        return True
+    stopped_by_another = any(error.pattern.category in _BUILD_STAGE for error in seen.errors)
+    return build_stage and stopped_by_another and not seen.cut
+
+
+def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:
+    change = tuple(walk.parts[tracked.at :])
+    if change:
+        tracked.gone, tracked.change = seen, change
+    elif seen.passed or not tracked.error.located:
+        # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
+        del walk.tracked[key]
+
+
+def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
+    assert tracked.gone is not None
+    credited = credited_parts(tracked.error, tracked.change)
+    walk.fixes.append(
+        Fix(
+            error=tracked.error,
+            failed=tracked.shown,
+            gone_at=tracked.gone,
+            passed=passed,
+            changes=credited,
+            resolutions=tuple(resolutions(credited, tracked.change, tracked.error.pattern.subjects)),
+        )
+    )
+
+
+def _mapping_events(attempts: Sequence[TaskAttempt], walk: _Walk) -> tuple[MappingEvent, ...]:
+    """One event per (signature, resolution): success where it has both, failure where the error came back."""
+    task = attempts[0].correlation_id
+    successes: dict[tuple[str, str], MappingEvent] = {}
+    failures: dict[tuple[str, str], MappingEvent] = {}
+    came_back: dict[tuple[str, str], MappingEvent] = {}
+    for fix in walk.fixes:
+        for resolution in fix.resolutions:
+            details = _details(fix.error, fix.changes, resolution, failed=fix.failed.ref, gone=fix.gone_at.ref)
+            details = details.model_copy(update={"passed": fix.passed.ref})
+            key = (fix.error.signature, resolution.resolution_id)
+            successes.setdefault(key, _event(task, *key, MappingOutcome.SUCCESS, fix.passed, details, fix.gone_at))
+    for tried in walk.failed_tries:
+        for resolution in tried.resolutions:
+            gone = tried.gone_at.ref if tried.gone_at is not None else None
+            details = _details(tried.error, tried.changes, resolution, failed=tried.failed.ref, gone=gone)
+            details = details.model_copy(update={"again": tried.failed_again.ref, "came_back": tried.came_back})
+            key = (tried.error.signature, resolution.resolution_id)
+            event = _event(task, *key, MappingOutcome.FAILURE, tried.failed_again, details, tried.failed_again)
+            (came_back if tried.came_back else failures).setdefault(key, event)
+    chosen = failures | successes | came_back
+    order = {attempt.attempt_id: i for i, attempt in enumerate(attempts)}
+    return tuple(
+        sorted(chosen.values(), key=lambda e: (e.occurred_at, order[e.attempt_id], e.signature, e.resolution_id))
+    )
+
+
+def _details(
+    error: TaskError,
+    changes: Sequence[ChangePart],
+    resolution: Resolution,
+    *,
+    failed: VerificationRef,
+    gone: VerificationRef | None,
+) -> MappingDetails:
+    subjects = error.pattern.subjects
+    own = [
+        part
+        for part in changes
+        if resolution.parts > 1 or (part.kind is resolution.kind and part.template(subjects) == resolution.template)
+    ]
+    return MappingDetails(
+        failed=failed,
+        gone=gone,
+        tool_call_ids=tool_call_ids(own or changes),
+        example_diff=resolution.example_diff,
+        said=resolution.said,
+        slots=error.pattern.slots,
+    )
+
+
+def _event(
+    task: object,
+    signature: str,
+    resolution_id: str,
+    outcome: MappingOutcome,
+    decided: TaskVerification,
+    details: MappingDetails,
+    changed: TaskVerification,
+) -> MappingEvent:
+    return MappingEvent.model_validate(
+        {
+            "correlation_id": task,
+            "signature": signature,
+            "resolution_id": resolution_id,
+            "outcome": outcome,
+            "occurred_at": decided.at,
+            "attempt_id": decided.ref.attempt_id,
+            "evidence": decided.evidence,
+            "peer_id": changed.peer_id or decided.peer_id,
+            "details": details,
+        }
+    )
+
+
+def _used(walk: _Walk, events: Sequence[MappingEvent]) -> tuple[Resolution, ...]:
+    """The resolutions that events name; of equal ones the example of the first fix, else of the first try."""
+    named = {event.resolution_id for event in events}
+    found: dict[str, Resolution] = {}
+    sources: list[Fix | FailedTry] = [*walk.fixes, *walk.failed_tries]
+    for source in sources:
+        for resolution in source.resolutions:
+            if resolution.resolution_id in named:
+                found.setdefault(resolution.resolution_id, resolution)
+    return tuple(found[resolution_id] for resolution_id in sorted(found))
+
+
+def tool_call_ids(parts: Sequence[ChangePart]) -> tuple[str, ...]:
+    """The distinct tool calls of the parts, in order."""
+    return tuple(dict.fromkeys(part.tool_call_id for part in parts if part.tool_call_id))

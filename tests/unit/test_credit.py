@@ -1,0 +1,453 @@
+"""DOMAIN 3.8 "Credit", sentence by sentence, on small tasks made by hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from debug_loop_pipeline.compute.credit import credit_task
+from debug_loop_pipeline.compute.explain import explain_session
+from debug_loop_pipeline.compute.task_attempts import task_attempts
+from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
+from debug_loop_pipeline.models.execution import CodeBlob, Edit, ExecutionError, ExecutionEvent
+from debug_loop_pipeline.models.mapping import MappingOutcome
+from tests.unit.credit_events import Task, fixes, outcomes, tries
+
+ROOT = Path(__file__).parents[2]
+KEY = "KeyError: 'a'"
+NAME = "NameError: name 'x' is not defined"
+
+
+def test_an_error_gone_after_a_change_and_passed_is_resolved_by_that_change():
+    credit = Task().verify("v1", KEY).edit(call="e1").verify("v2").credit()
+    assert fixes(credit) == [("v1", "v2", "v2", ("e1",))]
+    assert tries(credit) == []
+    (event,) = credit.mapping_events
+    assert event.outcome is MappingOutcome.SUCCESS
+    assert event.evidence is EvidenceTier.MEASURED
+    assert event.details.tool_call_ids == ("e1",)
+    assert event.details.said == "so"
+    assert event.details.slots[0].value == "a"
+    assert "-a = 1" in event.details.example_diff
+
+
+def test_the_change_is_what_lies_between_the_error_and_its_going_not_what_follows():
+    credit = (
+        Task()
+        .edit(call="before")
+        .verify("v1", KEY, NAME)
+        .edit(call="e1")
+        .verify("v2", NAME)
+        .edit(call="e2")
+        .verify("v3")
+        .credit()
+    )
+    assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
+    # The other error was still there after e1.
+    assert tries(credit) == [("v2", ("e1",))]
+
+
+def test_without_a_later_pass_nothing_is_resolved():
+    assert fixes(Task().verify("v1", KEY, NAME).edit().verify("v2", NAME).credit()) == []
+
+
+def test_still_there_after_a_change_is_a_failed_try_known_or_not():
+    credit = (
+        Task().verify("v1", KEY).edit(call="e1").verify("v2", KEY).edit(after="a = 3", call="e2").verify("v3").credit()
+    )
+    assert tries(credit) == [("v2", ("e1",))]
+    assert fixes(credit) == [("v2", "v3", "v3", ("e2",))]
+    assert outcomes(credit) == [("failure", "- 1\n+ 2"), ("success", "- 1\n+ 3")]
+
+
+def test_one_success_per_task_signature_and_resolution():
+    credit = Task().verify("v1", "KeyError: 'a'", "KeyError: 'b'").edit(call="e1").verify("v2").credit()
+    assert len(credit.fixes) == 2
+    assert outcomes(credit) == [("success", "- 1\n+ 2")]
+
+
+def test_one_failure_per_task_signature_and_resolution():
+    task = Task().verify("v1", KEY)
+    for n in range(3):
+        task.edit(call=f"e{n}").verify(f"w{n}", KEY)
+    assert outcomes(task.credit()) == [("failure", "- 1\n+ 2")]
+
+
+def test_where_one_resolution_has_both_in_a_task_the_success_counts():
+    credit = Task().verify("v1", KEY).edit().verify("v2", KEY).edit(before="b = 1", after="b = 2").verify("v3").credit()
+    assert outcomes(credit) == [("success", "- 1\n+ 2")]
+
+
+def test_back_before_the_pass_blames_the_change_that_had_removed_it_and_no_other():
+    credit = (
+        Task()
+        .verify("v1", KEY, NAME)
+        .edit(call="e1")
+        .verify("v2", NAME)
+        .edit(after="a = 3", call="e2")
+        .verify("v3", KEY, NAME)
+        .edit(after="a = 4", call="e3")
+        .verify("v4")
+        .credit()
+    )
+    key_tries = [t for t in credit.failed_tries if t.error.pattern.error_type == "KeyError"]
+    assert [(t.came_back, [p.tool_call_id for p in t.changes]) for t in key_tries] == [(True, ["e1"])]
+    assert [f for f in fixes(credit) if f[0] == "v3"] == [("v3", "v4", "v4", ("e3",)), ("v3", "v4", "v4", ("e3",))]
+    by_key = [e for e in credit.mapping_events if e.signature == key_tries[0].error.signature]
+    assert [(e.outcome.value, e.details.tool_call_ids) for e in by_key] == [("failure", ("e1",)), ("success", ("e3",))]
+
+
+def test_where_the_error_came_back_the_failure_counts_also_against_a_later_success_of_the_same_resolution():
+    credit = (
+        Task()
+        .verify("v1", KEY, NAME)
+        .edit(call="e1")
+        .verify("v2", NAME)
+        .edit(after="a = 3", call="e2")
+        .verify("v3", KEY, NAME)
+        .edit(call="e3")
+        .verify("v4")
+        .credit()
+    )
+    signature = next(f.error.signature for f in credit.fixes if f.error.pattern.error_type == "KeyError")
+    assert [e.outcome.value for e in credit.mapping_events if e.signature == signature] == ["failure"]
+
+
+def test_back_after_the_pass_is_a_new_error_and_the_first_success_stays():
+    task = Task().verify("v1", KEY).edit(call="e1").verify("v2").edit(after="a = 3").verify("v3", KEY)
+    credit = task.edit(after="a = 9", call="e3").verify("v4").credit()
+    assert fixes(credit) == [("v1", "v2", "v2", ("e1",)), ("v3", "v4", "v4", ("e3",))]
+    assert {outcome for outcome, _ in outcomes(credit)} == {"success"}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNCLEAR, Verdict.CANCELLED])
+def test_unclear_and_cancelled_results_are_skipped(verdict):
+    credit = (
+        Task().verify("v1", KEY).edit(call="e1").verify("v2", verdict=verdict).edit(call="e2").verify("v3").credit()
+    )
+    assert fixes(credit) == [("v1", "v3", "v3", ("e1", "e2"))]
+
+
+def test_infrastructure_results_are_skipped():
+    limit = ExecutionError(message="HTTP 429 Too Many Requests", origin=Origin.RATE_LIMIT)
+    credit = Task().verify("v1", KEY).edit(call="e1").verify("v2", limit).verify("v3").credit()
+    assert fixes(credit) == [("v1", "v3", "v3", ("e1",))]
+    assert fixes(Task().verify("v1", limit).edit().verify("v2").credit()) == []
+
+
+def test_a_verification_that_did_not_get_as_far_shows_nothing_gone():
+    credit = (
+        Task()
+        .verify("v1", KEY)
+        .edit(call="e1")
+        .verify("v2", "SyntaxError: invalid syntax", reached=False)
+        .edit(call="e2")
+        .verify("v3")
+        .credit()
+    )
+    assert ("v1", "v3", "v3", ("e1", "e2")) in fixes(credit)
+    assert ("v2", "v3", "v3", ("e2",)) in fixes(credit)
+
+
+def test_a_build_error_is_gone_when_the_build_fails_for_another_reason():
+    credit = (
+        Task()
+        .verify("v1", "undefined: x", tool="go test", reached=False)
+        .edit(path="a.go", call="e1")
+        .verify("v2", "declared and not used: y", tool="go test", reached=False)
+        .edit(path="a.go", call="e2")
+        .verify("v3", tool="go test")
+        .credit()
+    )
+    assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
+
+
+def test_more_errors_than_were_kept_show_nothing_gone():
+    credit = (
+        Task().verify("v1", KEY).edit(call="e1").verify("v2", NAME, not_kept=3).edit(call="e2").verify("v3").credit()
+    )
+    assert ("v1", "v3", "v3", ("e1", "e2")) in fixes(credit)
+
+
+def test_a_rerun_without_a_change_is_the_same_state():
+    again = Task().verify("v1", KEY).verify("v2", KEY).edit(call="e1").verify("v3").credit()
+    assert fixes(again) == [("v2", "v3", "v3", ("e1",))]
+    assert tries(again) == []
+    chance = Task().verify("v1", KEY).verify("v2").edit().verify("v3").credit()
+    assert fixes(chance) == []
+
+
+def test_a_rerun_that_shows_less_keeps_a_located_error_and_drops_a_bare_one():
+    located = Task().verify("v1", KEY, NAME).verify("v2", NAME).edit(call="e1").verify("v3").credit()
+    assert sorted(f[0] for f in fixes(located)) == ["v1", "v2"]
+    bare = Task().verify("v1", "some errors were emitted").verify("v2", KEY).edit(call="e1").verify("v3").credit()
+    assert fixes(bare) == [("v2", "v3", "v3", ("e1",))]
+
+
+def test_a_pass_of_another_goal_credits_nothing():
+    assert fixes(Task().verify("v1", KEY).edit().verify("v2", tool="ruff check").credit()) == []
+
+
+def test_a_pass_of_a_narrower_goal_credits_nothing_and_a_wider_one_does():
+    narrow, wide = ("tests/test_a.py",), ("tests",)
+    task = Task().verify("v1", KEY, target=wide).edit(call="e1").verify("v2", target=narrow)
+    assert fixes(task.credit()) == []
+    assert fixes(task.verify("v3", target=wide).credit()) == [("v1", "v3", "v3", ("e1",))]
+    wider = Task().verify("v1", KEY, target=narrow).edit(call="e1").verify("v2", target=wide).credit()
+    assert fixes(wider) == [("v1", "v2", "v2", ("e1",))]
+
+
+def test_shown_again_by_a_narrower_run_the_narrower_run_decides():
+    narrow = ("tests/test_a.py",)
+    credit = (
+        Task().verify("v1", KEY).verify("v2", KEY, target=narrow).edit(call="e1").verify("v3", target=narrow).credit()
+    )
+    assert fixes(credit) == [("v2", "v3", "v3", ("e1",))]
+
+
+def test_an_error_is_resolved_once_however_many_passes_follow():
+    credit = Task().verify("v1", KEY).edit(call="e1").verify("v2").edit().verify("v3").verify("v4").credit()
+    assert fixes(credit) == [("v1", "v2", "v2", ("e1",))]
+
+
+def test_a_verdict_from_outside_covers_everything_and_is_verified():
+    credit = Task().verify("v1", KEY).edit(call="e1").verify("ci", tool="ci", outside=True).credit()
+    assert fixes(credit) == [("v1", "ci", "ci", ("e1",))]
+    assert credit.mapping_events[0].evidence is EvidenceTier.VERIFIED
+
+
+def test_the_runs_of_a_task_follow_each_other():
+    first = Task(run="b", run_hour=1).verify("v1", KEY).edit(call="e1").verify("ci1", KEY, tool="ci", outside=True)
+    second = Task(run="a", run_hour=2).edit(after="a = 3", call="e2").verify("ci2", tool="ci", outside=True)
+    events = [*second.events, *first.events]
+    credit = credit_task(task_attempts(events)[first.task])
+    assert tries(credit) == [("ci1", ("e1",))]
+    assert fixes(credit) == [("ci1", "ci2", "ci2", ("e2",))]
+
+
+def test_the_events_time_is_that_of_the_verification_that_decided_it():
+    task = Task().verify("v1", KEY, NAME).edit().verify("v2", NAME).edit(after="a = 3").verify("v3")
+    events = {(e.outcome.value, e.details.failed.tool_call_id): e for e in task.credit().mapping_events}
+    passed = task.events[-1]
+    assert {e.occurred_at for e in events.values() if e.outcome is MappingOutcome.SUCCESS} == {passed.completed_at}
+    assert events["failure", "v1"].occurred_at == task.events[1].completed_at
+    assert events["failure", "v1"].attempt_id == task.events[1].attempt_id
+
+
+def test_two_missing_constants_of_one_signature_are_told_apart():
+    inf, nan = (f"AttributeError: module 'np' has no attribute '{n}'" for n in ("Inf", "NaN"))
+    credit = (
+        Task()
+        .verify("v1", inf, nan)
+        .edit(before="np.Inf", after="np.inf", call="e1")
+        .verify("v2", nan)
+        .edit(before="np.NaN", after="np.nan", call="e2")
+        .verify("v3")
+        .credit()
+    )
+    assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
+
+
+def test_the_same_error_of_two_tests_is_two_errors():
+    a, b = (ExecutionError(message=KEY, test=f"tests/t.py::{n}") for n in ("a", "b"))
+    credit = (
+        Task().verify("v1", a, b).edit(call="e1").verify("v2", b).edit(after="a = 3", call="e2").verify("v3").credit()
+    )
+    assert [f[:2] for f in fixes(credit)] == [("v1", "v2"), ("v2", "v3")]
+
+
+def test_parts_in_the_files_that_the_error_names_are_credited_else_all():
+    error = ExecutionError(message=KEY, path="src/app.py")
+    named = Task().verify("v1", error).edit("/repo/src/app.py", call="in").edit("src/other.py", call="out").verify("v2")
+    assert fixes(named.credit())[0][3] == ("in",)
+    nowhere = Task().verify("v1", error).edit("lib/x.py", call="one").edit("lib/y.py", call="two").verify("v2")
+    assert fixes(nowhere.credit())[0][3] == ("one", "two")
+
+
+def test_frames_and_the_failing_test_name_files_too():
+    trace = f'Traceback (most recent call last):\n  File "/r/lib/deep.py", line 3, in f\n    g()\n{KEY}'
+    framed = Task().verify("v1", trace).edit("lib/deep.py", call="in").edit("lib/other.py", call="out").verify("v2")
+    assert fixes(framed.credit())[0][3] == ("in",)
+    error = ExecutionError(message=KEY, test="tests/test_x.py::test_a")
+    tested = Task().verify("v1", error).edit("tests/test_x.py", call="in").edit("lib/other.py", call="out").verify("v2")
+    assert fixes(tested.credit())[0][3] == ("in",)
+
+
+def test_up_to_eight_parts_are_credited_one_by_one_and_more_as_a_whole():
+    def changed(n: int):
+        task = Task().verify("v1", KEY)
+        for i in range(n):
+            task.edit(f"f{i}.py", before=f"a = {i}", after=f"a = {i + 100}", call=f"e{i}")
+        return task.verify("v2").credit()
+
+    assert len(changed(8).mapping_events) == 8
+    (whole,) = changed(9).mapping_events
+    assert len(whole.details.tool_call_ids) == 9
+    assert changed(9).resolutions[0].parts == 9
+
+
+def test_a_mutating_command_is_a_change_with_its_slot():
+    error = "ModuleNotFoundError: No module named 'yaml'"
+    credit = Task().verify("v1", error).command("cd /r && pip install yaml 2>&1 | tail -3", "c1").verify("v2").credit()
+    assert outcomes(credit) == [("success", "pip install <SLOT 1>")]
+
+
+def test_a_fixer_counts_as_being_in_the_files_that_the_linter_names():
+    error = ExecutionError(message="Formatter would have printed something else", path="src/a.ts", tool="biome")
+    credit = (
+        Task()
+        .verify("v1", error, tool="biome")
+        .edit("src/b.ts")
+        .command("bun run lint:fix", "fix")
+        .verify("v2", tool="biome")
+        .credit()
+    )
+    assert fixes(credit)[0][3] == ("fix",)
+
+
+def test_a_hunk_that_a_rewrite_of_its_file_undid_is_no_part_of_the_change():
+    error = ExecutionError(message=KEY, path="app.py")
+    task = Task().verify("v1", error).edit(after="a = lost", call="lost").edit(after="kept = 1", call="kept")
+    task._edits.append(
+        Edit(path="app.py", before=None, after="kept = 1\nx = 2\n", step=task.step + 1, tool_call_id="whole")
+    )
+    task.step += 1
+    assert fixes(task.verify("v2").credit())[0][3] == ("kept", "whole")
+
+
+def test_a_change_in_the_call_of_a_verification_came_before_it():
+    task = Task().verify("v1", KEY)
+    task.command("make fmt", "both")
+    task.step -= 1
+    assert fixes(task.verify("both").credit()) == [("v1", "both", "both", ("both",))]
+
+
+def test_events_that_tell_only_how_an_attempt_ended_are_verifications_of_the_whole():
+    def event(n: int, status: Status, **more) -> ExecutionEvent:
+        return ExecutionEvent(
+            attempt_id=UUID(int=n),
+            correlation_id=UUID(int=1),
+            agent_name="a",
+            user_request="r",
+            status=status,
+            started_at=datetime(2026, 1, 1, n, tzinfo=UTC),
+            **more,
+        )
+
+    edit = Edit(path="a.py", before="d[k]", after="d.get(k)", tool_call_id="e")
+    failed = event(1, Status.ERROR, error_message="'a'", error_type="KeyError")
+    passed = event(2, Status.SUCCESS, edits=(edit,), evidence_tier=EvidenceTier.MEASURED)
+    quiet = passed.model_copy(update={"evidence_tier": EvidenceTier.OBSERVED})
+    (attempts,) = task_attempts([passed, failed]).values()
+    assert outcomes(credit_task(attempts)) == [("success", "- [\n+ . get (\n- ]\n+ )")]
+    (attempts,) = task_attempts([quiet, failed]).values()
+    assert credit_task(attempts).mapping_events == ()
+
+
+def test_names_that_the_function_around_a_hunk_binds_are_folded():
+    def solved(names: str) -> str:
+        d, k = names
+        edit = Edit(
+            path="a.py", before=f"    return {d}[{k}] + 1", after=f"    return max({k}, {d}.get({k})) + 1", step=2
+        )
+        task = Task().verify("v1", KEY)
+        task.step, task._edits = 2, [edit]
+        task.verify("v2")
+        content = f"def f({d}, {k}):\n    return max({k}, {d}.get({k})) + 1\n"
+        blob = CodeBlob(path="a.py", content=content)
+        task.events[-1] = task.events[-1].model_copy(update={"code_written": (blob,)})
+        return task.credit().mapping_events[0].resolution_id
+
+    assert solved("dk") == solved("mz")
+
+
+def test_credit_is_per_task():
+    events = [*Task(1).verify("v1", KEY).events, *Task(2).verify("v2", KEY).events]
+    with pytest.raises(ValueError, match="per task"):
+        credit_task([attempt for attempts in task_attempts(events).values() for attempt in attempts])
+    assert credit_task([]).mapping_events == ()
+
+
+def test_a_merged_group_credits_under_its_own_signature():
+    task = Task().verify("v1", KEY).edit().verify("v2")
+    attempts = task_attempts(task.events, signature_of=lambda pattern, error: "f" * 64)[task.task]
+    assert [e.signature for e in credit_task(attempts).mapping_events] == ["f" * 64]
+
+
+def test_explain_prints_what_the_scorer_reads():
+    task = (
+        Task()
+        .verify("v1", "KeyError: 'a'", "KeyError: 'b'")
+        .edit(call="e1")
+        .verify("v2", "KeyError: 'a'")
+        .edit(call="e2")
+    )
+    told = explain_session("session", task.verify("v3").events)
+    assert [(v["tool_use_id"], v["verdict"]) for v in told["verifications"]] == [
+        ("v1", "fail"),
+        ("v2", "fail"),
+        ("v3", "pass"),
+    ]
+    assert [(f["failed"], f["gone_at"], f["passed"], f["changes"]) for f in told["fixes"]] == [
+        ("v1", "v2", "v3", ["e1"]),
+        ("v2", "v3", "v3", ["e2"]),
+    ]
+    assert [(t["failed_again"], t["changes"]) for t in told["failed_tries"]] == [("v2", ["e1"])]
+    assert explain_session("nobody", task.events)["verifications"] == []
+
+
+_STEP = st.one_of(
+    st.tuples(st.just("edit"), st.sampled_from(["a.py", "b.py"]), st.integers(0, 3)),
+    st.tuples(st.just("verify"), st.lists(st.sampled_from([KEY, NAME, "undefined: q"]), max_size=2), st.booleans()),
+)
+
+
+def _told(steps) -> Task:
+    task = Task()
+    for i, (kind, what, value) in enumerate(steps):
+        if kind == "edit":
+            task.edit(what, before=f"a = {value}", after=f"a = {value + 1}", call=f"e{i}")
+        else:
+            task.verify(f"v{i}", *what, target=("t",) if value else ())
+    return task
+
+
+@given(st.lists(_STEP, max_size=14), st.randoms(use_true_random=False))
+def test_credit_does_not_depend_on_the_order_in_which_events_arrive(steps, random):
+    task = _told(steps)
+    if not task.events:
+        return
+    credit = task.credit()
+    shuffled = [*task.events, *task.events[:1]]
+    random.shuffle(shuffled)
+    assert credit_task(task_attempts(shuffled)[task.task]) == credit
+    keys = [(e.signature, e.resolution_id) for e in credit.mapping_events]
+    assert len(keys) == len(set(keys))
+    assert {r.resolution_id for r in credit.resolutions} == {e.resolution_id for e in credit.mapping_events}
+    for fix in credit.fixes:
+        assert fix.passed.passed
+        assert fix.changes
+
+
+def test_the_same_in_another_process_under_another_hash_seed():
+    code = (
+        "from tests.unit.credit_events import Task;"
+        "t = Task().verify('v1', \"KeyError: 'a'\", 'ValueError: 3').edit().command('pip install a').verify('v2');"
+        "print('\\n'.join(e.model_dump_json() for e in t.credit().mapping_events))"
+    )
+    said = set()
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env
+        )
+        said.add(done.stdout)
+    assert len(said) == 1

@@ -1,0 +1,77 @@
+"""`debug-loop demo`: the bug hunt and any transcripts through everything, and what was learned from them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from debug_loop_pipeline.cli.import_ import show_summary
+from debug_loop_pipeline.cli.materialize import run_job
+from debug_loop_pipeline.cli.output import print_table
+from debug_loop_pipeline.cli.report import show_overview
+from debug_loop_pipeline.cli.report_html import render_html
+from debug_loop_pipeline.cli.runtime import start
+from debug_loop_pipeline.cli.store import open_store
+from debug_loop_pipeline.effects import report_store
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.importers.registry import files_under, importer_for
+from debug_loop_pipeline.steps.framework import Span
+from debug_loop_pipeline.steps.importing import import_files
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option("--data", help="A folder with transcripts of any known format.")] = None,
+    html: Annotated[Path, typer.Option("--html", help="Where the report goes.")] = Path("report.html"),
+) -> None:
+    """Run real failing and passing executions, import them with any transcripts, materialise everything, show what was learned."""
+    began = time.monotonic()
+    if data is not None and not data.is_dir():
+        raise DebugLoopError(f"no such folder: {data}")
+
+    def say(text: str) -> None:
+        typer.secho(f"[{time.monotonic() - began:5.1f} s] {text}", fg=typer.colors.CYAN)
+
+    say("starting PostgreSQL, Valkey and a Kafka broker")
+    runtime = start()
+    say("bug hunt: a scripted agent repairs small programs, the real pytest judges")
+    events = _hunt()
+    with open_store() as store:
+        say("importing its executions")
+        show_summary(import_files(store, [(importer_for("jsonl"), events)]))
+        if data is not None:
+            say(f"importing transcripts under {data}")
+            show_summary(import_files(store, list(files_under(data))))
+        dirty = store.executions.dirty_days()
+    if dirty:
+        span = Span(dirty[0], dirty[-1])
+        say(f"materialising {span.first} to {span.last}")
+        rows = run_job(runtime.settings, span)
+        print_table(("asset", "attempts", "keys", "rows changed", "seconds"), [tuple(row.values()) for row in rows])
+    else:
+        say("nothing new since the last demo: the same executions change nothing")
+    with open_store() as store:
+        found = report_store.overview(store.database, 10)
+    show_overview(found)
+    html.write_text(render_html(found), encoding="utf-8")
+    say(f"done; the report is also in {html}. `make dev` shows the graph, `debug-loop down` stops the servers")
+
+
+def _hunt() -> Path:
+    """Runs the bug hunt of `examples/` in a process of its own and returns the file of its execution events."""
+    project = Path(__file__).parents[2]
+    if not (project / "examples" / "bug_hunt").is_dir():
+        raise DebugLoopError("the demo's programs are part of a checkout (examples/bug_hunt), not of the installed package")
+    out = Path(tempfile.mkdtemp(prefix="debug-loop-hunt-")) / "executions.jsonl"
+    command = [sys.executable, "-m", "examples.bug_hunt", "hunt", "--out", str(out)]
+    if subprocess.run(command, cwd=project, check=False).returncode != 0:
+        raise DebugLoopError(f"the bug hunt failed; run `{' '.join(command)}` to see why")
+    return out

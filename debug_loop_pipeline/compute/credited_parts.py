@@ -1,7 +1,7 @@
 """Which parts of a change are credited with an error (DOMAIN 3.8 "Resolution").
 
 Where the error names files and parts of the change are in them, those parts; else all. Before that the change is
-reduced to its net: a hunk that a later rewrite of the whole file has undone is no part of it.
+reduced to its net: a hunk that a later one, or a rewrite of the whole file, has undone is no part of it.
 """
 
 from __future__ import annotations
@@ -66,31 +66,29 @@ def _is_prose(part: ChangePart) -> bool:
 
 
 def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
-    """The change without hunks that nothing is left of: the whole file was written anew after them, without their text."""
-    rewritten: dict[str, str] = {}
+    """The change without parts that nothing is left of: later parts took out every line they had brought in."""
+    taken: dict[str, set[str]] = {}
+    written: dict[str, str] = {}
     kept: list[ChangePart] = []
     for part in reversed(change):
         edit = part.edit
-        undone = False
-        for file in part.files:
-            final = rewritten.get(file)
-            if final is not None:
-                undone = edit is None or not _survives(edit.before, edit.after, final)
-        if not undone:
+        if edit is None:
+            if not part.files or not all(file in written for file in part.files):
+                kept.append(part)
+            continue
+        old, new = _lines(edit.before), _lines(edit.after)
+        brought = new - old
+        final = written.get(edit.path)
+        left = {line for line in brought if line not in taken.get(edit.path, ())}
+        if final is not None:
+            left = {line for line in left if line in final}
+        if left or not brought:
             kept.append(part)
-        if edit is not None and edit.after is not None and edit.path not in rewritten and _is_whole_file(part):
-            rewritten[edit.path] = edit.after
+        taken.setdefault(edit.path, set()).update(old - new)
+        if edit.after is not None and (edit.before is None or edit.after == part.content):
+            written.setdefault(edit.path, edit.after)
     return kept[::-1]
 
 
-def _is_whole_file(part: ChangePart) -> bool:
-    edit = part.edit
-    assert edit is not None
-    return edit.before is None and edit.after is not None
-
-
-def _survives(before: str | None, after: str | None, final: str) -> bool:
-    """Whether any line that a hunk brought in is in the final text."""
-    old = set((before or "").splitlines())
-    brought = [line.strip() for line in (after or "").splitlines() if line not in old and line.strip()]
-    return not brought or any(line in final for line in brought)
+def _lines(text: str | None) -> set[str]:
+    return {line for line in map(str.strip, (text or "").splitlines()) if line}

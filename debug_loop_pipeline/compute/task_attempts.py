@@ -14,7 +14,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
-from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
+from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.goals import Goal, covers
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.toolbox import TOOLS, GoalKind
@@ -237,9 +237,7 @@ def _evidence(event: ExecutionEvent) -> EvidenceTier:
 
 
 def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError:
-    pattern = _pattern(
-        error.message, error.type, error.stacktrace, error.tool, error.test, error.path, error.exit_code, error.origin
-    )
+    pattern = pattern_of(error)
     signature = signature_of(pattern, error) if signature_of is not None else pattern.signature
     files = (*((error.path,) if error.path else ()), *pattern.files)
     return TaskError(
@@ -248,29 +246,6 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         pattern=pattern,
         tool=error.tool,
         files=tuple(dict.fromkeys(files)),
-    )
-
-
-@lru_cache(maxsize=1024)
-def _pattern(
-    message: str,
-    error_type: str | None,
-    stacktrace: str | None,
-    tool: str | None,
-    test: str | None,
-    path: str | None,
-    exit_code: int | None,
-    origin: Origin | None,
-) -> ErrorPattern:
-    return extract_error_pattern(
-        message,
-        error_type=error_type,
-        stacktrace=stacktrace,
-        tool=tool,
-        test=test,
-        path=path,
-        exit_code=exit_code,
-        origin=origin,
     )
 
 

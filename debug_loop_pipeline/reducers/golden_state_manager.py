@@ -20,27 +20,19 @@ class GoldenThresholds:
 
 DEFAULT_THRESHOLDS = GoldenThresholds()
 
-_LEGAL: dict[GoldenActionType, frozenset[GoldenStatus]] = {
-    GoldenActionType.NOMINATE: frozenset({GoldenStatus.NONE}),
-    GoldenActionType.APPROVE: frozenset({GoldenStatus.NOMINATED}),
-    GoldenActionType.REJECT: frozenset({GoldenStatus.NOMINATED}),
-    GoldenActionType.RECORD_REUSE: frozenset({GoldenStatus.APPROVED}),
-    GoldenActionType.UPDATE_QUALITY: frozenset({GoldenStatus.NOMINATED, GoldenStatus.APPROVED}),
-}
-
 LEGAL_TRANSITIONS: frozenset[tuple[str, str, str]] = frozenset(
     {
         ("none", "nominate", "nominated"),
         ("none", "nominate", "approved"),
         ("nominated", "approve", "approved"),
         ("nominated", "reject", "rejected"),
-        ("approved", "record_reuse", "approved"),
         ("nominated", "update_quality", "nominated"),
         ("nominated", "update_quality", "approved"),
         ("approved", "update_quality", "approved"),
+        ("approved", "record_reuse", "approved"),
     }
 )
-"""(from state, action, to state): every transition there is."""
+"""Every (from state, action, to state) that the machine can make."""
 
 
 class GoldenStateManagerReducer:
@@ -65,8 +57,9 @@ class GoldenStateManagerReducer:
             raise IllegalActionError(state.status, action.action, f"it is about {action.golden_state_id}")
         if action.action_id in state.applied:
             return Reduced(state, (), Transition(action.action, state.status, state.status), applied=False)
-        if state.status not in _LEGAL[action.action]:
-            allowed = ", ".join(sorted(_LEGAL[action.action]))
+        allowed_in = {before for before, kind, _ in LEGAL_TRANSITIONS if kind == action.action}
+        if state.status not in allowed_in:
+            allowed = ", ".join(sorted(allowed_in))
             raise IllegalActionError(state.status, action.action, f"allowed in {allowed}")
         new = self._applied(state, action)
         return Reduced(new, _intents(state, new, action), Transition(action.action, state.status, new.status))

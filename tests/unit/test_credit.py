@@ -313,12 +313,22 @@ def test_a_fixer_counts_as_being_in_the_files_that_the_linter_names():
     assert fixes(credit)[0][3] == ("fix",)
 
 
-def test_a_hunk_that_a_rewrite_of_its_file_undid_is_no_part_of_the_change():
+def test_a_hunk_that_later_hunks_undid_is_no_part_of_the_change():
+    error = ExecutionError(message=KEY, path="app.py")
+    task = (
+        Task()
+        .verify("v1", error)
+        .edit(after="a = lost", call="lost")
+        .edit(before="a = lost", after="a = 7", call="kept")
+    )
+    assert fixes(task.verify("v2").credit())[0][3] == ("kept",)
+
+
+def test_what_a_rewrite_of_the_whole_file_undid_is_no_part_of_the_change():
     error = ExecutionError(message=KEY, path="app.py")
     task = Task().verify("v1", error).edit(after="a = lost", call="lost").edit(after="kept = 1", call="kept")
-    task._edits.append(
-        Edit(path="app.py", before=None, after="kept = 1\nx = 2\n", step=task.step + 1, tool_call_id="whole")
-    )
+    whole = Edit(path="app.py", before=None, after="kept = 1\nx = 2\n", step=task.step + 1, tool_call_id="whole")
+    task._edits.append(whole)
     task.step += 1
     assert fixes(task.verify("v2").credit())[0][3] == ("kept", "whole")
 

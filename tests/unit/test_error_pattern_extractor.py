@@ -282,7 +282,7 @@ def test_every_rule_recognises_its_own_example():
 
 _PIECES = st.sampled_from(
     r"""
-ValueError: |error: |FAILED a.py::t - |--- FAIL: T (0.0s)\n|Traceback (most recent call last)\n|'|"|`|/a/b.py|a.go:1:2:<NUM>
+ValueError: |error: |FAILED a.py::t - |--- FAIL: T (0.0s)\n|Traceback (most recent call last)\n|'|"|`|/a/b.py|a.go:1:2:
 <PATH>|<VALUE>|:12:5|line 3|0x1f|12| |\n|name |E   |assert |panic: |bash: |x: command not found|undefined: y|:|(|TS2345
 expect(received).toBe(1)\nExpected: 1|deadbeef1|5s|\\|no|1 validation error for X\n|AssertionError|Error|×|exit status 1
 \x1b[1m|=|-3.5e4|2026-01-01|KeyError: "['a'] not in index"|Uncaught |npm ERR! code EX\nnpm ERR! y|,|.|-|>|<|utf-8|v1.2

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, GoldenStatus
-from debug_loop_pipeline.models.intents import GrantReward, Notify
-from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer
-from debug_loop_pipeline.reducers.machine import IllegalActionError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
+from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, GoldenStatus
+from debug_loop_pipeline.models.intents import GrantReward, Notify
+from debug_loop_pipeline.reducers.golden_state_manager import LEGAL_TRANSITIONS, GoldenStateManagerReducer
+from debug_loop_pipeline.reducers.machine import IllegalActionError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REDUCER = GoldenStateManagerReducer()
@@ -77,25 +78,29 @@ def test_approval_and_reuse_grant_a_reward():
     assert grant.details == {"reused_by": "bob", "reuse_count": 1}
 
 
-LEGAL = {
-    ("none", "nominate"),
-    ("nominated", "approve"),
-    ("nominated", "reject"),
-    ("nominated", "update_quality"),
-    ("approved", "record_reuse"),
-    ("approved", "update_quality"),
-}
-
-
 @pytest.mark.parametrize("state", list(STATES))
 @pytest.mark.parametrize("kind", [k.value for k in GoldenActionType])
 def test_every_pair_of_state_and_action_is_legal_or_an_error_that_names_both(state, kind):
     action = act(kind, 99, 0.85 if kind in ("nominate", "update_quality") else None)
-    if (state, kind) in LEGAL:
-        assert REDUCER.reduce(STATES[state], action).applied
+    targets = {to for before, done, to in LEGAL_TRANSITIONS if (before, done) == (state, kind)}
+    if targets:
+        result = REDUCER.reduce(STATES[state], action)
+        assert result.applied
+        assert result.transition.to_state in targets
     else:
         with pytest.raises(IllegalActionError, match=f"action {kind} is illegal in state {state}"):
             REDUCER.reduce(STATES[state], action)
+
+
+def test_the_legal_pairs_of_state_and_action_are_those_of_the_domain():
+    assert {(before, kind) for before, kind, _ in LEGAL_TRANSITIONS} == {
+        ("none", "nominate"),
+        ("nominated", "approve"),
+        ("nominated", "reject"),
+        ("nominated", "update_quality"),
+        ("approved", "record_reuse"),
+        ("approved", "update_quality"),
+    }
 
 
 def test_an_action_applied_twice_changes_nothing():

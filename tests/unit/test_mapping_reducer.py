@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from debug_loop_pipeline.compute.wilson import wilson_lower_bound
 from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.models.intents import GrantReward, Notify, PersistState
@@ -18,8 +21,6 @@ from debug_loop_pipeline.models.mapping import (
 )
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer, mapping_confidence
 from debug_loop_pipeline.reducers.machine import IllegalActionError
-from hypothesis import given
-from hypothesis import strategies as st
 
 SIGNATURE, RESOLUTION = "a" * 64, "b" * 64
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -175,5 +175,8 @@ def string(value: Any) -> str | None:
 
 def fingerprint(*parts: Any) -> str:
     """16 hexadecimal digits that identify the parts (JSON values), for runs that their format gives no id."""
-    data = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
-    return hashlib.sha256(data).hexdigest()[:16]
+    try:
+        text = json.dumps(parts, sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError):  # keys of several types, as a Python literal may have
+        text = repr(parts)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -138,7 +138,7 @@ class _Run:
         self.model, self.provider = split_model(string(configured))
         self.model = self.model or next((model for event in events if (model := _model_of(event))), None)
         self.cwd: str | None = None
-        self.calls: dict[Any, ToolCall] = {}
+        self.calls: dict[str, ToolCall] = {}
         self.used: set[str] = set()
         self.responses: set[str] = set()
         self.last_call: ToolCall | None = None
@@ -212,7 +212,7 @@ class _Run:
         call = call_of(call_id, event, self.cwd)
         if call is not None:
             self.used.add(call_id)
-            self.calls[event.get("id")] = self.last_call = call
+            self.calls[_key(event.get("id"))] = self.last_call = call
             step.calls = [call]
         response_id = string(response.get("id"))
         if response_id and response_id not in self.responses:
@@ -232,7 +232,7 @@ class _Run:
             self.report.skip(f"observation {kind}")
             return False
         cause = event.get("cause")
-        call = self.calls.pop(cause, None) if cause is not None else self.last_call
+        call = self.calls.pop(_key(cause), None) if cause is not None else self.last_call
         self.cwd = working_dir_of(event) or self.cwd
         if call is None:
             step.text = text_of(event.get("content"))
@@ -271,6 +271,11 @@ class _Run:
             step.api_error = ApiError(failure)
         if self.last_call is not None and step.calls and step.calls[-1] is self.last_call and not step.results:
             step.results = [ToolResult(self.last_call.id, "", cancelled=True)]
+
+
+def _key(event_id: Any) -> str:
+    """An event's id as some versions write it (a number) and others (a text)."""
+    return str(event_id)
 
 
 def _model_of(event: dict[str, Any]) -> str | None:

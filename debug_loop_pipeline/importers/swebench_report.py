@@ -146,11 +146,11 @@ def _log(folder: Path, report: ImportReport) -> tuple[str, datetime | None]:
         if times:
             ended = parse_time(times[-1])
         if not output and name != "run_instance.log":
-            output = tests_part(text)
+            output = log_of_tests(text)
     return output, ended
 
 
-def tests_part(text: str) -> str:
+def log_of_tests(text: str) -> str:
     """What the test command printed, where the log marks it; else the log. Of more than `MAX_LOG_CHARS` the end."""
     begin = text.find(_START)
     if begin >= 0:

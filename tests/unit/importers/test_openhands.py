@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.base import ImportReport, walk_files
 from debug_loop_pipeline.importers.openhands import OpenHandsImporter
+from debug_loop_pipeline.importers.registry import detect
 from debug_loop_pipeline.models.trajectory import StepSource, ToolKind
 
 IMPORTER = OpenHandsImporter()
@@ -98,3 +99,8 @@ def test_a_benchmark_line_has_its_report_as_verdict_and_rejections_are_cancelled
     assert run.calls[1].cwd == "/w"
     assert run.tokens == 12
     assert [problem.line for problem in report.problems] == [2]
+
+
+def test_text_extracts_and_labels_of_runs_are_no_transcripts(shared_data: Any) -> None:
+    folder = shared_data("labelled_actions_openhands_acr")
+    assert [path for path in walk_files(folder) if detect(path) is not None] == []

@@ -6,7 +6,7 @@ import pytest
 
 from debug_loop_pipeline.importers.diffs import changed_parts, diff_edits, envelope_edits, search_replace_blocks
 from debug_loop_pipeline.importers.documents import fingerprint, parse_time
-from debug_loop_pipeline.importers.swebench_report import report_verdict, repository_of, log_of_tests
+from debug_loop_pipeline.importers.swebench_report import log_of_tests, report_verdict, repository_of
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.importers.usage import service_usage, split_model
 from debug_loop_pipeline.models.trajectory import ToolKind

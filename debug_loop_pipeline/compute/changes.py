@@ -151,7 +151,8 @@ def change_of(words: list[str], simple: Simple) -> Change | None:
     if name == "find" and "-delete" in args:
         return Change()
     if name in _ALWAYS:
-        return Change(_operands(args)) if name in _NAMES_FILES else Change()
+        operands = _operands(args)
+        return Change(operands[-1:] if name in ("cp", "ln") else operands) if name in _NAMES_FILES else Change()
     if name == "php" and args[:1] and args[0].endswith("artisan"):
         name, args = "artisan", args[1:]
     if name in ("python", "python3") and args[:1] and args[0].endswith("manage.py"):

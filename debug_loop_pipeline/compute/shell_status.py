@@ -63,7 +63,8 @@ class Ran:
     """Inside if, for or while: perhaps not run, perhaps often."""
     before: list[Ran] = field(default_factory=list)
     """Commands of the same and-list before it: when the line failed, one of them may have been why."""
-    inverted: bool = False
+    marker: str | None = None
+    """The last literal line that the command line echoed before it."""
 
     @property
     def name(self) -> str:
@@ -80,6 +81,7 @@ class _Context:
     ran: list[Ran] = field(default_factory=list)
     variables: dict[str, list[Ran]] = field(default_factory=dict)
     printed: list[tuple[Ran, int]] = field(default_factory=list)
+    marker: str | None = None
     depth: int = 0
 
 
@@ -291,6 +293,10 @@ def _simple(
     one = Ran(simple, words, context.cwd, here[0], here[1], view, background, block)
     if any(r.op in (">", ">>", "&>", ">|", "&>>") and r.fd in (None, 1) for r in simple.redirections):
         one.view = View(opaque=True)
+    one.marker = context.marker
+    if one.name == "echo" and len(simple.words) > 1 and here[0] is not Told.FAILED and view.whole:
+        literal = " ".join(w for w in simple.words[1:] if w not in ("-e", "-n")).replace("\\n", "").strip()
+        context.marker = literal if literal and "$" not in literal and "`" not in literal else context.marker
     context.ran.append(one)
     _change_directory(words, context)
     _shown_later(one, context)

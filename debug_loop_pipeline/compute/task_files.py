@@ -42,7 +42,7 @@ class TaskFiles:
         stem = name.split(".", 1)[0]
         changes = self.edited.pop(path, False)
         if content is not None:
-            tests = _TEST_NAME.search(stem) is not None
+            tests = _TEST_NAME.search(stem) is not None and _CHANGING_NAME.search(stem) is None
             changes = not tests and writes_files(content[:_MAX_CODE])
         elif path not in self.edited:
             changes = changes or (_CHANGING_NAME.search(stem) is not None and _TEST_NAME.search(stem) is None)

@@ -1,0 +1,70 @@
+"""The error item that every cutter makes, and the helpers they share.
+
+Belongs here: the shape of a cut error, cleaning of messages, lines of an output. The formats are in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+GENERIC = "RunFailed"
+"""Type of an error that says only that something failed (a runner's trailer, a bare count): it teaches no fix."""
+
+MAX_MESSAGE = 2_000
+MAX_STACK = 8_000
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_SPACE = re.compile(r"\s+")
+_NOT_OURS = re.compile(
+    r"site-packages|dist-packages|/lib/python\d|node_modules|node:internal|<frozen |/usr/lib/|/\.cargo/registry|/rustc/|/go/pkg/mod/"
+    r"|/usr/local/go/|/opt/|internal/process|bun:|/\.rbenv/|/gems/|importlib/|unittest/(?:case|suite|loader|main|mock)\.py|_pytest/|pluggy/"
+)
+
+
+@dataclass(slots=True)
+class CutError:
+    """One error of an output. The position is in `path` and `line`, never in `message`."""
+
+    message: str
+    type: str | None = None
+    stacktrace: str | None = None
+    tool: str | None = None
+    test: str | None = None
+    path: str | None = None
+    line: int | None = None
+
+    @property
+    def key(self) -> tuple[str | None, str, str | None, str | None]:
+        """Two errors with the same key are one."""
+        return self.type, self.message, self.test, self.path
+
+
+def without_ansi(text: str) -> str:
+    """`text` without terminal control sequences and carriage returns."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
+    """`text` on one line, white space folded, cut to `limit`."""
+    return _SPACE.sub(" ", text).strip()[:limit]
+
+
+def is_ours(path: str) -> bool:
+    """Whether a frame's path looks like the project's own code, not a library's or the runtime's."""
+    return _NOT_OURS.search(path) is None
+
+
+def block(lines: list[str], limit: int = MAX_STACK) -> str | None:
+    """Lines as one stack text, None where they are empty."""
+    text = "\n".join(lines).strip("\n")
+    return text[:limit] if text.strip() else None
+
+
+def number(text: str | None) -> int | None:
+    """A line number, None where there is none (or an absurd one)."""
+    return int(text) if text and text.isdigit() and len(text) < 9 else None

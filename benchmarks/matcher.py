@@ -3,10 +3,12 @@
     python benchmarks/matcher.py            10,000 and 100,000 STFs, about half a minute
     python benchmarks/matcher.py --full     and 1,000,000 (needs 3 GB)
 
-The STFs are synthetic but shaped like real requests: their lengths and commonest words come from the prompts under
+The STFs are synthetic but shaped like real requests: lengths and commonest words come from the prompts under
 ../shared/data where that exists, rarer words follow a Zipf law, and half of a request's words belong to its topic, so
-that similar requests exist. Queries are half requests that the index holds with a third of their words changed, half
-new ones. Every figure beside `match` comes from the same queries in the same process; results are compared.
+that similar requests exist. An STF is a request of 5 to 60 words and a description of 4 to 15. Queries are half
+requests that the index holds with a third of their words changed, half new ones. Every figure beside `match` comes from
+the same queries in the same process; results are compared. `match_cpu` is the same in CPU time of the thread: on a
+machine that others use too, the wall clock also counts their turns.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ VOCABULARY = 120_000
 ZIPF_EXPONENT = 1.05
 TOPIC_WORDS = 40
 DOCUMENTS_PER_TOPIC = 60
+DESCRIPTION_WORDS = range(4, 16)
+CHUNK = 50_000
 
 
 def real_requests() -> list[str]:
@@ -54,25 +58,40 @@ class Corpus:
     def ranks(self, count: int) -> np.ndarray:
         return np.searchsorted(self.cumulative, self.rng.random(count)).clip(max=VOCABULARY - 1)
 
-    def documents(self, count: int) -> list[str]:
-        topics = self.ranks(max(1, count // DOCUMENTS_PER_TOPIC) * TOPIC_WORDS).reshape(-1, TOPIC_WORDS)
+    def requests(self, count: int, topics: np.ndarray) -> tuple[list[str], list[str]]:
+        """Requests, and the same with a description."""
         lengths = self.rng.choice(self.lengths, count)
-        starts = np.concatenate(([0], np.cumsum(lengths)))
-        topic = np.repeat(self.rng.integers(len(topics), size=count), lengths)
-        total = int(starts[-1])
+        ends = np.cumsum(lengths + self.rng.choice(DESCRIPTION_WORDS, count))
+        total = int(ends[-1])
+        topic = np.repeat(self.rng.integers(len(topics), size=count), np.diff(ends, prepend=0))
         of_topic = topics[topic, self.rng.integers(TOPIC_WORDS, size=total)]
         drawn = self.words[np.where(self.rng.random(total) < 0.5, of_topic, self.ranks(total))].tolist()
-        return [" ".join(drawn[start:end]) for start, end in pairwise(starts)]
+        spans = list(pairwise([0, *ends.tolist()]))
+        asked = [" ".join(drawn[start : start + length]) for (start, _), length in zip(spans, lengths, strict=True)]
+        return asked, [" ".join(drawn[start:end]) for start, end in spans]
 
-    def queries(self, documents: list[str], count: int) -> list[str]:
-        known = [documents[number] for number in self.rng.integers(len(documents), size=count // 2)]
+    def stfs(self, count: int) -> tuple[list[str], list[str]]:
+        """Documents of so many STFs, and a sample of their requests."""
+        topics = self.topics(count)
+        documents, sample = [], []
+        for first in range(0, count, CHUNK):
+            asked, described = self.requests(min(CHUNK, count - first), topics)
+            documents += described
+            sample += asked[:: max(1, count // 2_000)]
+        return documents, sample
+
+    def topics(self, count: int) -> np.ndarray:
+        return self.ranks(max(1, count // DOCUMENTS_PER_TOPIC) * TOPIC_WORDS).reshape(-1, TOPIC_WORDS)
+
+    def queries(self, sample: list[str], count: int) -> list[str]:
+        known = [sample[number] for number in self.rng.integers(len(sample), size=count // 2)]
         changed = []
         for text in known:
             words = np.array(text.split(), dtype=object)
             swap = self.rng.random(len(words)) < 1 / 3
             words[swap] = self.words[self.ranks(int(swap.sum()))]
             changed.append(" ".join(words))
-        return changed + self.documents(count - len(changed))
+        return changed + self.requests(count - len(changed), self.topics(count))[0]
 
     def columns(self, documents: list[str]) -> StfColumns:
         count = len(documents)
@@ -123,21 +142,22 @@ def unpruned_columns(index: MatchIndex, text: str) -> None:
 
 
 def measure(corpus: Corpus, size: int, queries: int, scans: int) -> dict[str, object]:
-    documents = corpus.documents(size)
+    documents, sample_requests = corpus.stfs(size)
     columns = corpus.columns(documents)
     before = resident_mb()
     started = time.perf_counter()
     index = MatchIndex.of_columns(columns, documents)
     fitted = time.perf_counter() - started
-    asked = corpus.queries(documents, queries)
+    asked = corpus.queries(sample_requests, queries)
     options = MatchOptions()
     for text in asked[:10]:
         match_stfs(MatchQuery(problem_signature=text), index, options)
-    spent, found = [], []
+    spent, worked, found = [], [], []
     for text in asked:
         query = MatchQuery(problem_signature=text)
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.thread_time()
         found.append(match_stfs(query, index, options))
+        worked.append(time.thread_time() - began)
         spent.append(time.perf_counter() - started)
     sample = asked[:: max(1, queries // scans)]
     scanned, unpruned, differing = [], [], 0
@@ -159,6 +179,7 @@ def measure(corpus: Corpus, size: int, queries: int, scans: int) -> dict[str, ob
         "postings": len(epoch.term_docs),
         "fit_s": round(fitted, 2),
         "match": match,
+        "match_cpu": milliseconds(worked),
         "queries": queries,
         "queries_with_a_match": sum(bool(matches) for matches in found),
         "full_scan": scan,

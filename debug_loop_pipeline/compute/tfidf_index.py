@@ -31,8 +31,8 @@ TERM_MAX_BYTES = 40
 
 _SLACK = 1e-5
 """Above every error of the 4-byte partial sums and of the rounding: pruning may keep too much, never too little."""
-_POSTINGS_BUDGET = 200_000
-"""Postings that are read without asking whether they could be spared (about half a millisecond)."""
+_POSTINGS_BUDGET = 100_000
+"""Postings that are read without asking whether they could be spared (some tenths of a millisecond)."""
 _SKIPPED_SHARE = 0.6
 """Share of the threshold that terms with long postings may contribute unseen, at most."""
 _RESCORE_LIMIT = 4_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tree_sitter import Node
 
@@ -18,6 +19,15 @@ _STAR = re.compile(r"^\s*\*+ ?")
 _TAG = re.compile(r"^\s*@\w+")
 _TYPED_TAG = re.compile(r"@(?:param|arg|argument|returns?|type)\s*\{")
 _LITERALS = frozenset({"string", "concatenated_string"})
+
+
+@dataclass(frozen=True, slots=True)
+class DocComment:
+    """A doc comment: one block, or the lines from `first` to `last`."""
+
+    first: Node
+    last: Node
+    text: str
 
 
 def docstring_statement(body: Node | None) -> Node | None:
@@ -42,7 +52,7 @@ def docstring_value(code: bytes, statement: Node) -> str:
     return "".join(_literal_value(code, string) for string in (_strings(literal) if literal is not None else ()))
 
 
-def doc_comment(spec: LanguageSpec, code: bytes, comments: Sequence[Node], start: int) -> tuple[int, str] | None:
+def doc_comment(spec: LanguageSpec, code: bytes, comments: Sequence[Node], start: int) -> DocComment | None:
     """The doc comment that stands directly above a definition of JavaScript, TypeScript or Go.
 
     Args:
@@ -52,8 +62,9 @@ def doc_comment(spec: LanguageSpec, code: bytes, comments: Sequence[Node], start
         start: byte offset where the definition begins.
 
     Returns:
-        (byte offset where the comment begins, its text without marks), or None.
+        The comment, None where there is none that says anything.
     """
+    first: Node | None = None
     lines: list[str] = []
     begin = start
     for comment in reversed(comments):
@@ -62,16 +73,17 @@ def doc_comment(spec: LanguageSpec, code: bytes, comments: Sequence[Node], start
             break
         raw = code[comment.start_byte : comment.end_byte].decode()
         if spec.name != "go":
-            return (comment.start_byte, comment_text(spec, raw)) if raw.startswith("/**") else None
+            text = comment_text(spec, raw)
+            return DocComment(comment, comment, text) if raw.startswith("/**") and text else None
         line_start = code.rfind(b"\n", 0, comment.start_byte) + 1
         if code[line_start : comment.start_byte].strip():
             break
-        begin = comment.start_byte
+        begin, first = comment.start_byte, comment
         text = comment_text(spec, raw)
         if not spec.directive_comment.match(text):
             lines.append(text)
     text = "\n".join(reversed(lines)).strip()
-    return (begin, text) if text else None
+    return DocComment(first, comments[-1], text) if text and first is not None else None
 
 
 def comment_text(spec: LanguageSpec, raw: str) -> str:

@@ -3,6 +3,8 @@
 Written out, not read from the running interpreter, so that the answer is the same under every Python version.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
 
 PYTHON = frozenset(

@@ -8,6 +8,7 @@ structure
     class      a type with members
     wrapper    a node around one definition that belongs to it (decorators, `const`)
     outer      a node around a definition that does not belong to it (`export`), a doc comment stands before it
+    decorator  a decorator that stands beside what it decorates
     testcall   a call that registers test code
     comment    a comment
     import     an import statement
@@ -129,6 +130,7 @@ TYPESCRIPT_STRUCTURE = (
     + """
 (public_field_definition value: [(arrow_function) (function_expression)]) @function
 (abstract_class_declaration) @class
+(class_body (decorator) @decorator)
 """
 )
 
@@ -230,6 +232,7 @@ GO_NAMES = """
 [(function_declaration) (method_declaration) (func_literal)] @scope
 [(identifier) (type_identifier) (package_identifier)] @ref
 (package_clause (package_identifier) @skip)
+(qualified_type name: (type_identifier) @skip)
 (keyed_element key: (literal_element (identifier) @skip))
 (function_declaration name: (identifier) @bind.outer)
 (method_declaration receiver: (parameter_list (parameter_declaration

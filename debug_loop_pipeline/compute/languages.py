@@ -4,6 +4,8 @@ Here: what a language is to the other units, as data. Not here: any walking of t
 `code_features`). A new language is a new entry, its queries in `language_queries` and its names in `language_builtins`.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
 
 import re

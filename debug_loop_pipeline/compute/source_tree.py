@@ -1,10 +1,10 @@
 """Reading untrusted source text into a syntax tree, within bounds (DOMAIN 3.1, 3.3).
 
-Here: parsing and its guards, and the walk that all units share. Code is parsed, never imported, executed or evaluated. What is too
-large, too deep or malformed raises a `SourceError`, which the caller turns into one error record.
+Here: parsing and its guards, and the walks that all units share. Code is parsed, never imported, executed or evaluated.
+What is too large, too deep or malformed raises a `SourceError`, which the caller turns into one error record.
 
-The bounds are counts, never seconds, so that the same text has the same fate everywhere. The parser itself recurses in C
-over nested ambiguity and overflows a thread's stack beyond some 60,000 levels; the bracket guard keeps it far from that.
+The bounds are counts, never seconds, so that the same text has the same fate everywhere. The parser itself recurses in
+C over nested ambiguity and overflows a thread's stack beyond some 60,000 levels; the bracket guard keeps it far below.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_BRACKET_DEPTH = 1_000
 _BASE_STEPS = 500
 _STEPS_PER_BYTE = 0.06
 _STEPS_PER_BYTE_WITH_ERRORS = 0.04
-"""Progress calls of the parser: the densest code takes 0.05 per byte, ambiguity or error recovery that explodes more."""
+"""Progress calls of the parser: the densest code takes 0.05 per byte, exploding ambiguity or error recovery more."""
 
 _READ_BYTES = 1_024
 _BASE_READS = 200
 _READS_PER_BLOCK = 30
-"""Blocks the lexer fetches per block of text: code takes 2, a lexer that looks ahead again and again takes thousands."""
+"""Blocks the lexer fetches per block of text: code takes 2, a lexer that looks ahead over and over thousands."""
 
 _BRACKETS = np.zeros(256, dtype=np.int8)
 _BRACKETS[list(b"([{")] = 1

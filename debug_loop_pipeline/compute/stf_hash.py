@@ -1,16 +1,17 @@
 """STFHashCompute: the identity of a piece of code (DOMAIN 3.4).
 
-SHA-256 over the language and the normalised token stream. Formatting does not change it: blanks, comments, quotes, redundant
-parentheses, trailing commas, statement ends, spelling of numbers. Any other change of a leaf or of the block structure does.
+SHA-256 over the language and the normalised token stream. Formatting does not change it: blanks, comments, quotes,
+redundant parentheses, trailing commas, statement ends, spelling of numbers. Any other change of a leaf or of the block
+structure does.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from debug_loop_pipeline.compute.syntax_tokens import normalised_tokens
 from debug_loop_pipeline.compute.languages import language_named
 from debug_loop_pipeline.compute.source_tree import parse_source
+from debug_loop_pipeline.compute.syntax_tokens import normalised_tokens
 
 HASH_VERSION = "1"
 _SEPARATOR = "\0"

@@ -1,8 +1,8 @@
-"""The values of string literals, so that two ways to write one value compare equal (DOMAIN 3.4).
+"""The values of string and number literals, so that two ways to write one value compare equal (DOMAIN 3.4).
 
-Here: reading the literals of Python, JavaScript, TypeScript and Go as text, without evaluating code. Not here: which node is a
-literal (`languages`, `code_tokens`). What is not understood (`\\N{...}`, octal escapes of old scripts) stays as it is written,
-so that two values are never taken for one.
+Here: reading the literals of Python, JavaScript, TypeScript and Go as text, without evaluating code. Not here: which
+node is a literal (`languages`, `syntax_tokens`). What is not understood (named characters, octal escapes of old
+scripts) stays as it is written, so that two values are never taken for one.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def script_text(literal: str) -> str | None:
 
 
 def go_bytes(literal: str) -> bytes:
-    """The value of an interpreted Go string literal with its quotes: bytes, since `\\xff` is one byte."""
+    """The value of an interpreted Go string literal with its quotes: bytes, since an escape can be half a character."""
     inside = literal[1:-1]
     parts: list[bytes] = []
     end = 0

@@ -1,9 +1,9 @@
 """The normalised token stream of a piece of code: what its hash and its similarity see (DOMAIN 3.4).
 
-Tokens are the leaves of the syntax tree without comments and layout, between brackets that carry the tree's shape. Because
-the shape is there, what only repeats it goes: redundant parentheses, trailing commas, statement ends. Literals stand for
-their values. Where a language has two spellings that a formatter may swap (an arrow's lone parameter, a quoted key), both
-give one stream. `else: if` and `elif` stay two things: that is block structure.
+Tokens are the leaves of the syntax tree without comments and layout, between brackets that carry the tree's shape.
+Because the shape is there, what only repeats it goes: redundant parentheses, trailing commas, statement ends. Literals
+stand for their values. Where a language has two spellings that a formatter may swap (an arrow's lone parameter, a
+quoted key), both give one stream. `else: if` and `elif` stay two things: that is block structure.
 
 Here: the walk and the rules that need more than a table. Not here: hashing, shingles, names, and text that is no whole
 definition (`code_tokens` cuts fragments of edits without a tree).

@@ -175,7 +175,7 @@ def _read(text: str, given: str | None, tool: str | None, exit_code: int | None)
 
 def normalise(headline: str) -> tuple[str, tuple[Slot, ...]]:
     """Replace the variable parts of one message; slots in the order of their placeholders."""
-    text = " ".join(headline[:MAX_HEADLINE].split())
+    text = " ".join(headline[:MAX_HEADLINE].split()).removesuffix(" (typecheck)")
     for form in BARE_NAME_FORMS:
         match = form.regex.match(text)
         if match:
@@ -297,10 +297,9 @@ def _headline(text: str) -> tuple[str | None, str, str | None, str]:
         if not lines:
             return type_, "", test, stack
         if type_ is None:
-            typed = STARTING_TYPE.fullmatch(LABEL_PREFIX.sub("", LOG_PREFIX.sub("", lines[0])))
+            typed = _starting_type(LABEL_PREFIX.sub("", LOG_PREFIX.sub("", lines[0])))
             if typed:
-                type_ = typed["code"] or _short_type(typed["type"])
-                return type_, _continued(typed["message"] or "", lines[1:]), test, stack
+                return typed[0], _continued(typed[1], lines[1:]), test, stack
         form = _go_test(message) or _first_form(message)
         if form is None:
             break
@@ -314,18 +313,25 @@ def _headline(text: str) -> tuple[str | None, str, str | None, str]:
     head, rest = lines[0], lines[1:]
     if type_ is None and len(lines) > 1:
         for i, line in enumerate(lines):
-            typed = STARTING_TYPE.fullmatch(line)
-            if typed and not is_foreign(line):
-                return (
-                    typed["code"] or _short_type(typed["type"]),
-                    _continued(typed["message"] or "", lines[i + 1 :]),
-                    test,
-                    stack,
-                )
+            typed = _starting_type(line)
+            if typed:
+                return typed[0], _continued(typed[1], lines[i + 1 :]), test, stack
     head = LABEL_PREFIX.sub("", LOG_PREFIX.sub("", head))
     if type_ is None and head.startswith("assert "):
         type_ = "AssertionError"
     return type_, _continued(head, rest), test, stack
+
+
+def _starting_type(line: str) -> tuple[str | None, str] | None:
+    """(type, message) of a line that begins with its type; of `Error: KeyError: 'k'` the one that says more."""
+    typed = STARTING_TYPE.fullmatch(line)
+    if typed is None:
+        return None
+    type_, message = typed["code"] or _short_type(typed["type"]), typed["message"] or ""
+    inner = STARTING_TYPE.fullmatch(message) if type_ in ("Error", "Exception") and message else None
+    if inner is not None and inner["message"]:
+        return inner["code"] or _short_type(inner["type"]), inner["message"]
+    return type_, message
 
 
 def holds_stack(text: str) -> bool:
@@ -407,7 +413,10 @@ def _category(type_: str | None, headline: str, tool: str | None, test: str | No
         if rule.tool is not None and (tool is None or not rule.tool.search(tool)):
             continue
         return rule.category
-    return ErrorCategory.TEST_FAILURE if test else ErrorCategory.UNKNOWN
+    if test:
+        return ErrorCategory.TEST_FAILURE
+    is_class = type_ is not None and type_[0].isupper() and not type_.isupper()
+    return ErrorCategory.RUNTIME_ERROR if is_class else ErrorCategory.UNKNOWN
 
 
 def _origin(headline: str, type_: str | None, category: ErrorCategory, test: str | None) -> Origin:

@@ -362,4 +362,4 @@ BARE_NAME_FORMS: tuple[BareNameForm, ...] = (
 LOG_PREFIX = re.compile(
     r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{5,15}(?:Z|[+-]\d\d:?\d\d)?\]?\s+)(?:\[?[A-Z]{4,8}\]?:?\s+)?"
 )
-LABEL_PREFIX = re.compile(r"^(?:(?:error|ERROR|fatal error|Error!|E):\s+|[×✖✗✘●]\s*|!\s+)+")
+LABEL_PREFIX = re.compile(r"^(?:(?:error|ERROR|fatal error|Error!|E):\s+|[×✖✗✘●]\s*|!\s+|[>#]+\s+|[-*]\s+)+")

@@ -12,8 +12,10 @@ import dagster as dg
 
 from debug_loop_pipeline.assets import debug_intelligence
 from debug_loop_pipeline.checks import debug_intelligence as debug_intelligence_checks
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
-from debug_loop_pipeline.sensors.dirty_days import dirty_days_sensor
+from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, dirty_days_sensor
+from debug_loop_pipeline.steps.framework import Span
 
 debug_intelligence_job = dg.define_asset_job(
     "debug_intelligence_job",
@@ -47,3 +49,47 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
 
 
 defs = build_defs()
+
+
+def materialize_days(span: Span, *, full_refresh: bool = False) -> list[dict[str, Any]]:
+    """Runs the price job and the debug-intelligence job over some days in this process, on the instance of DAGSTER_HOME.
+
+    Returns:
+        What each asset did: {asset, attempts, keys, rows_changed, seconds}.
+
+    Raises:
+        DebugLoopError: a step failed; the run in the Dagster UI says more.
+    """
+    tags = {RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()}
+    job = defs.resolve_job_def(debug_intelligence_job.name)
+    refreshable = [name for name in debug_intelligence.REFRESHABLE if full_refresh]
+    config = {"ops": {name: {"config": {"full_refresh": True}} for name in refreshable}}
+    with dg.DagsterInstance.get() as instance:
+        _execute(defs.resolve_job_def(price_job.name), instance, {}, {})
+        result = _execute(job, instance, tags, config)
+    rows = {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}
+    return list(rows.values())
+
+
+def _execute(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, tags: dict[str, str], config: dict[str, Any]
+) -> dg.ExecuteInProcessResult:
+    result = job.execute_in_process(instance=instance, tags=tags, run_config=config, raise_on_error=False)
+    if not result.success:
+        failed = [event.step_key or "" for event in result.all_events if event.is_step_failure]
+        raise DebugLoopError(
+            f"{job.name} failed in {', '.join(failed) or 'its set-up'}; run {result.run_id} in the Dagster UI says why"
+        )
+    return result
+
+
+def _told(event: dg.DagsterEvent) -> dict[str, Any]:
+    materialization = event.step_materialization_data.materialization
+    told = {key: value.value for key, value in materialization.metadata.items()}
+    return {
+        "asset": materialization.asset_key.to_user_string(),
+        "attempts": told.get("attempts"),
+        "keys": told.get("keys"),
+        "rows_changed": sum(told.get(f"rows_{kind}", 0) for kind in ("inserted", "updated", "deleted")),
+        "seconds": told.get("seconds"),
+    }

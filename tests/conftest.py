@@ -27,7 +27,7 @@ from debug_loop_pipeline.settings import get_settings, libpq_url
 PROJECT = Path(__file__).parents[1]
 _KEPT_VARIABLES = {"DEBUG_LOOP_SHARED_DATA", "DEBUG_LOOP_KAFKA_JARS", "DEBUG_LOOP_REQUIRE_APACHE_KAFKA"}
 _SERVER_FIXTURES = {
-    *("supervisor", "postgres_server_url", "migrated", "postgres_url", "empty_postgres_url", "valkey_url", "kafka"),
+    *("supervisor", "postgres_server_url", "migrated", "postgres_url", "empty_postgres_url", "second_postgres_url", "valkey_url", "kafka"),
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
 _TEMPLATE = "migrated_template"
@@ -151,6 +151,14 @@ def postgres_url(postgres_server_url: str, migrated: str) -> Iterator[str]:
 @pytest.fixture
 def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
     """SQLAlchemy URL of a fresh, empty database, one per test."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield _create(postgres_server_url, name, "template0")
+    _drop(postgres_server_url, name)
+
+
+@pytest.fixture
+def second_postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """Another fresh, empty database, for tests that compare two stores."""
     name = f"test_{uuid4().hex[:12]}"
     yield _create(postgres_server_url, name, "template0")
     _drop(postgres_server_url, name)

@@ -35,6 +35,19 @@ from debug_loop_pipeline.steps.stf_matches import StfMatchesStep
 from debug_loop_pipeline.steps.stf_quality import StfQualityStep
 
 GROUP = "debug_intelligence"
+REFRESHABLE = (
+    "execution_attempts",
+    "error_patterns",
+    "execution_costs",
+    "extracted_stfs",
+    "stf_quality",
+    "stf_registry",
+    "stf_matches",
+    "error_success_mappings",
+    "error_costs",
+    "golden_states",
+)
+"""Assets that take `RefreshConfig`."""
 
 
 def _facts(
@@ -77,9 +90,7 @@ def execution_attempts(
     steps.executions.claim_dirty(span.first, span.last, context.run_id)
     report = run_fact_step(steps, ExecutionAttemptsStep(), span, full_refresh=config.full_refresh)
     insight = _insight(context, postgres)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "debug_execution_attempts", insight.attempts())
-    )
+    return dg.MaterializeResult(metadata=report_metadata(report, "debug_execution_attempts", insight.attempts()))
 
 
 @daily_asset(
@@ -94,7 +105,9 @@ def error_patterns(
 ) -> dg.MaterializeResult[Any]:
     """Normalises error messages into patterns."""
     report = _facts(context, postgres, ErrorPatternsStep(), config)
-    return dg.MaterializeResult(metadata=report_metadata(report, "attempt_errors", _insight(context, postgres).errors()))
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "attempt_errors", _insight(context, postgres).errors())
+    )
 
 
 @daily_asset(
@@ -109,7 +122,9 @@ def execution_costs(
 ) -> dg.MaterializeResult[Any]:
     """Prices token usage."""
     report = _facts(context, postgres, ExecutionCostsStep(), config)
-    return dg.MaterializeResult(metadata=report_metadata(report, "execution_costs", _insight(context, postgres).costs()))
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "execution_costs", _insight(context, postgres).costs())
+    )
 
 
 @daily_asset(
@@ -124,7 +139,9 @@ def extracted_stfs(
 ) -> dg.MaterializeResult[Any]:
     """Parses code (never runs it) and lifts functions out of it."""
     report = _facts(context, postgres, ExtractedStfsStep(), config)
-    return dg.MaterializeResult(metadata=report_metadata(report, "attempt_stfs", _insight(context, postgres).functions()))
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "attempt_stfs", _insight(context, postgres).functions())
+    )
 
 
 @daily_asset(
@@ -208,7 +225,9 @@ def error_costs(
 ) -> dg.MaterializeResult[Any]:
     """Charges errors with what they cost."""
     report = error_costs_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
-    return dg.MaterializeResult(metadata=report_metadata(report, "error_costs", _insight(context, postgres).error_costs()))
+    return dg.MaterializeResult(
+        metadata=report_metadata(report, "error_costs", _insight(context, postgres).error_costs())
+    )
 
 
 @daily_asset(

@@ -63,7 +63,9 @@ class DayInsight:
             **self._count("execution_costs"),
         }
         if per_day:
-            metadata["plot"] = line_plot([r["day"] for r in per_day], [r["usd"] for r in per_day], "cost per day", "USD")
+            metadata["plot"] = line_plot(
+                [r["day"] for r in per_day], [r["usd"] for r in per_day], "cost per day", "USD"
+            )
         return metadata
 
     def functions(self) -> dict[str, Any]:
@@ -79,7 +81,9 @@ class DayInsight:
         rows = self._rows("select quality_score from attempt_stf_quality where day between :first and :last")
         metadata = self._count("attempt_stf_quality")
         if rows:
-            metadata["plot"] = histogram([r["quality_score"] for r in rows], "quality of extracted functions", "quality")
+            metadata["plot"] = histogram(
+                [r["quality_score"] for r in rows], "quality of extracted functions", "quality"
+            )
         return metadata
 
     def registry(self) -> dict[str, Any]:

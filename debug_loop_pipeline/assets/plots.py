@@ -34,7 +34,9 @@ def line_plot(labels: Sequence[str], values: Sequence[float], title: str, unit: 
     figure, axes = _figure(height=2.0)
     axes.plot(range(len(labels)), list(values), marker="o", markersize=2, linewidth=1, color="#3b6ea5")
     step = max(1, len(labels) // 8)
-    axes.set_xticks(range(0, len(labels), step), [labels[i] for i in range(0, len(labels), step)], fontsize=6, rotation=30)
+    axes.set_xticks(
+        range(0, len(labels), step), [labels[i] for i in range(0, len(labels), step)], fontsize=6, rotation=30
+    )
     axes.set_ylabel(unit, fontsize=7)
     return _markdown(figure, axes, title)
 
@@ -54,5 +56,7 @@ def _markdown(figure, axes, title: str) -> dg.MetadataValue:  # type: ignore[no-
     figure.savefig(image, format="png")
     content = image.getvalue()
     if len(content) > MAX_BYTES:
-        return dg.MetadataValue.md(f"{title}: the plot has {len(content)} bytes, more than the {MAX_BYTES} that are shown")
+        return dg.MetadataValue.md(
+            f"{title}: the plot has {len(content)} bytes, more than the {MAX_BYTES} that are shown"
+        )
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(content).decode()})")

@@ -59,8 +59,12 @@ def _schema_check(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefiniti
     return _check(asset, f"{asset}_schema", "The tables have the columns that the migrations give them.", decide)
 
 
-def _rows_check(asset: str, name: str, description: str, table: str, bad: str, key: str, **options: bool) -> dg.AssetChecksDefinition:
-    return _check(asset, name, description, lambda database: rules.violations(database, table, bad, key), **options)
+def _rows_check(
+    asset: str, name: str, description: str, table: str, bad: str, key: str, *, blocking: bool = False
+) -> dg.AssetChecksDefinition:
+    return _check(
+        asset, name, description, lambda database: rules.violations(database, table, bad, key), blocking=blocking
+    )
 
 
 SCHEMA_CHECKS = [_schema_check(asset, tables) for asset, tables in _OUTPUTS.items()]
@@ -113,7 +117,7 @@ RANGE_CHECKS = [
         "The quality score is the weighted sum of its five dimensions.",
         "attempt_stf_quality",
         "abs(quality_score - (0.30 * completeness + 0.25 * documentation + 0.20 * onex_compliance + 0.15 * metadata"
-        " + 0.10 * complexity)) > 1e-6",
+        " + 0.10 * complexity)) > 1e-4",
         "attempt_id, position, quality_score",
     ),
     _rows_check(
@@ -166,7 +170,12 @@ TRACE_CHECKS = [
         "stf_hash",
         blocking=True,
     ),
-    _check("stf_registry", "hashes_are_of_the_code", "A function's key is the hash of its code, so it is unique.", rules.hashes_recomputed),
+    _check(
+        "stf_registry",
+        "hashes_are_of_the_code",
+        "A function's key is the hash of its code, so it is unique.",
+        rules.hashes_recomputed,
+    ),
     _rows_check(
         "error_success_mappings",
         "confidence_equals_counts",
@@ -214,7 +223,12 @@ SHARE_CHECKS = [
         ),
         severity=dg.AssetCheckSeverity.WARN,
     ),
-    _check("execution_attempts", "no_secrets_stored", "Stored text holds nothing the redaction would take out.", rules.secrets_scan),
+    _check(
+        "execution_attempts",
+        "no_secrets_stored",
+        "Stored text holds nothing the redaction would take out.",
+        rules.secrets_scan,
+    ),
 ]
 
 ALL_CHECKS = [*SCHEMA_CHECKS, *RANGE_CHECKS, *TRACE_CHECKS, *SHARE_CHECKS]

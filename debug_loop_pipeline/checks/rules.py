@@ -29,7 +29,9 @@ class Finding:
 
 def violations(database: Database, table: str, condition: str, key: str) -> Finding:
     """Rows of a table for which a rule does not hold; none may be there."""
-    counts = fetch_rows(database, f"select count(*) as rows, count(*) filter (where {condition}) as bad from {table}")[0]
+    counts = fetch_rows(database, f"select count(*) as rows, count(*) filter (where {condition}) as bad from {table}")[
+        0
+    ]
     offenders = []
     if counts["bad"]:
         offenders = fetch_rows(database, f"select {key} from {table} where {condition} limit :n", {"n": _OFFENDERS})
@@ -84,7 +86,8 @@ def mappings_refolded(database: Database) -> Finding:
 def golden_transitions_legal(database: Database) -> Finding:
     """Whether every recorded golden transition is one that the state machine knows."""
     rows = fetch_rows(
-        database, "select from_state, action, to_state, count(*) as events from golden_events group by 1, 2, 3 order by 1, 2, 3"
+        database,
+        "select from_state, action, to_state, count(*) as events from golden_events group by 1, 2, 3 order by 1, 2, 3",
     )
     wrong = [row for row in rows if (row["from_state"], row["action"], row["to_state"]) not in LEGAL_TRANSITIONS]
     return Finding(not wrong, {"events": sum(row["events"] for row in rows)}, wrong)
@@ -105,7 +108,9 @@ def secrets_scan(database: Database) -> Finding:
     found: list[dict[str, Any]] = []
     scanned = 0
     for table, text, order in _STORED_TEXTS:
-        rows = fetch_rows(database, f"select {text} as text from {table} order by {order} desc limit :n", {"n": _SAMPLE})
+        rows = fetch_rows(
+            database, f"select {text} as text from {table} order by {order} desc limit :n", {"n": _SAMPLE}
+        )
         scanned += len(rows)
         for row in rows:
             kinds = sorted({kind for kind, _, _ in find_secrets(row["text"])})

@@ -43,7 +43,9 @@ def decide(kind: str, prefix: str, decision: str, reason: str) -> None:
         if kind == "stf":
             row = report_store.function(store.database, subject)
             if decision == "approve" and row["contains_redaction"]:
-                raise DebugLoopError("this function holds a redacted secret and is never approved (DOMAIN 3.1); reject it instead")
+                raise DebugLoopError(
+                    "this function holds a redacted secret and is never approved (DOMAIN 3.1); reject it instead"
+                )
             days = [occurrence["completed_at"].date() for occurrence in row["occurred_in"][:1]]
         else:
             golden = report_store.golden_state(store.database, subject)

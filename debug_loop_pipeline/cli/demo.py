@@ -69,7 +69,9 @@ def _hunt() -> Path:
     """Runs the bug hunt of `examples/` in a process of its own and returns the file of its execution events."""
     project = Path(__file__).parents[2]
     if not (project / "examples" / "bug_hunt").is_dir():
-        raise DebugLoopError("the demo's programs are part of a checkout (examples/bug_hunt), not of the installed package")
+        raise DebugLoopError(
+            "the demo's programs are part of a checkout (examples/bug_hunt), not of the installed package"
+        )
     out = Path(tempfile.mkdtemp(prefix="debug-loop-hunt-")) / "executions.jsonl"
     command = [sys.executable, "-m", "examples.bug_hunt", "hunt", "--out", str(out)]
     if subprocess.run(command, cwd=project, check=False).returncode != 0:

@@ -82,7 +82,7 @@ class Children:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no other thread of ours runs here
+                preexec_fn=_die_with_parent,
             )
         child = Child(name, popen, log, log_start)
         self._children.append(child)

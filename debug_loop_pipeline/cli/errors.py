@@ -61,7 +61,9 @@ def show(signature: SignatureArgument, json: JsonOption = False) -> None:
         print_json(group)
         return
     first = group["occurrences"][0]
-    typer.echo(f"{first['pattern']}\n{first['category']}, {first['error_type'] or 'no type'}, signature {group['signature']}")
+    typer.echo(
+        f"{first['pattern']}\n{first['category']}, {first['error_type'] or 'no type'}, signature {group['signature']}"
+    )
     print_table(
         ("when", "attempt", "file", "test", "message"),
         [
@@ -94,7 +96,13 @@ def show(signature: SignatureArgument, json: JsonOption = False) -> None:
     print_table(
         ("day", "failed", "retries", "USD", "USD after a fix was known"),
         [
-            (c["day"], c["failed_attempts"], c["retry_attempts"], f"{c['cost_usd']:.4f}", f"{c['cost_after_fix_known_usd']:.4f}")
+            (
+                c["day"],
+                c["failed_attempts"],
+                c["retry_attempts"],
+                f"{c['cost_usd']:.4f}",
+                f"{c['cost_after_fix_known_usd']:.4f}",
+            )
             for c in group["costs"]
         ],
         title="cost",

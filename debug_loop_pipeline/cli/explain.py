@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def explain(
-    session: Annotated[list[str] | None, typer.Option("--session", help="A session as its agent named it; may be repeated.")] = None,
+    session: Annotated[
+        list[str] | None, typer.Option("--session", help="A session as its agent named it; may be repeated.")
+    ] = None,
     mapping: Annotated[str | None, typer.Option("--mapping", help="A mapping's id, or its beginning.")] = None,
     more_sessions: Annotated[list[str] | None, typer.Argument(help="Further sessions.", metavar="[ID]...")] = None,
     json: JsonOption = False,
@@ -37,7 +39,10 @@ def explain(
     for session_id, told in explained.items():
         print_table(
             ("tool call", "verdict", "goal", "errors"),
-            [(v["tool_use_id"], v["verdict"], v["goal"], "\n".join(e["pattern"] for e in v["errors"])) for v in told["verifications"]],
+            [
+                (v["tool_use_id"], v["verdict"], v["goal"], "\n".join(e["pattern"] for e in v["errors"]))
+                for v in told["verifications"]
+            ],
             title=f"session {session_id}: verifications",
         )
         print_table(
@@ -64,7 +69,9 @@ def _show_mapping(row: dict, json: bool) -> None:  # type: ignore[type-arg]
     if json:
         print_json(row)
         return
-    typer.echo(f"{row['pattern']}\n{row['kind']}, {row['state']}: worked in {row['success_count']}, failed in {row['failure_count']} tasks")
+    typer.echo(
+        f"{row['pattern']}\n{row['kind']}, {row['state']}: worked in {row['success_count']}, failed in {row['failure_count']} tasks"
+    )
     typer.echo(row["example_diff"] or row["template"])
     print_table(
         ("task", "outcome", "when", "failed call", "changes", "gone at"),

@@ -45,7 +45,9 @@ def list_(
 
 
 @app.command()
-def show(golden_state_id: Annotated[str, typer.Argument(help="Id, or its beginning.")], json: JsonOption = False) -> None:
+def show(
+    golden_state_id: Annotated[str, typer.Argument(help="Id, or its beginning.")], json: JsonOption = False
+) -> None:
     """Show one golden state: request, code, history."""
     with open_store() as store:
         row = report_store.golden_state(store.database, resolve(store, "golden_state", golden_state_id))
@@ -57,7 +59,10 @@ def show(golden_state_id: Annotated[str, typer.Argument(help="Id, or its beginni
     typer.echo(row["code"])
     print_table(
         ("action", "from", "to", "when", "by"),
-        [(e["action"], e["from_state"], e["to_state"], f"{e['occurred_at']:%Y-%m-%d %H:%M}", e["actor"]) for e in row["events"]],
+        [
+            (e["action"], e["from_state"], e["to_state"], f"{e['occurred_at']:%Y-%m-%d %H:%M}", e["actor"])
+            for e in row["events"]
+        ],
         title="history",
     )
 

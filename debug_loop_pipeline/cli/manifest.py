@@ -34,10 +34,19 @@ def manifest(
     with open_store() as store:
         index = current_epoch(store.database, store.settings)[1] if request else None
         found = build_manifest(
-            store.database, store.settings, index, request=request, error=error, repository=repository, category=category
+            store.database,
+            store.settings,
+            index,
+            request=request,
+            error=error,
+            repository=repository,
+            category=category,
         )
         limits = store.settings.manifest
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        typer.echo(render_markdown(found, limits.token_budget, limits.stf_in_prompt if functions is None else functions), nl=False)
+        typer.echo(
+            render_markdown(found, limits.token_budget, limits.stf_in_prompt if functions is None else functions),
+            nl=False,
+        )

@@ -47,57 +47,12 @@ def _span(dirty: list[date], first: datetime | None, last: datetime | None) -> S
 
 
 def run_job(settings: Settings, span: Span, *, full_refresh: bool = False) -> list[dict[str, Any]]:
-    """Runs the price and the debug-intelligence job in this process, on Dagster's instance of the data directory.
+    """Runs the jobs in this process, on Dagster's instance of the data directory: what each asset did.
 
     Raises:
         DebugLoopError: a step failed; the run in the Dagster UI says more.
     """
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    import dagster as dg
+    from debug_loop_pipeline.definitions import materialize_days
 
-    from debug_loop_pipeline.definitions import debug_intelligence_job, defs, price_job
-    from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START
-
-    with dg.DagsterInstance.get() as instance:
-        _execute(defs.resolve_job_def(price_job.name), instance, {}, {})
-        tags = {RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()}
-        job = defs.resolve_job_def(debug_intelligence_job.name)
-        config = {"ops": {name: {"config": {"full_refresh": True}} for name in REFRESHABLE}} if full_refresh else {}
-        result = _execute(job, instance, tags, config)
-        rows = []
-        for event in result.get_asset_materialization_events():
-            materialization = event.step_materialization_data.materialization
-            told = {key: value.value for key, value in materialization.metadata.items()}
-            changed = sum(told.get(key, 0) for key in ("rows_inserted", "rows_updated", "rows_deleted"))
-            rows.append(
-                {
-                    "asset": materialization.asset_key.to_user_string(),
-                    "attempts": told.get("attempts"),
-                    "keys": told.get("keys"),
-                    "rows_changed": changed,
-                    "seconds": told.get("seconds"),
-                }
-            )
-        return list({row["asset"]: row for row in rows}.values())
-
-
-REFRESHABLE = (
-    "execution_attempts",
-    "error_patterns",
-    "execution_costs",
-    "extracted_stfs",
-    "stf_quality",
-    "stf_registry",
-    "stf_matches",
-    "error_success_mappings",
-    "error_costs",
-    "golden_states",
-)
-
-
-def _execute(job: Any, instance: Any, tags: dict[str, str], config: dict[str, Any]) -> Any:
-    result = job.execute_in_process(instance=instance, tags=tags, run_config=config, raise_on_error=False)
-    if not result.success:
-        failed = [event.step_key for event in result.all_events if event.is_step_failure]
-        raise DebugLoopError(f"{job.name} failed in {', '.join(failed) or 'its set-up'}; run {result.run_id} in the Dagster UI says why")
-    return result
+    return materialize_days(span, full_refresh=full_refresh)

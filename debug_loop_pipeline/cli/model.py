@@ -45,10 +45,14 @@ def list_(
 def show(provider: str, model: str, json: JsonOption = False) -> None:
     """Show every price a model ever had."""
     with open_store() as store:
-        rows = ModelPriceCatalogEffect(store.database).list_models(provider=provider, name_contains=model, include_deprecated=True)
+        rows = ModelPriceCatalogEffect(store.database).list_models(
+            provider=provider, name_contains=model, include_deprecated=True
+        )
     found = [row for row in rows if row.model == model]
     if not found:
-        raise DebugLoopError(f"the catalog has no {provider}/{model}; `debug-loop model list --name {model}` shows what is close")
+        raise DebugLoopError(
+            f"the catalog has no {provider}/{model}; `debug-loop model list --name {model}` shows what is close"
+        )
     _show(found, json)
 
 
@@ -61,11 +65,21 @@ def add(
     cache_read: PriceOption = None,
     cache_write_5m: PriceOption = None,
     cache_write_1h: PriceOption = None,
-    effective_from: Annotated[datetime | None, typer.Option(help="UTC; default: since ever, or now with --update.")] = None,
-    update: Annotated[bool, typer.Option("--update", help="The model is known; this is its price from then on.")] = False,
+    effective_from: Annotated[
+        datetime | None, typer.Option(help="UTC; default: since ever, or now with --update.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="The model is known; this is its price from then on.")
+    ] = False,
 ) -> None:
     """Add a model, or a new price of one; attempts that it prices are costed again."""
-    given = {"input": input, "output": output, "cache_read": cache_read, "cache_write_5m": cache_write_5m, "cache_write_1h": cache_write_1h}
+    given = {
+        "input": input,
+        "output": output,
+        "cache_read": cache_read,
+        "cache_write_5m": cache_write_5m,
+        "cache_write_1h": cache_write_1h,
+    }
     start = effective_from.replace(tzinfo=UTC) if effective_from else (datetime.now(UTC) if update else PRICES_BEGIN)
     price = ModelPrice(
         provider=provider,
@@ -99,7 +113,9 @@ def _price(name: str, value: str | None) -> Decimal | None:
     try:
         return None if value is None else Decimal(value)
     except InvalidOperation as error:
-        raise DebugLoopError(f"--{name.replace('_', '-')} is a number of USD per million tokens, not {value!r}") from error
+        raise DebugLoopError(
+            f"--{name.replace('_', '-')} is a number of USD per million tokens, not {value!r}"
+        ) from error
 
 
 def _show(rows: list[ModelPrice], json: bool) -> None:

@@ -37,7 +37,13 @@ def suppress(
                 print_table(
                     ("kind", "subject", "reason", "by", "when"),
                     [
-                        (r["subject_kind"], r["subject_id"], r["reason"], r["decided_by"], f"{r['decided_at']:%Y-%m-%d %H:%M}")
+                        (
+                            r["subject_kind"],
+                            r["subject_id"],
+                            r["reason"],
+                            r["decided_by"],
+                            f"{r['decided_at']:%Y-%m-%d %H:%M}",
+                        )
                         for r in rows
                     ],
                 )

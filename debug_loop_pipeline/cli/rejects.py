@@ -25,7 +25,13 @@ def rejects(
     print_table(
         ("when", "source", "where", "reason", "begins"),
         [
-            (f"{r['rejected_at']:%Y-%m-%d %H:%M}", r["source"], r["position"], r["reason"], r["payload"][:60].replace("\n", " "))
+            (
+                f"{r['rejected_at']:%Y-%m-%d %H:%M}",
+                r["source"],
+                r["position"],
+                r["reason"],
+                r["payload"][:60].replace("\n", " "),
+            )
             for r in rows
         ],
     )

@@ -62,7 +62,9 @@ def show(stf_hash: Annotated[str, typer.Argument(help="Hash, or its beginning.")
     if json:
         print_json(row)
         return
-    typer.echo(f"{row['name']} ({row['language']}), {row['approval']}, quality {row['quality_score']:.2f} {row['quality_tier']}")
+    typer.echo(
+        f"{row['name']} ({row['language']}), {row['approval']}, quality {row['quality_score']:.2f} {row['quality_tier']}"
+    )
     typer.echo(", ".join(f"{name} {value:.2f}" for name, value in row["quality"].items()))
     typer.echo(row["code"])
     print_table(
@@ -102,7 +104,13 @@ def search(
         matches = match_stfs(MatchQuery(problem_signature=problem_signature(request)), index, options)
         known = functions_by_hash(store.database, [match.stf_id for match in matches])
     if json:
-        print_json([match.model_dump(mode="json") | {"name": known[match.stf_id]["name"]} for match in matches if match.stf_id in known])
+        print_json(
+            [
+                match.model_dump(mode="json") | {"name": known[match.stf_id]["name"]}
+                for match in matches
+                if match.stf_id in known
+            ]
+        )
         return
     print_table(
         ("hash", "name", "similarity", "quality", "composite"),

@@ -39,10 +39,9 @@ def open_store() -> Iterator[StepContext]:
 def _start() -> Settings:
     from debug_loop_pipeline.cli.runtime import start
 
-    runtime = start("none")
-    if runtime.started:
-        typer.echo("started the embedded servers; `debug-loop down` stops them", err=True)
-    return runtime.settings
+    settings = start("none").settings
+    typer.echo("started the embedded servers; `debug-loop down` stops them", err=True)
+    return settings
 
 
 def who() -> str:

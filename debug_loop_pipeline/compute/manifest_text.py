@@ -49,12 +49,17 @@ def _parts(manifest: Manifest, functions_in_prompt: int) -> Iterator[str]:
 
 
 def _fix(fix: ManifestFix, number: int) -> str:
-    seen = "" if fix.same_slots or not fix.seen_values else f" Seen with other values: {', '.join(' / '.join(v) for v in fix.seen_values[:3])}."
+    seen = (
+        ""
+        if fix.same_slots or not fix.seen_values
+        else f" Seen with other values: {', '.join(' / '.join(v) for v in fix.seen_values[:3])}."
+    )
     origin = f" From {fix.peer_id}." if fix.peer_id else ""
     said = f'\nSaid before it: "{_one_line(fix.said)}"\n' if fix.said else ""
     return (
         f"\n### Fix {number} for this error: worked in {fix.success_count} of {fix.success_count + fix.failure_count} tasks\n\n"
-        f"{seen}{origin}".lstrip(" ") + f"\n{_fenced(fix.example_diff or fix.template, 'diff' if fix.kind == 'edit' else 'sh')}{said}"
+        f"{seen}{origin}".lstrip(" ")
+        + f"\n{_fenced(fix.example_diff or fix.template, 'diff' if fix.kind == 'edit' else 'sh')}{said}"
     )
 
 

@@ -77,7 +77,9 @@ class DecisionStore:
             )
             attempts: list[UUID] = list(
                 connection.execute(
-                    text("select distinct attempt_id from attempt_errors where signature = :s or own_signature = :s order by 1"),
+                    text(
+                        "select distinct attempt_id from attempt_errors where signature = :s or own_signature = :s order by 1"
+                    ),
                     {"s": signature},
                 ).scalars()
             )
@@ -85,7 +87,14 @@ class DecisionStore:
         return len(attempts)
 
     def decide(
-        self, subject_kind: str, subject_id: str, decision: str, reason: str, decided_by: str, decided_at: datetime, days: Sequence[Any]
+        self,
+        subject_kind: str,
+        subject_id: str,
+        decision: str,
+        reason: str,
+        decided_by: str,
+        decided_at: datetime,
+        days: Sequence[Any],
     ) -> None:
         """A person's approval or rejection of an STF or golden state; the fold it belongs to follows it on its next run."""
         fold = {"stf": "stf_registry", "golden_state": "golden_states"}[subject_kind]
@@ -132,4 +141,6 @@ class DecisionStore:
 
     def suppressions(self) -> list[dict[str, Any]]:
         """Everything that is suppressed, newest first."""
-        return fetch_rows(self._database, "select * from suppressions order by decided_at desc, subject_kind, subject_id")
+        return fetch_rows(
+            self._database, "select * from suppressions order by decided_at desc, subject_kind, subject_id"
+        )

@@ -114,7 +114,9 @@ class ExecutionStore:
         attempts = sorted({row[0] for row in rows.values()})
         buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
         for bucket in buckets:  # two writers of one attempt take turns; in bucket order, so that they cannot deadlock
-            connection.execute(text("select pg_advisory_xact_lock(:space, :bucket)"), {"space": _LOCK_SPACE, "bucket": bucket})
+            connection.execute(
+                text("select pg_advisory_xact_lock(:space, :bucket)"), {"space": _LOCK_SPACE, "bucket": bucket}
+            )
         counts = stage_and_upsert(
             connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
         )
@@ -190,7 +192,9 @@ class ExecutionStore:
                 {"first": first, "last": last, "run": run_id},
             ).rowcount
 
-    def events_of_attempts(self, attempts: Sequence[UUID], connection: Connection | None = None) -> list[ExecutionEvent]:
+    def events_of_attempts(
+        self, attempts: Sequence[UUID], connection: Connection | None = None
+    ) -> list[ExecutionEvent]:
         """The holding revisions of some attempts, by (started_at, attempt_id)."""
         return self._events("attempt_id = any(:ids)", {"ids": list(attempts)}, connection)
 
@@ -200,7 +204,8 @@ class ExecutionStore:
 
     def tasks_of_sessions(self, sessions: Sequence[str]) -> list[UUID]:
         """The tasks that some sessions worked on."""
-        rows = fetch_rows(self._database, 
+        rows = fetch_rows(
+            self._database,
             "select distinct correlation_id from execution_inbox where holds and session_id = any(:ids) order by 1",
             {"ids": list(sessions)},
         )
@@ -208,13 +213,13 @@ class ExecutionStore:
 
     def day_span(self) -> tuple[date, date] | None:
         """First and last day that hold an execution."""
-        row = fetch_rows(self._database, "select min(day) as first, max(day) as last from execution_inbox where holds")[0]
+        row = fetch_rows(self._database, "select min(day) as first, max(day) as last from execution_inbox where holds")[
+            0
+        ]
         return (row["first"], row["last"]) if row["first"] else None
 
     def _events(self, condition: str, params: dict[str, Any], connection: Connection | None) -> list[ExecutionEvent]:
-        query = (
-            f"select event::text as event from execution_inbox where holds and {condition} order by started_at, attempt_id"
-        )
+        query = f"select event::text as event from execution_inbox where holds and {condition} order by started_at, attempt_id"
         rows = fetch_rows(self._database, query, params, connection)
         return [ExecutionEvent.model_validate_json(row["event"]) for row in rows]
 

@@ -24,7 +24,9 @@ def fixes_of(database: Database, signature: str) -> list[dict[str, Any]]:
 
 def functions_by_hash(database: Database, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Approved, unsuppressed functions by hash."""
-    rows = fetch_rows(database, "select * from v_recommended_stfs where stf_hash = any(:hashes)", {"hashes": list(hashes)})
+    rows = fetch_rows(
+        database, "select * from v_recommended_stfs where stf_hash = any(:hashes)", {"hashes": list(hashes)}
+    )
     return {row["stf_hash"]: row for row in rows}
 
 

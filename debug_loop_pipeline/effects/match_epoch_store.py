@@ -21,8 +21,12 @@ def current_epoch(database: Database, settings: Settings, *, force_new: bool = F
     """
     with database.transaction("match_epoch") as connection:
         advisory_lock(connection, "match_epoch")
-        latest = fetch_rows(database, "select epoch, built_at from match_epochs order by epoch desc limit 1", connection=connection)
-        due = not latest or datetime.now(UTC) - latest[0]["built_at"] >= timedelta(seconds=settings.matching.epoch_seconds)
+        latest = fetch_rows(
+            database, "select epoch, built_at from match_epochs order by epoch desc limit 1", connection=connection
+        )
+        due = not latest or datetime.now(UTC) - latest[0]["built_at"] >= timedelta(
+            seconds=settings.matching.epoch_seconds
+        )
         if force_new or due:
             index = MatchIndex.build(_candidates(database, connection, None))
             epoch = connection.execute(

@@ -144,7 +144,9 @@ class ModelPriceCatalogEffect:
                     continue
                 stored = known.get((price.provider, price.model, price.effective_from))
                 # A price that was seen with other numbers before stays as it was: what it priced was right then.
-                wanted.append(price if stored is None else stored.model_copy(update={"effective_to": price.effective_to}))
+                wanted.append(
+                    price if stored is None else stored.model_copy(update={"effective_to": price.effective_to})
+                )
             return _write(connection, wanted)
 
 

@@ -162,7 +162,9 @@ def mapping(database: Database, mapping_id: str) -> dict[str, Any]:
 
 def days_of_attempts(database: Database, condition: str, params: dict[str, Any]) -> list[date]:
     """The partitions of some attempts, so that a decision about them can ask for a run."""
-    rows = fetch_rows(database, f"select distinct day from debug_execution_attempts where {condition} order by day", params)
+    rows = fetch_rows(
+        database, f"select distinct day from debug_execution_attempts where {condition} order by day", params
+    )
     return [row["day"] for row in rows]
 
 

@@ -9,7 +9,8 @@ from debug_loop_pipeline.effects.schema import migrations_folder
 
 _CREATE = re.compile(r"^create table (\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(
-    r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$", re.MULTILINE
+    r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$",
+    re.MULTILINE,
 )
 
 
@@ -20,6 +21,7 @@ def table_columns() -> dict[str, tuple[tuple[str, str, bool], ...]]:
     for path in sorted((migrations_folder() / "versions").glob("*.py")):
         for name, body in _CREATE.findall(path.read_text(encoding="utf-8")):
             tables[name] = tuple(
-                (column, kind, "not null" not in rest and "primary key" not in rest) for column, kind, rest in _COLUMN.findall(body)
+                (column, kind, "not null" not in rest and "primary key" not in rest)
+                for column, kind, rest in _COLUMN.findall(body)
             )
     return tables

@@ -75,7 +75,14 @@ class StepStore:
         self.database = database
 
     def pending(
-        self, step: str, first: date, last: date, code_version: str, *, upstream: tuple[str, str] | None, full_refresh: bool
+        self,
+        step: str,
+        first: date,
+        last: date,
+        code_version: str,
+        *,
+        upstream: tuple[str, str] | None,
+        full_refresh: bool,
     ) -> list[PendingAttempt]:
         """Attempts of a range of days whose holding revision this step has not done with this code version.
 
@@ -170,7 +177,8 @@ class StepStore:
 
     def marks(self, fold: str, first: date, last: date) -> FoldMarks:
         """The keys of a fold that were marked under a range of days, in key order."""
-        rows = fetch_rows(self.database, 
+        rows = fetch_rows(
+            self.database,
             "select key, mark_id from fold_marks where fold = :fold and day between :first and :last order by key, mark_id",
             {"fold": fold, "first": first, "last": last},
         )

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.valkey import Valkey
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
@@ -13,7 +14,9 @@ from debug_loop_pipeline.steps.framework import StepContext
 class PostgresResource(dg.ConfigurableResource[None]):
     """The pipeline's database, one pooled engine per process."""
 
-    url: str | None = Field(default=None, description="PostgreSQL URL; unset: DEBUG_LOOP_POSTGRES_URL or the embedded server.")
+    url: str | None = Field(
+        default=None, description="PostgreSQL URL; unset: DEBUG_LOOP_POSTGRES_URL or the embedded server."
+    )
 
     _database: Database | None = PrivateAttr(default=None)
 
@@ -52,7 +55,9 @@ class PostgresResource(dg.ConfigurableResource[None]):
 class ValkeyResource(dg.ConfigurableResource[None]):
     """The cache."""
 
-    url: str | None = Field(default=None, description="redis:// URL; unset: DEBUG_LOOP_VALKEY_URL or the embedded server.")
+    url: str | None = Field(
+        default=None, description="redis:// URL; unset: DEBUG_LOOP_VALKEY_URL or the embedded server."
+    )
 
     def client(self) -> Valkey:
         """A client, connected at first use.

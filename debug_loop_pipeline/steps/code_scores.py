@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from debug_loop_pipeline.compute.stf_quality import QUALITY_VERSION, CodeScores, score_code
+from debug_loop_pipeline.compute.stf_quality import SCORER_VERSION, score_code
+from debug_loop_pipeline.models.stf import CodeScores
 
 TTL_SECONDS = 3_600.0
 _ENTRIES = 50_000
@@ -27,7 +28,7 @@ class CodeScoreCache:
 
     def score(self, code: str, language: str) -> CodeScores:
         """The four code dimensions of a function."""
-        key = hashlib.sha256(f"{QUALITY_VERSION}\0{language}\0{code}".encode("utf-8", "surrogatepass")).digest()
+        key = hashlib.sha256(f"{SCORER_VERSION}\0{language}\0{code}".encode("utf-8", "surrogatepass")).digest()
         now = self._clock()
         with self._lock:
             entry = self._entries.get(key)

@@ -72,7 +72,8 @@ def charge_tasks(context: StepContext, connection: Connection, tasks: list[str],
     )
     rows: list[tuple[Any, ...]] = []
     for task, group in groupby(
-        fetch_rows(context.database, _ATTEMPTS_OF_TASKS, {"ids": ids}, connection), key=lambda row: row["correlation_id"]
+        fetch_rows(context.database, _ATTEMPTS_OF_TASKS, {"ids": ids}, connection),
+        key=lambda row: row["correlation_id"],
     ):
         rows += _items(task, list(group))
     touched = {row["signature"] for row in before} | {row[1] for row in rows}

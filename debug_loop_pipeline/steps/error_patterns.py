@@ -70,7 +70,10 @@ class ErrorPatternsStep:
             rows += error_rows(event, decisions)
             tasks.append((str(event.correlation_id), event.started_at.date()))
         signatures = [(row["signature"], row["day"]) for row in before]
-        return Derived({ERRORS: rows}, marks={"error_success_mappings": tasks, "error_costs": tasks, "error_costs_by_signature": signatures})
+        return Derived(
+            {ERRORS: rows},
+            marks={"error_success_mappings": tasks, "error_costs": tasks, "error_costs_by_signature": signatures},
+        )
 
 
 def error_rows(event: ExecutionEvent, decisions: GroupDecisions) -> list[tuple[Any, ...]]:

@@ -114,7 +114,9 @@ def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) ->
 def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:
     """Recomputes some tasks' events and the mappings they touch."""
     ids = [UUID(task) for task in tasks]
-    credits = credit_tasks(context.executions.events_of_tasks(ids, connection), group_decisions(context.database, connection))
+    credits = credit_tasks(
+        context.executions.events_of_tasks(ids, connection), group_decisions(context.database, connection)
+    )
     rows = [row for credit in credits.values() for row in _event_rows(credit)]
     before = fetch_rows(
         context.database,
@@ -160,7 +162,8 @@ def _refold_mappings(
 
 
 def _event_rows(credit: TaskCredit) -> list[tuple[Any, ...]]:
-    errors = {tried.error.signature: tried.error for tried in (*credit.failed_tries, *credit.fixes)}
+    errors = {tried.error.signature: tried.error for tried in credit.failed_tries}
+    errors |= {fix.error.signature: fix.error for fix in credit.fixes}
     resolutions = {resolution.resolution_id: resolution for resolution in credit.resolutions}
     return [
         (

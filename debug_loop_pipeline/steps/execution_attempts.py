@@ -187,16 +187,25 @@ class ExecutionAttemptsStep:
             usage += best.values()
         return Derived(
             {ATTEMPTS: attempts, VERIFICATIONS: verifications, USAGE: usage},
-            marks={"error_success_mappings": tasks, "golden_states": [(str(e.attempt_id), e.started_at.date()) for e in events]},
+            marks={
+                "error_success_mappings": tasks,
+                "golden_states": [(str(e.attempt_id), e.started_at.date()) for e in events],
+            },
             settle=_count_usage_once(context, told_before, list(digests)),
         )
 
 
-def _count_usage_once(context: StepContext, told_before: list[str], attempts: list[UUID]) -> Callable[[Connection], None]:
+def _count_usage_once(
+    context: StepContext, told_before: list[str], attempts: list[UUID]
+) -> Callable[[Connection], None]:
     """Decides which copy of each API response counts; attempts of other chunks that lose or win one are costed again."""
 
     def settle(connection: Connection) -> None:
-        moved = connection.execute(text(COUNT_USAGE_ONCE), {"attempts": attempts, "told_before": told_before}).scalars().all()
+        moved = (
+            connection.execute(text(COUNT_USAGE_ONCE), {"attempts": attempts, "told_before": told_before})
+            .scalars()
+            .all()
+        )
         context.store.forget_progress(connection, ["execution_costs"], sorted(set(moved) - set(attempts)))
 
     return settle

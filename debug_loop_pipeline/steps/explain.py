@@ -23,6 +23,8 @@ def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str,
     events = context.executions.events_of_tasks(tasks)
     known = {event.session_id for event in events}
     if missing := [session for session in sessions if session not in known]:
-        raise DebugLoopError(f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)")
+        raise DebugLoopError(
+            f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)"
+        )
     explained = explain_events(events, signature_of=group_decisions(context.database).signature_of)
     return {session: explained.get(session, _NOTHING) for session in sessions}

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.debug_stf_extractor import ExtractionOptions, extract_stfs
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.outcome import outcome
+from debug_loop_pipeline.compute.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
@@ -42,6 +43,7 @@ STFS = Table(
     ("attempt_id", "position"),
 )
 
+_PROBLEM_CHARS = 1_000
 _DETAILS = {
     "kind",
     "owner",
@@ -95,10 +97,12 @@ class ExtractedStfsStep:
         for event in context.executions.events_of_attempts(ids, connection):
             if not event.code_written or not _teaches(event):
                 continue
-            extracted = extract_stfs(event.code_written, options)
-            if extracted.problems:
-                problems[event.attempt_id] = "; ".join(f"{p.path}: {p.reason}" for p in extracted.problems)[:1000]
-            rows += _rows(event, extracted.candidates)
+            extracted = extract_stfs(event.code_written, options, edits=event.edits)
+            of_event, unhashed = _rows(event, extracted.candidates)
+            rows += of_event
+            told = [f"{error.path}: {error.message}" for error in extracted.errors] + unhashed
+            if told:
+                problems[event.attempt_id] = "; ".join(told)[:_PROBLEM_CHARS]
         keys: list[tuple[str, date]] = [(row["stf_hash"], row["day"]) for row in before]
         keys += [(row[3], row[2]) for row in rows]
         return Derived({STFS: rows}, problems, {"stf_registry": keys})
@@ -108,22 +112,30 @@ def _teaches(event: ExecutionEvent) -> bool:
     return outcome(event, [pattern.origin for pattern in event_error_patterns(event)]) is not Outcome.FAILED
 
 
-def _rows(event: ExecutionEvent, candidates: Sequence[StfCandidate]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            event.attempt_id,
-            position,
-            event.started_at.date(),
-            stf_hash(candidate.code, candidate.language),
-            candidate.language,
-            candidate.path,
-            candidate.name,
-            candidate.code,
-            candidate.start_line,
-            candidate.end_line,
-            candidate.is_primary,
-            candidate.confidence,
-            candidate.model_dump(mode="json", include=_DETAILS),
+def _rows(event: ExecutionEvent, candidates: Sequence[StfCandidate]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    rows: list[tuple[Any, ...]] = []
+    problems: list[str] = []
+    for candidate in candidates:
+        try:
+            hashed = stf_hash(candidate.code, candidate.language)
+        except SourceError as error:  # whole, the file could be parsed; alone, this piece of it cannot
+            problems.append(f"{candidate.path}: {candidate.name}: {error}")
+            continue
+        rows.append(
+            (
+                event.attempt_id,
+                len(rows),
+                event.started_at.date(),
+                hashed,
+                candidate.language,
+                candidate.path,
+                candidate.name,
+                candidate.code,
+                candidate.start_line,
+                candidate.end_line,
+                candidate.is_primary,
+                candidate.confidence,
+                candidate.model_dump(mode="json", include=_DETAILS),
+            )
         )
-        for position, candidate in enumerate(candidates)
-    ]
+    return rows, problems

@@ -68,8 +68,12 @@ def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
             ).scalars()
             told_before = list(messages)
             for table in _BY_ATTEMPT:
-                removed += connection.execute(text(f"delete from {table} where attempt_id = any(:ids)"), params).rowcount
-            moved = connection.execute(text(COUNT_USAGE_ONCE), {"attempts": [], "told_before": told_before}).scalars().all()
+                removed += connection.execute(
+                    text(f"delete from {table} where attempt_id = any(:ids)"), params
+                ).rowcount
+            moved = (
+                connection.execute(text(COUNT_USAGE_ONCE), {"attempts": [], "told_before": told_before}).scalars().all()
+            )
             context.store.forget_progress(connection, ["execution_costs"], sorted(set(moved) - set(attempts)))
             for fold, key in keys:
                 context.store.mark(connection, fold, [(key, days[0])])

@@ -102,7 +102,12 @@ class StepReport:
 
 
 def run_fact_step(
-    context: StepContext, step: FactStep, span: Span, *, full_refresh: bool = False, attempts: Sequence[UUID] | None = None
+    context: StepContext,
+    step: FactStep,
+    span: Span,
+    *,
+    full_refresh: bool = False,
+    attempts: Sequence[UUID] | None = None,
 ) -> StepReport:
     """Runs a fact step over what is pending in a range of days (or over some of those attempts only).
 
@@ -138,7 +143,9 @@ def run_fact_step(
     if diff.versions:
         report.recompute = diff.report()
         for version in sorted(diff.versions):
-            context.store.add_recompute_report(step.name, version, step.code_version, span.first, span.last, report.recompute)
+            context.store.add_recompute_report(
+                step.name, version, step.code_version, span.first, span.last, report.recompute
+            )
     report.seconds = time.perf_counter() - started
     return report
 
@@ -153,7 +160,13 @@ FoldKeys = Callable[[StepContext, Connection, list[str], Span], dict[str, RowCha
 
 
 def run_fold(
-    context: StepContext, fold: str, code_version: str, span: Span, refold: FoldKeys, *, all_keys: Iterable[str] | None = None
+    context: StepContext,
+    fold: str,
+    code_version: str,
+    span: Span,
+    refold: FoldKeys,
+    *,
+    all_keys: Iterable[str] | None = None,
 ) -> StepReport:
     """Recomputes the keys of a fold that were marked under a range of days, in key order, one writer at a time.
 

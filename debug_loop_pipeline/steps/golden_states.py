@@ -64,7 +64,9 @@ def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> Step
     return run_fold(context, FOLD, versions.GOLDEN_STATES, span, refold_attempts, all_keys=every_attempt)
 
 
-def refold_attempts(context: StepContext, connection: Connection, attempts: list[str], span: Span) -> dict[str, RowChanges]:
+def refold_attempts(
+    context: StepContext, connection: Connection, attempts: list[str], span: Span
+) -> dict[str, RowChanges]:
     """Recomputes the golden states of some attempts; one that no longer qualifies is withdrawn."""
     facts = fetch_rows(
         context.database,
@@ -92,7 +94,11 @@ def refold_attempts(context: StepContext, connection: Connection, attempts: list
                     reduced.state.status.value,
                     action.occurred_at,
                     action.actor,
-                    {"reason": action.reason, "quality_score": action.quality_score, "attempt_id": str(action.attempt_id)},
+                    {
+                        "reason": action.reason,
+                        "quality_score": action.quality_score,
+                        "attempt_id": str(action.attempt_id),
+                    },
                 )
             )
             state = reduced.state

@@ -92,7 +92,10 @@ def _import_file(
     summary.formats[importer.name] += 1
     source = f"import:{importer.name}"
     if isinstance(importer, EventImporter):
-        raw = (RawEvent(event, f"{path.name}:{n}") for n, event in enumerate(importer.read_events(path, summary.reading), start=1))
+        raw = (
+            RawEvent(event, f"{path.name}:{n}")
+            for n, event in enumerate(importer.read_events(path, summary.reading), start=1)
+        )
         for batch in batched(raw, _BATCH):
             _add(summary, ingest_raw(context, batch, source))
             summary.tasks |= {str(b.payload.get("correlation_id")) for b in batch if isinstance(b.payload, dict)}
@@ -109,7 +112,9 @@ def attempts_of(
     """The attempts of one transcript, in order, every text redacted before it is cut."""
     for trajectory in importer.read(path, report):
         for event in segment(trajectory, SegmenterOptions(redact=redact)):
-            yield event.model_copy(update={"source": event.source.model_copy(update={"file": path.name, "sha256": digest})})
+            yield event.model_copy(
+                update={"source": event.source.model_copy(update={"file": path.name, "sha256": digest})}
+            )
 
 
 def _add(summary: ImportSummary, report: IngestionReport) -> None:

@@ -40,7 +40,11 @@ def reprice(context: StepContext, provider: str, model: str) -> int:
                 "select attempt_id from execution_costs where (model = :model and provider = :provider)"
                 " or unpriced_reason in ('unknown_model', 'not_in_force', 'bucket_without_price')"
                 " or by_model @> cast(:part as jsonb) order by attempt_id",
-                {"provider": provider, "model": model, "part": orjson.dumps([{"provider": provider, "model": model}]).decode()},
+                {
+                    "provider": provider,
+                    "model": model,
+                    "part": orjson.dumps([{"provider": provider, "model": model}]).decode(),
+                },
                 connection,
             )
         ]

@@ -14,7 +14,9 @@ from debug_loop_pipeline.steps.stf_matches import StfMatchesStep
 from debug_loop_pipeline.steps.stf_quality import StfQualityStep
 
 
-def run_all(context: StepContext, span: Span, *, full_refresh: bool = False, new_epoch: bool = False) -> list[StepReport]:
+def run_all(
+    context: StepContext, span: Span, *, full_refresh: bool = False, new_epoch: bool = False
+) -> list[StepReport]:
     """Runs every step over a range of days, in the order of the asset graph."""
 
     def facts(step: FactStep) -> StepReport:

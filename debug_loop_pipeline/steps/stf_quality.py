@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.stf_quality import OccurrenceMetadata, score_quality
+from debug_loop_pipeline.compute.source_tree import SourceError
+from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.steps import versions
@@ -53,13 +55,19 @@ class StfQualityStep:
             connection,
         )
         rows: list[tuple[Any, ...]] = []
+        problems: dict[UUID, str] = {}
         for row in found:
             event = events[row["attempt_id"]]
-            quality = score_quality(
-                CODE_SCORES.score(row["code"], row["language"]),
-                OccurrenceMetadata(
+            try:
+                scores = CODE_SCORES.score(row["code"], row["language"])
+            except SourceError as error:
+                problems[row["attempt_id"]] = f"{row['stf_hash'][:12]}: {error}"
+                continue
+            scored = quality(
+                scores,
+                QualityInputs(
                     version_known=event.context.commit is not None,
-                    description_known=bool(row["details"].get("docstring_summary") or event.user_request.strip()),
+                    description=row["details"]["docstring_summary"] or event.user_request,
                     author_known=bool(event.peer_id or event.agent_name),
                 ),
             )
@@ -69,17 +77,18 @@ class StfQualityStep:
                     row["position"],
                     row["day"],
                     row["stf_hash"],
-                    quality.completeness,
-                    quality.documentation,
-                    quality.onex_compliance,
-                    quality.metadata,
-                    quality.complexity,
-                    quality.quality_score,
-                    quality.tier.value,
+                    scored.completeness,
+                    scored.documentation,
+                    scored.onex_compliance,
+                    scored.metadata,
+                    scored.complexity,
+                    scored.quality_score,
+                    scored.tier.value,
                 )
             )
         return Derived(
             {QUALITY: rows},
+            problems,
             marks={
                 "stf_registry": [(row[3], row[2]) for row in rows],
                 "golden_states": [(str(attempt), day) for attempt, day in days.items()],

@@ -77,7 +77,11 @@ def refold_hashes(context: StepContext, connection: Connection, hashes: list[str
 
 
 def approval(
-    quality: float, evidence: EvidenceTier, contains_redaction: bool, decisions: Sequence[dict[str, Any]], limits: QualitySettings
+    quality: float,
+    evidence: EvidenceTier,
+    contains_redaction: bool,
+    decisions: Sequence[dict[str, Any]],
+    limits: QualitySettings,
 ) -> tuple[str, str | None]:
     """(approval, by whom): what a person decided last, else approved by quality and measured evidence, else pending.
 
@@ -92,7 +96,9 @@ def approval(
     return "pending", None
 
 
-def _row(occurrences: list[dict[str, Any]], decisions: Sequence[dict[str, Any]], limits: QualitySettings) -> tuple[Any, ...]:
+def _row(
+    occurrences: list[dict[str, Any]], decisions: Sequence[dict[str, Any]], limits: QualitySettings
+) -> tuple[Any, ...]:
     """The registry row of one hash. `occurrences` come by (completed_at, attempt_id, position)."""
     first, last = occurrences[0], occurrences[-1]
     best = max(occurrences, key=lambda o: o["quality_score"])  # the earliest of equals

@@ -11,15 +11,17 @@ from debug_loop_pipeline.compute.debug_stf_extractor import EXTRACTOR_VERSION
 from debug_loop_pipeline.compute.error_pattern_extractor import CODE_VERSION as ERROR_PATTERN_VERSION
 from debug_loop_pipeline.compute.problem_category import PROBLEM_CATEGORY_VERSION
 from debug_loop_pipeline.compute.problem_signature import PROBLEM_SIGNATURE_VERSION
-from debug_loop_pipeline.compute.templates import TEMPLATE_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION as STF_HASH_VERSION
 from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION
-from debug_loop_pipeline.compute.stf_quality import QUALITY_VERSION
+from debug_loop_pipeline.compute.stf_quality import SCORER_VERSION
+from debug_loop_pipeline.compute.templates import TEMPLATE_VERSION
 
-EXECUTION_ATTEMPTS = f"attempts=1;problem={PROBLEM_SIGNATURE_VERSION};category={PROBLEM_CATEGORY_VERSION};errors={ERROR_PATTERN_VERSION}"
+EXECUTION_ATTEMPTS = (
+    f"attempts=1;problem={PROBLEM_SIGNATURE_VERSION};category={PROBLEM_CATEGORY_VERSION};errors={ERROR_PATTERN_VERSION}"
+)
 ERROR_PATTERNS = f"errors={ERROR_PATTERN_VERSION}"
 EXTRACTED_STFS = f"extract={EXTRACTOR_VERSION};hash={STF_HASH_VERSION}"
-STF_QUALITY = f"quality={QUALITY_VERSION};{EXTRACTED_STFS}"
+STF_QUALITY = f"quality={SCORER_VERSION};{EXTRACTED_STFS}"
 STF_REGISTRY = f"registry=1;{STF_QUALITY}"
 STF_MATCHES = f"match={MATCHER_VERSION};problem={PROBLEM_SIGNATURE_VERSION}"
 EXECUTION_COSTS = f"cost={COST_TRACKER_VERSION}"

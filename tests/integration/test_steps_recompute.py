@@ -1,0 +1,191 @@
+"""Facts and folds: whatever the order and the number of runs, the rows come out equal."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from debug_loop_pipeline.effects import schema
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps import framework
+from debug_loop_pipeline.steps.framework import Span, StepContext
+from debug_loop_pipeline.steps.ingestion import ingest_events
+from debug_loop_pipeline.steps.model_prices import seed
+from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
+from tests.support.digests import table_digests
+from tests.support.events import START, attempt, fixed_task
+
+FIRST = START.date()
+SPAN = Span(FIRST, FIRST + timedelta(days=8))
+
+
+def store(url: str) -> StepContext:
+    schema.upgrade(url)
+    context = StepContext(Database(url), Settings())
+    seed(context.database)
+    return context
+
+
+@pytest.fixture
+def context(empty_postgres_url: str):
+    made = store(empty_postgres_url)
+    yield made
+    made.database.close()
+
+
+def events() -> list[ExecutionEvent]:
+    return [event for day in range(5) for event in fixed_task(f"task-{day}", day=day)]
+
+
+def straight(context: StepContext) -> dict[str, str]:
+    ingest_events(context, events(), "test")
+    run_all(context, SPAN, new_epoch=True)
+    return table_digests(context.database)
+
+
+def rematch(context: StepContext) -> dict[str, str]:
+    """Digests with matches at one epoch over the finished registry."""
+    with context.database.transaction() as connection:
+        connection.execute(text("delete from step_progress where step = 'stf_matches'"))
+    run_all(context, SPAN, new_epoch=True)
+    return table_digests(context.database)
+
+
+@pytest.fixture
+def reference(context: StepContext) -> dict[str, str]:
+    straight(context)
+    return rematch(context)
+
+
+@pytest.fixture
+def other(second_postgres_url: str):
+    made = store(second_postgres_url)
+    yield made
+    made.database.close()
+
+
+def test_something_was_learned_across_midnight(context: StepContext, reference: dict[str, str]) -> None:
+    mappings = fetch_rows(context.database, "select success_count, state from debug_error_success_mappings")
+    assert [(m["success_count"], m["state"]) for m in mappings] == [(5, "confident")]
+    functions = fetch_rows(context.database, "select name, occurrences, approval from debug_transform_functions")
+    assert [(f["name"], f["occurrences"], f["approval"]) for f in functions] == [("read_name", 5, "approved")]
+    assert fetch_rows(context.database, "select count(*) as n from execution_costs where cost_usd > 0")[0]["n"] == 10
+
+
+def test_running_twice_changes_nothing(context: StepContext, reference: dict[str, str]) -> None:
+    run_all(context, SPAN)
+    run_all(context, SPAN, full_refresh=True)
+    assert table_digests(context.database) == reference
+
+
+def test_the_same_events_again_change_nothing(context: StepContext, reference: dict[str, str]) -> None:
+    report = ingest_events(context, events(), "test")
+    assert (report.new_revisions, report.changed_attempts) == (0, 0)
+    assert run_dirty_days(context) != []
+    assert table_digests(context.database) == reference
+
+
+def test_day_by_day_backwards_and_shuffled_equals_one_range(
+    context: StepContext, reference: dict[str, str], other: StepContext
+) -> None:
+    shuffled = events()
+    random.Random(7).shuffle(shuffled)
+    for event in shuffled:
+        ingest_events(other, [event], "test")
+        day = event.started_at.date()
+        run_all(other, Span(day, day))
+    for offset in reversed(range((SPAN.last - SPAN.first).days + 1)):
+        day = SPAN.first + timedelta(days=offset)
+        run_all(other, Span(day, day))
+    assert rematch(other) == reference
+
+
+def test_killed_midway_and_run_again_equals_a_straight_run(
+    context: StepContext, reference: dict[str, str], other: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_events(other, events(), "test")
+    monkeypatch.setattr(framework, "CHUNK", 3)
+    written = 0
+    record = other.store.record_progress
+
+    def dies_now_and_then(*args, **kwargs):
+        nonlocal written
+        written += 1
+        if written % 4 == 0:
+            raise KeyboardInterrupt
+        return record(*args, **kwargs)
+
+    monkeypatch.setattr(other.store, "record_progress", dies_now_and_then)
+    for _ in range(60):
+        try:
+            run_all(other, SPAN)
+            break
+        except KeyboardInterrupt:
+            continue
+    else:
+        pytest.fail("the run never came to an end")
+    monkeypatch.undo()
+    assert written > 8
+    assert rematch(other) == reference
+
+
+def test_a_later_revision_withdraws_what_the_earlier_one_said(context: StepContext) -> None:
+    straight(context)
+    last = fixed_task("task-4", day=4)[1]
+    failed_after_all = attempt(
+        "task-4-2", "task-4", minutes=4 * 24 * 60 + 14 * 60 + 50 + 30, failed=True, evidence_tier="verified"
+    )
+    assert failed_after_all.attempt_id == last.attempt_id
+    ingest_events(context, [failed_after_all], "test")
+    run_dirty_days(context)
+    mapping = fetch_rows(
+        context.database, "select success_count from debug_error_success_mappings where success_count > 0"
+    )
+    assert [m["success_count"] for m in mapping] == [4]
+    functions = fetch_rows(context.database, "select occurrences from debug_transform_functions")
+    assert [f["occurrences"] for f in functions] == [4]
+    ingest_events(context, [last], "test")  # told again with less evidence: it does not win
+    run_dirty_days(context)
+    assert fetch_rows(context.database, "select sum(success_count) as n from debug_error_success_mappings")[0]["n"] == 4
+
+
+def test_usage_told_by_two_attempts_is_counted_once(context: StepContext) -> None:
+    one = attempt("a", "t", minutes=10, failed=False)
+    other = attempt(
+        "b", "u", minutes=3_000, failed=False, usage=[{"message_id": "msg-a", "request_id": "r", "tokens_input": 5_000}]
+    )
+    ingest_events(context, [one], "test")
+    run_dirty_days(context)
+    ingest_events(context, [other], "test")
+    run_dirty_days(context)
+    run_dirty_days(context)
+    counted = fetch_rows(context.database, "select attempt_id, tokens_input from usage_records where counted")
+    assert [(c["attempt_id"], c["tokens_input"]) for c in counted] == [(other.attempt_id, 5_000)]
+    costs = {r["attempt_id"]: r for r in fetch_rows(context.database, "select * from execution_costs")}
+    assert costs[one.attempt_id]["tokens_input"] == 0
+    assert costs[other.attempt_id]["tokens_input"] == 5_000
+
+
+def test_a_range_of_days_fills_each_of_them(context: StepContext) -> None:
+    straight(context)
+    days = fetch_rows(context.database, "select distinct day from debug_execution_attempts order by day")
+    assert len(days) >= 3
+    assert all(isinstance(row["day"], date) for row in days)
+
+
+def test_a_rejected_event_says_what_is_wrong_and_keeps_its_bytes(context: StepContext, tmp_path: Path) -> None:
+    too_old = attempt("old", "t", minutes=0, failed=False).model_copy(
+        update={"started_at": START.replace(year=2001), "completed_at": START}
+    )
+    report = ingest_events(context, [too_old], "test")
+    assert "first partition" in report.rejects[0].reason
+    stored = context.executions.rejects(10)
+    assert len(stored) == 1
+    assert str(too_old.attempt_id) in stored[0]["payload"]

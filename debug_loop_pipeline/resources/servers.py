@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
+from redis import Redis
 
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.valkey import Valkey
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
@@ -59,14 +59,16 @@ class ValkeyResource(dg.ConfigurableResource[None]):
         default=None, description="redis:// URL; unset: DEBUG_LOOP_VALKEY_URL or the embedded server."
     )
 
-    def client(self) -> Valkey:
+    def client(self) -> Redis:
         """A client, connected at first use.
 
         Raises:
             MissingServerError: no address is known.
         """
         settings = get_settings()
-        return Valkey(self.url or settings.require_valkey_url())
+        return Redis.from_url(
+            self.url or settings.require_valkey_url(), socket_timeout=settings.resilience.valkey_timeout_seconds
+        )
 
 
 class KafkaResource(dg.ConfigurableResource[None]):

@@ -35,12 +35,18 @@ IN_FLIGHT = [
 def plan_runs(dirty: Iterable[date], in_flight: Sequence[Span], first: date, last: date) -> list[Span]:
     """The ranges to ask for: maximal contiguous dirty days inside [first, last] that no run in flight covers, oldest first."""
     wanted = sorted(
-        day for day in set(dirty) if first <= day <= last and not any(span.first <= day <= span.last for span in in_flight)
+        day
+        for day in set(dirty)
+        if first <= day <= last and not any(span.first <= day <= span.last for span in in_flight)
     )
     ranges: list[Span] = []
     for day in wanted:
         newest = ranges[-1] if ranges else None
-        if newest is not None and day - newest.last == timedelta(days=1) and (day - newest.first).days < MAX_DAYS_PER_RUN:
+        if (
+            newest is not None
+            and day - newest.last == timedelta(days=1)
+            and (day - newest.first).days < MAX_DAYS_PER_RUN
+        ):
             ranges[-1] = Span(newest.first, day)
         else:
             ranges.append(Span(day, day))
@@ -73,7 +79,9 @@ def dirty_days_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefiniti
         today = datetime.now(UTC).date()
         ranges = plan_runs(dirty, spans, load_settings().first_partition, today)
         if not ranges:
-            return dg.SkipReason(f"{len(dirty)} dirty days, all of them covered by {len(spans)} runs in flight or outside the partitions")
+            return dg.SkipReason(
+                f"{len(dirty)} dirty days, all of them covered by {len(spans)} runs in flight or outside the partitions"
+            )
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(

@@ -602,19 +602,47 @@ _DOMAIN_TABLES = (
     "debug_golden_states",
 )
 
-_ALL_TABLES = (
-    "execution_inbox execution_rejects import_files dirty_days step_progress fold_marks debug_execution_attempts usage_records "
-    "attempt_verifications attempt_errors attempt_stfs attempt_stf_quality execution_costs match_epochs stf_matches stf_clusters "
-    "debug_transform_functions stf_bands resolutions mapping_events debug_error_success_mappings error_cost_items error_costs "
-    "debug_golden_states golden_events error_group_decisions approvals suppressions recompute_reports model_price_catalog"
-).split()
+_ALL_TABLES = [
+    "execution_inbox",
+    "execution_rejects",
+    "import_files",
+    "dirty_days",
+    "step_progress",
+    "fold_marks",
+    "debug_execution_attempts",
+    "usage_records",
+    "attempt_verifications",
+    "attempt_errors",
+    "attempt_stfs",
+    "attempt_stf_quality",
+    "execution_costs",
+    "match_epochs",
+    "stf_matches",
+    "stf_clusters",
+    "debug_transform_functions",
+    "stf_bands",
+    "resolutions",
+    "mapping_events",
+    "debug_error_success_mappings",
+    "error_cost_items",
+    "error_costs",
+    "debug_golden_states",
+    "golden_events",
+    "error_group_decisions",
+    "approvals",
+    "suppressions",
+    "recompute_reports",
+    "model_price_catalog",
+]
 
 
 def upgrade() -> None:
     for block in (_INGESTION, _FACTS, _FOLDS, _DECISIONS, _VIEWS):
         op.execute(block)
     for table in _DOMAIN_TABLES:
-        op.execute(f"create trigger {table}_updated_at before update on {table} for each row execute function set_updated_at()")
+        op.execute(
+            f"create trigger {table}_updated_at before update on {table} for each row execute function set_updated_at()"
+        )
 
 
 def downgrade() -> None:

@@ -144,10 +144,12 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         if key not in shown and tracked.gone is None and _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
     if seen.passed:
-        for key, tracked in list(walk.tracked.items()):
-            if tracked.gone is not None and seen.covers(tracked.shown):
+        settled = [t for t in walk.tracked.values() if t.gone is not None and seen.covers(t.shown)]
+        for tracked in settled:
+            del walk.tracked[tracked.error.key]
+            # "3 failed" went with the errors behind it; alone it is all that is known.
+            if not tracked.error.generic or all(t.error.generic for t in settled):
                 _resolve(walk, tracked, seen)
-                del walk.tracked[key]
 
 
 def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVerification) -> None:
@@ -205,19 +207,22 @@ def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
 
 
 def _mapping_events(attempts: Sequence[TaskAttempt], walk: _Walk) -> tuple[MappingEvent, ...]:
-    """One event per (signature, resolution): success where it has both, failure where the error came back."""
+    """One event per (signature, resolution): success where it has both, failure where the error came back.
+
+    An error that says only that something failed teaches nothing.
+    """
     task = attempts[0].correlation_id
     successes: dict[tuple[str, str], MappingEvent] = {}
     failures: dict[tuple[str, str], MappingEvent] = {}
     came_back: dict[tuple[str, str], MappingEvent] = {}
     for fix in walk.fixes:
-        for resolution in fix.resolutions:
+        for resolution in () if fix.error.generic else fix.resolutions:
             details = _details(fix.error, fix.changes, resolution, failed=fix.failed.ref, gone=fix.gone_at.ref)
             details = details.model_copy(update={"passed": fix.passed.ref})
             key = (fix.error.signature, resolution.resolution_id)
             successes.setdefault(key, _event(task, *key, MappingOutcome.SUCCESS, fix.passed, details, fix.gone_at))
     for tried in walk.failed_tries:
-        for resolution in tried.resolutions:
+        for resolution in () if tried.error.generic else tried.resolutions:
             gone = tried.gone_at.ref if tried.gone_at is not None else None
             details = _details(tried.error, tried.changes, resolution, failed=tried.failed.ref, gone=gone)
             details = details.model_copy(update={"again": tried.failed_again.ref, "came_back": tried.came_back})

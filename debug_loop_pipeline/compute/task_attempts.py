@@ -5,6 +5,7 @@ Here: building and ordering. Not here: what follows from it (`credit`). The orde
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from uuid import UUID
 
+from debug_loop_pipeline.compute.error_cutting.common import GENERIC
 from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
 from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.goals import Goal, covers
@@ -27,6 +29,7 @@ SignatureOf = Callable[[ErrorPattern, ExecutionError], str]
 """The group of an error: its own signature, or another one where a person merged or split."""
 
 _TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS.values()}
+_SHORTENED = re.compile(r"\|\s*(?:head|tail)\b")
 _WHOLE_ATTEMPT = "attempt"
 """Goal tool of an attempt whose outcome is known but not by which command."""
 
@@ -40,18 +43,20 @@ class TaskError:
     pattern: ErrorPattern
     tool: str | None
     files: tuple[str, ...]
+    generic: bool = False
+    """It says only that something failed (a runner's trailer, a bare count)."""
 
     @property
     def located(self) -> bool:
         """Whether it says where it is or what it is, and not only that there is one."""
-        return bool(self.files or self.key[2] or self.pattern.error_type or self.key[1])
+        return not self.generic and bool(self.files or self.key[2] or self.pattern.error_type or self.key[1])
 
 
 @dataclass(frozen=True, slots=True)
 class TaskVerification:
     """One verification with its errors.
 
-    complete False: what it does not show may still be there. cut: there were more errors than were kept.
+    complete False: what it does not show may still be there. cut: that is so because not all of it was kept.
     """
 
     ref: VerificationRef
@@ -221,8 +226,11 @@ def _verification(
         verification=verification,
         errors=tuple(distinct.values()) if failed else (),
         infrastructure=failed and bool(found) and not of_agent,
-        complete=not failed or (verification.reached and bool(of_agent) and not event.errors_not_kept),
-        cut=failed and event.errors_not_kept > 0,
+        complete=not failed
+        or (
+            verification.reached and not event.errors_not_kept and any(not error.generic for error in distinct.values())
+        ),
+        cut=failed and (event.errors_not_kept > 0 or _SHORTENED.search(verification.command) is not None),
         at=verification.at or at,
         evidence=EvidenceTier.VERIFIED if verification.outside else _evidence(event),
         session_id=event.session_id,
@@ -246,6 +254,7 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         pattern=pattern,
         tool=error.tool,
         files=tuple(dict.fromkeys(files)),
+        generic=error.type == GENERIC,
     )
 
 

@@ -192,6 +192,15 @@ def test_a_rerun_that_shows_less_keeps_a_located_error_and_drops_a_bare_one():
     assert fixes(bare) == [("v2", "v3", "v3", ("e1",))]
 
 
+def test_an_error_that_says_only_that_something_failed_is_a_fix_when_it_is_alone_and_teaches_nothing():
+    bare = ExecutionError(message="3 failed", type="RunFailed")
+    alone = Task().verify("v1", bare).edit(call="e1").verify("v2").credit()
+    assert fixes(alone) == [("v1", "v2", "v2", ("e1",))]
+    assert alone.mapping_events == ()
+    beside = Task().verify("v1", KEY).edit(call="e1").verify("v2", bare).edit(call="e2").verify("v3").credit()
+    assert fixes(beside) == [("v1", "v3", "v3", ("e1", "e2"))]
+
+
 def test_a_pass_of_another_goal_credits_nothing():
     assert fixes(Task().verify("v1", KEY).edit().verify("v2", tool="ruff check").credit()) == []
 

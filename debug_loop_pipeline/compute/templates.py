@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from debug_loop_pipeline.compute.code_tokens import (
     Token,
@@ -190,3 +191,20 @@ def _fold(regions: Sequence[tuple[list[str], list[str]]]) -> list[str]:
         if added:
             lines.append(f"+ {shown(added)}")
     return lines
+
+
+def template_similarity(one: str, other: str) -> float:
+    """How near two templates are, 0..1: Jaccard of their words and pairs of words, removed and added ones apart."""
+    a, b = _shingles(one), _shingles(other)
+    union = len(a | b)
+    return len(a & b) / union if union else float(one == other)
+
+
+def _shingles(template: str) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for line in template.split("\n"):
+        sign, _, rest = line.partition(" ")
+        words = rest.split()
+        found.update((sign, word) for word in words)
+        found.update((sign, a, b) for a, b in pairwise(words))
+    return found

@@ -6,7 +6,14 @@ import pytest
 
 from debug_loop_pipeline.compute.code_tokens import bound_names, enclosing_function, language_of, tokenise
 from debug_loop_pipeline.compute.resolution import ChangePart, example_diff, resolution_id, resolutions
-from debug_loop_pipeline.compute.templates import COMMENTED, DELETED, REFORMATTED, command_template, edit_template
+from debug_loop_pipeline.compute.templates import (
+    COMMENTED,
+    DELETED,
+    REFORMATTED,
+    command_template,
+    edit_template,
+    template_similarity,
+)
 from debug_loop_pipeline.models.execution import Command, Edit
 from debug_loop_pipeline.models.mapping import ResolutionKind
 
@@ -135,3 +142,29 @@ def test_the_language_is_what_the_source_says_or_the_name():
     assert language_of("a/b.tsx") == "typescript"
     assert language_of("a/Makefile") is None
     assert language_of("x.txt", "Python") == "python"
+
+
+def test_near_templates_are_nearer_than_others():
+    guard = edit_template("", "if x is None:\n    return 0", path="a.py")
+    other = edit_template("", "if y is None:\n    return []", path="b.py")
+    call = edit_template("f(1)", "f(1, encoding='utf-8')", path="a.py")
+    assert template_similarity(guard, guard) == 1.0
+    assert template_similarity(guard, other) > template_similarity(guard, call)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("open(path)", 'open(path, encoding="utf-8")'), ("open(name)", "open(name, encoding='utf-8')")),
+        (("datetime.now()", "datetime.now(timezone.utc)"), ("datetime.now()", "datetime.now( timezone.utc )")),
+        (("for i in range(n):", "for i in range(n - 1):"), ("for k in range(m):", "for k in range(m - 1):")),
+        (("if a == 0.3:", "if math.isclose(a, 0.3):"), ("if b == 0.3:", "if math.isclose(b, 0.3):")),
+    ],
+)
+def test_the_same_repair_of_different_code_is_one_template(one, other):
+    contents = [f"def f(path, name, n, m, a, b):\n    {after}\n" for _, after in (one, other)]
+    made = [
+        edit_template(f"    {before}\n", f"    {after}\n", path="x.py", content=content)
+        for (before, after), content in zip((one, other), contents, strict=True)
+    ]
+    assert made[0] == made[1]

@@ -24,6 +24,8 @@ class Says(StrEnum):
     FAIL = "fail"
     NOTHING = "nothing"
     """No test ran, no file matched: verifies nothing."""
+    DOUBT = "doubt"
+    """A digest of an output that counts errors without showing one: no better known than the exit code it contradicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("counts", r"\b(\d+) passed(?:,| and|;|/| \|)? *(\d+) failed", _counted(passed=1, failed=(2,))),
     _Row("counts", r"\b(\d+)/(\d+) (?:tests? )?passed\b", lambda m: (P if m.group(1) == m.group(2) else F, int(m.group(1)), max(0, int(m.group(2)) - int(m.group(1))))),
     _Row("counts", r"PASS \((\d+)\) FAIL \((\d+)\)", _counted(passed=1, failed=(2,))),
+    _Row("counts", r"^[A-Z][\w ]{1,20}: (?:[1-9]\d*) (?:errors?|issues?|problems?)(?:, \d+ warnings?)?$", Says.DOUBT),
     _Row("runner", r'^error: script "[^"]+" (?:exited with code|was terminated)|^npm (?:ERR!|error) (?:Lifecycle script|code ELIFECYCLE|Test failed)|^error Command failed with exit code|ELIFECYCLE\s+Command failed|ERR_PNPM_RECURSIVE', F),
     _Row("runner", r"^\[[^\]\n]+\] ERROR task failed|^error: [Rr]ecipe .* failed|^task: Failed to run task|^(?:g?make|ninja|mingw32-make)(?:\[\d+\])?: (?:\*\*\* .*(?:Error|Stop)|build stopped)", F),
     _Row("missing", r"^(?:[\w./-]+: )?(?:line \d+: |\d+: )?[\w./@-]+: (?:command not found|not found|No such file or directory)$|^error: unrecognized subcommand|^npm (?:ERR!|error) Missing script|^error: Script not found|^error Command \"[^\"]+\" not found|ERR_PNPM_NO_SCRIPT|^zsh: command not found", F),

@@ -301,7 +301,8 @@ class _Judge:
             return self._judged(ran, goal, Verdict.FAIL)
         if fails and not _contradicted(fails, ran):
             return self._judged(ran, goal, Verdict.FAIL)
-        if nothing and not passes and goal.kind in (GoalKind.TEST, GoalKind.MIXED):
+        doubtful = any(f.says is Says.DOUBT for f in self._own(ran, goal)) and not passes
+        if doubtful or (nothing and not passes and goal.kind in (GoalKind.TEST, GoalKind.MIXED)):
             return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)
         return self._judged(ran, goal, Verdict.PASS)
 

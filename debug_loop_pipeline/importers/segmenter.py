@@ -1,0 +1,569 @@
+"""Cuts a run into execution attempts (LOG_FORMATS 1): the one place that knows what an attempt is.
+
+Belongs here: the walk over a run's steps, the pairing of calls with results, where attempts and tasks begin and end. Which message
+opens a task is `tasks`, the event's fields are `attempt`; what commands mean and what outputs say are the compute units.
+
+Memory: the open attempt, at most `_WINDOW` sealed ones that wait for late results, and bounded state of the task.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
+from debug_loop_pipeline.compute.goals import Action, Meaning, meaning_of
+from debug_loop_pipeline.compute.shell_status import Ran, commands_of
+from debug_loop_pipeline.compute.task_files import TaskFiles
+from debug_loop_pipeline.compute.toolbox import GoalKind
+from debug_loop_pipeline.compute.verdicts import Judged, Output, exit_code_in, judge
+from debug_loop_pipeline.importers.attempt import (
+    Attempt,
+    TaskState,
+    Where,
+    event_of,
+    infrastructure_origin,
+    language_name,
+    status_of,
+    utc,
+    verification_of,
+)
+from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
+from debug_loop_pipeline.models.base import Status, Verdict
+from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError, ExecutionEvent, Verification
+from debug_loop_pipeline.models.identity import attempt_id, correlation_id
+from debug_loop_pipeline.models.trajectory import (
+    ApiError,
+    FileEdit,
+    RunVerdict,
+    Step,
+    StepSource,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Trajectory,
+)
+
+_WINDOW = 16
+"""Sealed attempts that may wait for results; the oldest is finished without them."""
+_MAX_SAID = 200
+_MAX_APPROACH = 1_000
+_MAX_REQUEST = 20_000
+_MAX_COMMAND = 20_000
+_MAX_CODE = 400_000
+_MAX_CALLS = 20_000
+"""Calls whose result may still come; older ones are forgotten."""
+_MAX_ERRORS_IN_ATTEMPT = 60
+_ERRORS_OF_A_CALL = 3
+_QUIET_FAILURES = frozenset("grep rg egrep fgrep ag test [ [[ diff cmp which command type find ls pgrep false exit".split())
+
+
+@dataclass(slots=True)
+class SegmenterOptions:
+    """redact: applied to every text before it is cut; subagent_tasks: (session, call id) -> task that started a sub-agent,
+    filled by parents and read by their children when the same mapping is passed to both.
+    """
+
+    redact: Callable[[str], str] | None = None
+    subagent_tasks: dict[tuple[str, str], UUID] | None = None
+
+
+def segment(trajectory: Trajectory, options: SegmenterOptions | None = None) -> Iterator[ExecutionEvent]:
+    """The attempts of one run, in order, each as soon as nothing more can come to it.
+
+    Every tool call is in exactly one attempt (`tools_used`), and so is every token (`usage`).
+    """
+    return _Run(trajectory, options or SegmenterOptions()).events()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A call whose result has not come."""
+
+    call: ToolCall
+    call_id: str
+    attempt: Attempt
+    step: int
+    said: str | None
+    cwd: str
+    meanings: list[Meaning] = field(default_factory=list)
+
+    @property
+    def verifies(self) -> bool:
+        return any(meaning.goal is not None for meaning in self.meanings)
+
+
+class _Run:
+    def __init__(self, trajectory: Trajectory, options: SegmenterOptions) -> None:
+        self.run = trajectory
+        self.options = options
+        self.base = trajectory.cwd or ""
+        self.where = Where(trajectory.cwd, trajectory.branch)
+        self.started_at = utc(trajectory.started_at)
+        self.time: datetime | None = None
+        self.task: TaskState | None = None
+        self.files = TaskFiles()
+        self.open: Attempt | None = None
+        self.window: deque[Attempt] = deque()
+        self.waiting: dict[str, _Waiting] = {}
+        self.usage_home: dict[tuple[str, str], Attempt] = {}
+        self.step = 0
+        self.said: str | None = None
+        self.ending = LastEnding.NONE
+
+    def events(self) -> Iterator[ExecutionEvent]:
+        """Walks the steps; yields attempts as they are finished."""
+        for step in self.run.steps:
+            self._place(step)
+            if step.source is StepSource.HUMAN:
+                if step.text and not step.text.isspace():
+                    yield from self._human(step)
+            elif step.source is StepSource.AGENT:
+                self._agent(step)
+            if step.usage is not None:
+                self._usage(step)
+            for number, call in enumerate(step.calls):
+                self._call(call, step, number)
+            for result in step.results:
+                self._result(result)
+            if step.results:
+                self.said = None
+            if step.api_error is not None:
+                self._api_error(step.api_error, step)
+            if step.interrupted:
+                self._interrupted()
+            while len(self.window) > _WINDOW or (len(self.window) > 1 and not self.window[0].unanswered):
+                yield self._finished(self.window.popleft())
+        if self.run.verdict is not None:
+            self._outside(self.run.verdict)
+        yield from self._end_task()
+
+    # steps
+
+    def _place(self, step: Step) -> None:
+        if step.timestamp is not None:
+            self.time = utc(step.timestamp)
+            if self.started_at is None:
+                self.started_at = self.time
+        where = self.where
+        if step.cwd != where.cwd or step.branch != where.branch or step.pull_request != where.pull_request:
+            self.where = Where(step.cwd or where.cwd, step.branch or where.branch, step.pull_request or where.pull_request)
+            if not self.base and step.cwd:
+                self.base = step.cwd
+
+    def _human(self, step: Step) -> Iterator[ExecutionEvent]:
+        same = self.task is not None and (
+            self.run.problem_id is not None or self.run.parent_session_id is not None or goes_on(step.text, self.ending)
+        )
+        if same:
+            return
+        yield from self._end_task()
+        self._begin_task(step.ref, step.text)
+
+    def _agent(self, step: Step) -> None:
+        attempt = self._current(step)
+        if step.model:
+            attempt.model = step.model
+        if step.text and not step.text.isspace():
+            self.said = self._limited(step.text.strip(), _MAX_SAID)
+            if attempt.approach is None:
+                attempt.approach = self._limited(step.text.strip(), _MAX_APPROACH)
+        attempt.ended_at = self.time
+
+    def _begin_task(self, ref: str, text: str) -> None:
+        run = self.run
+        key = run.problem_id or ref
+        parent: UUID | None = None
+        if run.parent_correlation_id:
+            parent = UUID(run.parent_correlation_id)
+        elif run.parent_session_id and run.parent_call_id and self.options.subagent_tasks is not None:
+            parent = self.options.subagent_tasks.get((run.parent_session_id, run.parent_call_id))
+        request = run.request or text
+        self.task = TaskState(correlation_id(run.format, key), self._limited(request, _MAX_REQUEST), parent)
+        self.files = TaskFiles()
+        self.ending = LastEnding.NONE
+
+    def _current(self, step: Step) -> Attempt:
+        """The open attempt; a new one where none is."""
+        if self.open is None:
+            if self.task is None:
+                self._begin_task(self.run.run_key, "")
+            assert self.task is not None
+            self.open = Attempt(self.task, step.ref, self.time, self.time, self.where, self.step, parent_id=self.task.last_attempt_id)
+        return self.open
+
+    def _usage(self, step: Step) -> None:
+        """Tokens go to the attempt at hand, or to the one that has an earlier copy of the same response."""
+        usage = step.usage
+        assert usage is not None
+        key = (usage.message_id, usage.request_id)
+        home = self.usage_home.get(key)
+        if home is None:
+            home = self.open or (self.window[-1] if self.window else self._current(step))
+            self.usage_home[key] = home
+        home.add_usage(usage)
+        if usage.model and home.model is None:
+            home.model = usage.model
+
+    # calls and results
+
+    def _call(self, call: ToolCall, step: Step, number: int) -> None:
+        attempt = self._current(step)
+        call_id = call.id or f"{step.ref}#{number}"
+        self.step += 1
+        if attempt.first_call is None:
+            attempt.first_call = call_id
+            attempt.first_step = self.step
+        attempt.tools.append(call.name)
+        attempt.ended_at = self.time
+        waiting = _Waiting(call, call_id, attempt, self.step, self.said, call.cwd or self.where.cwd or self.base)
+        attempt.unanswered += 1
+        if call_id in self.waiting:
+            self.waiting[call_id].attempt.unanswered -= 1
+        elif len(self.waiting) >= _MAX_CALLS:
+            self.waiting.pop(next(iter(self.waiting))).attempt.unanswered -= 1
+        self.waiting[call_id] = waiting
+        if call.kind is ToolKind.SHELL and call.command:
+            self._shell_call(waiting)
+        elif call.kind is ToolKind.SUBAGENT and self.options.subagent_tasks is not None and self.task is not None:
+            self.options.subagent_tasks[(self.run.session_id, call_id)] = self.task.correlation_id
+
+    def _shell_call(self, waiting: _Waiting) -> None:
+        command = waiting.call.command
+        assert command is not None
+        for other in self.waiting.values():
+            if other.call.kind is ToolKind.EDIT and other.attempt is waiting.attempt:
+                for edit in other.call.edits:
+                    self.files.record_edit(edit.path, edit.content)
+        ran = commands_of(command, waiting.cwd)
+        if not self.base:
+            self.base = next((r.words[1] for r in ran if r.words[:1] == ["cd"] and r.words[1:] and r.words[1].startswith("/")), "")
+            if self.base and ran and not ran[0].cwd:
+                ran = commands_of(command, self.base)
+                waiting.cwd = self.base
+        waiting.meanings = [self._meaning(one) for one in ran]
+        if waiting.verifies:
+            self._seal(waiting.attempt)
+
+    def _meaning(self, ran: Ran) -> Meaning:
+        meaning = meaning_of(ran, self.files, self.base)
+        if meaning.action is Action.CHANGE:
+            for path in meaning.files:
+                self.files.record_edit(f"{ran.cwd}/{path}" if ran.cwd and not path.startswith(("/", "~", "$")) else path, meaning.content)
+        elif meaning.goal is not None and meaning.goal.kind is GoalKind.BUILD:
+            self.files.record_build(meaning.output)
+        return meaning
+
+    def _seal(self, attempt: Attempt) -> None:
+        attempt.sealed = True
+        attempt.task.last_attempt_id = self._id_of(attempt)
+        self.window.append(attempt)
+        self.open = None
+
+    def _result(self, result: ToolResult) -> None:
+        waiting = self.waiting.get(result.call_id)
+        if waiting is None:
+            return
+        attempt = waiting.attempt
+        if result.pending:
+            if waiting.call.kind is ToolKind.SHELL and waiting.call.command and not waiting.verifies:
+                self._commands(waiting, None)
+            return
+        del self.waiting[waiting.call_id]
+        attempt.unanswered -= 1
+        attempt.ended_at = self.time
+        attempt.stopped = result.cancelled
+        kind = waiting.call.kind
+        if kind is ToolKind.SHELL and waiting.call.command:
+            self._shell_result(waiting, result)
+        elif result.cancelled:
+            pass
+        elif result.is_error:
+            self._failed_call(waiting, result, None)
+        elif kind is ToolKind.EDIT or result.edits or waiting.call.edits:
+            self._edited(waiting, result.edits if result.edits is not None else waiting.call.edits)
+            attempt.clean_end = True
+        else:
+            attempt.clean_end = True
+
+    def _edited(self, waiting: _Waiting, edits: list[FileEdit]) -> None:
+        attempt = waiting.attempt
+        for edit in edits:
+            content = edit.content if edit.content is None or len(edit.content) <= _MAX_CODE else None
+            attempt.write(edit, content)
+            self.files.record_edit(edit.path, edit.content)
+            language = language_name(edit.path)
+            attempt.edits.append(
+                Edit.model_construct(
+                    path=edit.path,
+                    language=None if language == "text" else language,
+                    before=self._limited(edit.before, _MAX_CODE),
+                    after=self._limited(edit.after, _MAX_CODE),
+                    said=waiting.said,
+                    step=waiting.step,
+                    tool_call_id=waiting.call_id,
+                )
+            )
+
+    def _shell_result(self, waiting: _Waiting, result: ToolResult) -> None:
+        attempt = waiting.attempt
+        code, text = result.exit_code, result.output
+        if code is None:
+            code, text = exit_code_in(text)
+        told = code
+        if told is None and result.is_error is not None and not result.cancelled:
+            told = 1 if result.is_error else 0
+        if waiting.verifies:
+            self._verified(waiting, result, told, text)
+        elif result.cancelled:
+            pass
+        elif told not in (0, None) or result.timed_out:
+            self._failed_call(waiting, result, code)
+        else:
+            attempt.clean_end = True
+        if not result.cancelled:
+            self._commands(waiting, code if code is not None else (0 if told == 0 else None))
+            if result.edits:
+                self._edited(waiting, result.edits)
+
+    def _commands(self, waiting: _Waiting, code: int | None) -> None:
+        attempt = waiting.attempt
+        command = waiting.call.command
+        assert command is not None
+        changes = [m for m in waiting.meanings if m.action is Action.CHANGE]
+        files = tuple(dict.fromkeys(path for m in changes for path in m.files))
+        for meaning in changes:
+            if meaning.content is not None and len(meaning.files) == 1 and len(meaning.content) <= _MAX_CODE:
+                attempt.write(FileEdit(meaning.files[0], None, meaning.content), meaning.content)
+        for path in files:
+            attempt.files[path] = None
+        attempt.commands.append(
+            Command.model_construct(
+                command=self._limited(command, _MAX_COMMAND),
+                exit_code=code,
+                mutating=bool(changes),
+                said=waiting.said,
+                step=waiting.step,
+                tool_call_id=waiting.call_id,
+                files_modified=files,
+            )
+        )
+
+    def _verified(self, waiting: _Waiting, result: ToolResult, code: int | None, text: str) -> None:
+        attempt = waiting.attempt
+        command = waiting.call.command
+        assert command is not None
+        ran = commands_of(command, waiting.cwd, code, text)
+        goals = []
+        changes_before = False
+        for one, meaning in zip(ran, waiting.meanings, strict=False):
+            if meaning.goal is not None:
+                goals.append((one, meaning.goal))
+            elif meaning.action is Action.CHANGE and not goals:
+                changes_before = True
+        redact = self.options.redact
+        if redact is not None and text:
+            text = redact(text)
+        output = Output(text, code, result.cancelled, result.timed_out)
+        judged = judge(goals, output, changes_before=changes_before)
+        attempt.timed_out = attempt.timed_out or result.timed_out
+        self._keep_judged(waiting, judged)
+        self.ending = _ending(attempt)
+
+    def _keep_judged(self, waiting: _Waiting, judged: list[Judged]) -> None:
+        attempt = waiting.attempt
+        command = self._limited(waiting.call.command or "", _MAX_COMMAND)
+        for one in judged:
+            index = len(attempt.verifications)
+            attempt.verifications.append(verification_of(one, command, waiting.step, waiting.call_id, self.time))
+            attempt.errors_not_kept += one.errors_not_kept
+            attempt.errors += [_error(e, waiting, index, one.exit_code) for e in one.errors]
+
+    def _failed_call(self, waiting: _Waiting, result: ToolResult, code: int | None) -> None:
+        """A call that failed and verifies nothing: an error inside the attempt."""
+        attempt = waiting.attempt
+        attempt.clean_end = False
+        text = exit_code_in(result.output)[1]
+        shell = waiting.call.kind is ToolKind.SHELL
+        if shell and not result.timed_out and not text.strip() and _last_program(waiting) in _QUIET_FAILURES:
+            attempt.clean_end = True
+            return
+        if len(attempt.errors) >= _MAX_ERRORS_IN_ATTEMPT:
+            attempt.errors_not_kept += 1
+            return
+        redact = self.options.redact
+        if redact is not None:
+            text = redact(text)
+        if result.timed_out:
+            found = [CutError("Command timed out", type="Timeout")]
+        elif shell:
+            found = cut_errors(text, _last_program(waiting) or None, code)[0][:_ERRORS_OF_A_CALL]
+        else:
+            found = [CutError(_first_line(text) or f"{waiting.call.name} failed", tool=waiting.call.name)]
+        for error in found:
+            if error.path is None and not shell:
+                error.path = waiting.call.target
+            attempt.errors.append(_error(error, waiting, None, code))
+
+    # the run's ends
+
+    def _api_error(self, error: ApiError, step: Step) -> None:
+        attempt = self.open or (self.window[-1] if self.window else self._current(step))
+        if attempt.sealed:
+            attempt = self._current(step)
+        attempt.infrastructure = True
+        attempt.clean_end = False
+        attempt.ended_at = self.time
+        attempt.errors.append(
+            ExecutionError.model_construct(
+                type=error.kind,
+                message=self._limited(error.message or error.kind or "service error", MAX_MESSAGE),
+                origin=infrastructure_origin(error.kind, error.message),
+                step=self.step,
+            )
+        )
+
+    def _interrupted(self) -> None:
+        if self.open is not None:
+            self.open.stopped = True
+        self.ending = LastEnding.STOPPED
+
+    def _outside(self, verdict: RunVerdict) -> None:
+        """A verdict on the run closes its last attempt."""
+        attempt = self.open if self.open is not None and self.open.did_something else None
+        if attempt is None:
+            attempt = self.window[-1] if self.window else self._current(Step(self.run.run_key, StepSource.SYSTEM))
+        said = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.UNCLEAR}[verdict.passed]
+        at = utc(verdict.at)
+        index = len(attempt.verifications)
+        attempt.verifications.append(
+            Verification.model_construct(
+                command=verdict.source, goal=verdict.source, goal_tool=verdict.source, verdict=said, outside=True, step=self.step + 1, at=at
+            )
+        )
+        if said is Verdict.FAIL:
+            self._outside_errors(attempt, verdict, index)
+
+    def _outside_errors(self, attempt: Attempt, verdict: RunVerdict, index: int) -> None:
+        found: list[CutError] = []
+        if verdict.output:
+            text = self.options.redact(verdict.output) if self.options.redact else verdict.output
+            found, more = cut_errors(text, verdict.source)
+            attempt.errors_not_kept += more
+        told = {e.test for e in found if e.test}
+        missing = [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
+        found += [CutError("test failed", tool=verdict.source, test=test) for test in missing[: max(0, 20 - len(found))]]
+        for error in found or [CutError("not resolved", tool=verdict.source)]:
+            attempt.errors.append(
+                ExecutionError.model_construct(
+                    type=error.type,
+                    message=error.message,
+                    stacktrace=error.stacktrace,
+                    tool=error.tool,
+                    test=error.test,
+                    path=error.path,
+                    line=error.line,
+                    step=self.step + 1,
+                    verification=index,
+                )
+            )
+
+    def _end_task(self) -> Iterator[ExecutionEvent]:
+        """Finishes what is open; closing words without a call go to the attempt before them."""
+        last = self.open
+        self.open = None
+        if last is not None and not last.did_something and self.window and not last.verifications:
+            self.window[-1].fold(last)
+            last = None
+        self._unanswered()
+        if last is not None:
+            last.task.last_attempt_id = self._id_of(last)
+            self.window.append(last)
+        while self.window:
+            yield self._finished(self.window.popleft())
+        self.waiting.clear()
+        self.usage_home.clear()
+        self.said = None
+
+    def _unanswered(self) -> None:
+        """Calls whose result never came: their goals are unclear, their commands are kept."""
+        for waiting in list(self.waiting.values()):
+            if waiting.attempt.unanswered and waiting.call.kind is ToolKind.SHELL and waiting.call.command:
+                self._without_result(waiting)
+
+    def _without_result(self, waiting: _Waiting) -> None:
+        if waiting.verifies:
+            ran = commands_of(waiting.call.command or "", waiting.cwd)
+            goals = [(one, m.goal) for one, m in zip(ran, waiting.meanings, strict=False) if m.goal is not None]
+            self._keep_judged(waiting, judge(goals, Output("", missing=True)))
+            self._commands(waiting, None)
+        elif not any(c.tool_call_id == waiting.call_id for c in waiting.attempt.commands):
+            self._commands(waiting, None)
+
+    def _finished(self, attempt: Attempt) -> ExecutionEvent:
+        if attempt.unanswered:
+            for call_id, waiting in list(self.waiting.items()):
+                if waiting.attempt is attempt:
+                    if waiting.call.kind is ToolKind.SHELL and waiting.call.command and not _has(attempt, call_id):
+                        self._without_result(waiting)
+                    del self.waiting[call_id]
+        for key in attempt.usage:
+            self.usage_home.pop(key, None)
+        return event_of(attempt, self._id_of(attempt), self.run, self.started_at, self._limited)
+
+    def _id_of(self, attempt: Attempt) -> UUID:
+        return attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
+
+    def _limited(self, text: str | None, limit: int) -> str:
+        """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
+        if text is None:
+            return None  # type: ignore[return-value]
+        if len(text) <= limit:
+            return text
+        redact = self.options.redact
+        return (redact(text) if redact is not None else text)[:limit]
+
+
+def _has(attempt: Attempt, call_id: str) -> bool:
+    return any(c.tool_call_id == call_id for c in attempt.commands)
+
+
+def _last_program(waiting: _Waiting) -> str:
+    command = (waiting.call.command or "").strip()
+    ran = commands_of(command, waiting.cwd)
+    return ran[-1].name if ran else ""
+
+
+def _first_line(text: str) -> str:
+    for line in text.split("\n"):
+        if line.strip():
+            return line.strip()[:MAX_MESSAGE]
+    return ""
+
+
+def _ending(attempt: Attempt) -> LastEnding:
+    status, _ = status_of(attempt)
+    if status in (Status.ERROR, Status.TIMEOUT):
+        return LastEnding.FAILED
+    if status is Status.SUCCESS:
+        return LastEnding.PASSED
+    return LastEnding.STOPPED if status is Status.CANCELLED else LastEnding.OPEN
+
+
+def _error(error: CutError, waiting: _Waiting, verification: int | None, code: int | None) -> ExecutionError:
+    return ExecutionError.model_construct(
+        type=error.type,
+        message=error.message[:MAX_MESSAGE] or "failed",
+        stacktrace=error.stacktrace[:MAX_STACK] if error.stacktrace else None,
+        tool=error.tool,
+        test=error.test,
+        path=error.path,
+        line=error.line,
+        exit_code=code,
+        step=waiting.step,
+        verification=verification,
+        tool_call_id=waiting.call_id,
+    )

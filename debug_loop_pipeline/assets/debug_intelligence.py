@@ -1,7 +1,5 @@
 """The assets of Part 1: from execution events to functions, errors, fixes, golden states and costs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The checks of Part 1, one table of rules turned into Dagster checks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import dagster as dg

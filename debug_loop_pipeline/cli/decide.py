@@ -9,6 +9,7 @@ import typer
 
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.effects import report_store
+from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.steps import golden_states, stf_registry
@@ -41,7 +42,7 @@ def decide(kind: str, prefix: str, decision: str, reason: str) -> None:
     with open_store() as store:
         subject = resolve(store, kind, prefix)
         if kind == "stf":
-            row = report_store.function(store.database, subject)
+            row = DebugSTFStorageEffect(store.database).retrieve(subject)
             if decision == "approve" and row["contains_redaction"]:
                 raise DebugLoopError(
                     "this function holds a redacted secret and is never approved (DOMAIN 3.1); reject it instead"
@@ -58,7 +59,7 @@ def decide(kind: str, prefix: str, decision: str, reason: str) -> None:
         DecisionStore(store.database).decide(kind, subject, decision, reason, who(), datetime.now(UTC), days)
         _refold(store, kind, Span(min(days), max(days)))
         state: Any = (
-            report_store.function(store.database, subject)["approval"]
+            DebugSTFStorageEffect(store.database).retrieve(subject)["approval"]
             if kind == "stf"
             else report_store.golden_state(store.database, subject)["state"]
         )

@@ -11,7 +11,7 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.compute.problem_signature import problem_signature
 from debug_loop_pipeline.compute.stf_matcher import match_stfs
-from debug_loop_pipeline.effects import report_store
+from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.manifest_store import functions_by_hash
 from debug_loop_pipeline.effects.match_epoch_store import current_epoch
 from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
@@ -31,7 +31,9 @@ def list_(
 ) -> None:
     """List functions, best first."""
     with open_store() as store:
-        rows = report_store.functions(store.database, approval=approval, language=language, tier=tier, limit=limit)
+        rows = DebugSTFStorageEffect(store.database).search(
+            approval=approval, language=language, tier=tier, limit=limit
+        )
     if json:
         print_json(rows)
         return
@@ -58,7 +60,7 @@ def list_(
 def show(stf_hash: Annotated[str, typer.Argument(help="Hash, or its beginning.")], json: JsonOption = False) -> None:
     """Show one function: code, scores, where it occurred, its cluster."""
     with open_store() as store:
-        row = report_store.function(store.database, resolve(store, "stf", stf_hash))
+        row = DebugSTFStorageEffect(store.database).retrieve(resolve(store, "stf", stf_hash))
     if json:
         print_json(row)
         return

@@ -80,41 +80,6 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
     }
 
 
-def functions(
-    database: Database, *, approval: str | None, language: str | None, tier: str | None, limit: int
-) -> list[dict[str, Any]]:
-    """Functions of the registry, best first."""
-    return fetch_rows(
-        database,
-        "select stf_hash, name, language, quality_score, quality_tier, approval, evidence_tier, occurrences, usage_count,"
-        " success_count, failure_count, category, cluster_id, description from debug_transform_functions"
-        " where (cast(:approval as text) is null or approval = :approval)"
-        " and (cast(:language as text) is null or language = :language)"
-        " and (cast(:tier as text) is null or quality_tier = :tier)"
-        " order by quality_score desc, occurrences desc, stf_hash limit :limit",
-        {"approval": approval, "language": language, "tier": tier, "limit": limit},
-    )
-
-
-def function(database: Database, stf_hash: str) -> dict[str, Any]:
-    """One function with where it occurred and the others of its cluster."""
-    row = fetch_rows(database, "select * from debug_transform_functions where stf_hash = :h", {"h": stf_hash})[0]
-    row["occurred_in"] = fetch_rows(
-        database,
-        "select s.attempt_id, s.path, s.start_line, s.end_line, a.completed_at, a.outcome, a.evidence_tier, a.agent_name"
-        " from attempt_stfs s join debug_execution_attempts a using (attempt_id) where s.stf_hash = :h"
-        " order by a.completed_at, s.attempt_id, s.position limit 50",
-        {"h": stf_hash},
-    )
-    row["cluster"] = fetch_rows(
-        database,
-        "select stf_hash, name, quality_score from debug_transform_functions where cluster_id = :c and stf_hash <> :h"
-        " order by quality_score desc, stf_hash limit 20",
-        {"c": row["cluster_id"], "h": stf_hash},
-    )
-    return row
-
-
 def golden_states(database: Database, *, state: str | None, limit: int) -> list[dict[str, Any]]:
     """Golden states, best first."""
     return fetch_rows(

@@ -83,10 +83,12 @@ class StepStore:
         *,
         upstream: tuple[str, str] | None,
         full_refresh: bool,
+        attempts: Sequence[UUID] | None = None,
     ) -> list[PendingAttempt]:
         """Attempts of a range of days whose holding revision this step has not done with this code version.
 
-        `upstream` = (step, code version) that must have done the same revision before. Ordered by (day, attempt_id).
+        `upstream` = (step, code version) that must have done the same revision before. `attempts` restricts the answer. Ordered by
+        (day, attempt_id).
         """
         query = _PENDING
         params: dict[str, Any] = {
@@ -99,6 +101,9 @@ class StepStore:
         if upstream is not None:
             query = query.replace("/*upstream*/", _UPSTREAM)
             params |= {"upstream_step": upstream[0], "upstream_version": upstream[1]}
+        if attempts is not None:
+            query = query.replace("/*attempts*/", "and i.attempt_id = any(:attempts)")
+            params["attempts"] = list(attempts)
         rows = fetch_rows(self.database, query, params)
         return [PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"]) for r in rows]
 
@@ -175,12 +180,13 @@ class StepStore:
                 {"days": rows},
             )
 
-    def marks(self, fold: str, first: date, last: date) -> FoldMarks:
-        """The keys of a fold that were marked under a range of days, in key order."""
+    def marks(self, fold: str, first: date, last: date, keys: Sequence[str] | None = None) -> FoldMarks:
+        """The keys of a fold that were marked under a range of days (of these keys only, where some are given), in key order."""
         rows = fetch_rows(
             self.database,
-            "select key, mark_id from fold_marks where fold = :fold and day between :first and :last order by key, mark_id",
-            {"fold": fold, "first": first, "last": last},
+            "select key, mark_id from fold_marks where fold = :fold and day between :first and :last"
+            " and (cast(:keys as text[]) is null or key = any(:keys)) order by key, mark_id",
+            {"fold": fold, "first": first, "last": last, "keys": None if keys is None else list(keys)},
         )
         return FoldMarks(list(dict.fromkeys(r["key"] for r in rows)), [r["mark_id"] for r in rows])
 
@@ -224,7 +230,7 @@ select i.attempt_id, i.digest, i.day, p.code_version
 from execution_inbox i
 left join step_progress p on p.step = :step and p.attempt_id = i.attempt_id
 /*upstream*/
-where i.holds and i.day between :first and :last
+where i.holds and i.day between :first and :last /*attempts*/
   and (:full or p.attempt_id is null or p.digest <> i.digest or p.code_version <> :version)
 order by i.day, i.attempt_id
 """

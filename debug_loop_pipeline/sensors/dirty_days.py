@@ -4,12 +4,11 @@ Level-triggered: what is dirty stays dirty until a run has taken its marks away,
 `run_key`, which would deduplicate for ever.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.partitions import DATE_FORMAT
@@ -60,7 +59,7 @@ def span_of_tags(tags: dict[str, str]) -> Span | None:
     return Span(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
 
 
-def dirty_days_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def dirty_days_sensor(job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     """The sensor for a daily job."""
 
     @dg.sensor(

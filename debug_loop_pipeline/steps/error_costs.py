@@ -5,7 +5,7 @@ Two folds: the charges of a task (`error_cost_items`) from all its attempts, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -43,7 +43,9 @@ TOTALS = Table(
 )
 
 
-def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+def run(
+    context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
+) -> StepReport:
     """Charges the tasks touched on these days, then totals the signatures those charges or new fixes touched."""
     every_task = None
     if full_refresh:
@@ -53,7 +55,7 @@ def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> Step
             {"first": span.first, "last": span.last},
         )
         every_task = [row["key"] for row in rows]
-    report = run_fold(context, FOLD, versions.ERROR_COSTS, span, charge_tasks, all_keys=every_task)
+    report = run_fold(context, FOLD, versions.ERROR_COSTS, span, charge_tasks, all_keys=every_task, only_keys=only_keys)
     totals = run_fold(context, BY_SIGNATURE, versions.ERROR_COSTS, span, total_signatures)
     report.add_rows(totals.rows)
     report.keys += totals.keys

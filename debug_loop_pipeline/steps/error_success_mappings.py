@@ -99,10 +99,14 @@ def mapping_id(signature: str, resolution_id: str) -> str:
     return hashlib.sha256(f"{signature}\0{resolution_id}".encode()).hexdigest()
 
 
-def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+def run(
+    context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
+) -> StepReport:
     """Folds what the attempts of these days touched, across all days."""
     every_task = _tasks_of(context, span) if full_refresh else None
-    return run_fold(context, FOLD, versions.ERROR_SUCCESS_MAPPINGS, span, refold_tasks, all_keys=every_task)
+    return run_fold(
+        context, FOLD, versions.ERROR_SUCCESS_MAPPINGS, span, refold_tasks, all_keys=every_task, only_keys=only_keys
+    )
 
 
 def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) -> dict[UUID, TaskCredit]:

@@ -92,6 +92,8 @@ class StepReport:
     rows: dict[str, RowChanges] = field(default_factory=dict)
     problems: int = 0
     seconds: float = 0.0
+    marked: dict[str, set[str]] = field(default_factory=dict)
+    """Fold -> keys that this run asks to recompute."""
     recompute: dict[str, Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -117,11 +119,14 @@ def run_fact_step(
     report = StepReport(step.name, step.code_version)
     diff = RecomputeDiff()
     pending = context.store.pending(
-        step.name, span.first, span.last, step.code_version, upstream=step.upstream, full_refresh=full_refresh
+        step.name,
+        span.first,
+        span.last,
+        step.code_version,
+        upstream=step.upstream,
+        full_refresh=full_refresh,
+        attempts=attempts,
     )
-    if attempts is not None:
-        wanted = set(attempts)
-        pending = [p for p in pending if p.attempt_id in wanted]
     for chunk in chunks(pending, CHUNK):
         with context.database.transaction() as connection:
             derived = step.derive(context, chunk, connection)
@@ -136,6 +141,7 @@ def run_fact_step(
                 derived.settle(connection)
             for fold, keys in derived.marks.items():
                 context.store.mark(connection, fold, keys)
+                report.marked.setdefault(fold, set()).update(key for key, _ in keys)
             context.store.record_progress(connection, step.name, step.code_version, chunk, derived.problems)
         report.attempts += len(chunk)
         report.problems += len(derived.problems)
@@ -167,14 +173,16 @@ def run_fold(
     refold: FoldKeys,
     *,
     all_keys: Iterable[str] | None = None,
+    only_keys: Sequence[str] | None = None,
 ) -> StepReport:
     """Recomputes the keys of a fold that were marked under a range of days, in key order, one writer at a time.
 
-    `all_keys` (a full refresh) replaces the marked keys. Marks go only with the chunk that recomputed their key.
+    `all_keys` (a full refresh) come on top of the marked ones; `only_keys` leaves other marked keys for another run. Marks go when all
+    of their keys are recomputed: a run that is killed before leaves them.
     """
     started = time.perf_counter()
     report = StepReport(fold, code_version)
-    marks = context.store.marks(fold, span.first, span.last)
+    marks = context.store.marks(fold, span.first, span.last, only_keys)
     keys = marks.keys if all_keys is None else sorted(set(all_keys) | set(marks.keys))
     for chunk in chunks(keys, KEY_CHUNK):
         with context.database.transaction() as connection:

@@ -51,7 +51,9 @@ _NEVER = 2.0
 _PERSON = {"approve": GoldenActionType.APPROVE, "reject": GoldenActionType.REJECT}
 
 
-def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+def run(
+    context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
+) -> StepReport:
     """Folds the golden states of the attempts that changed on these days."""
     every_attempt = None
     if full_refresh:
@@ -61,7 +63,9 @@ def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> Step
             {"first": span.first, "last": span.last},
         )
         every_attempt = [row["key"] for row in rows]
-    return run_fold(context, FOLD, versions.GOLDEN_STATES, span, refold_attempts, all_keys=every_attempt)
+    return run_fold(
+        context, FOLD, versions.GOLDEN_STATES, span, refold_attempts, all_keys=every_attempt, only_keys=only_keys
+    )
 
 
 def refold_attempts(

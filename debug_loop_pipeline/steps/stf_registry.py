@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from debug_loop_pipeline.effects.debug_stf_storage import FUNCTIONS, DebugSTFStorageEffect
 from debug_loop_pipeline.effects.decision_store import approvals
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.step_store import RowChanges, Table
+from debug_loop_pipeline.effects.step_store import RowChanges
 from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.settings import QualitySettings
 from debug_loop_pipeline.steps import versions
@@ -19,39 +20,12 @@ from debug_loop_pipeline.steps.stf_clustering import recluster
 
 FOLD = "stf_registry"
 
-FUNCTIONS = Table(
-    "debug_transform_functions",
-    (
-        "stf_hash",
-        "language",
-        "name",
-        "code",
-        "description",
-        "problem_signature",
-        "category",
-        "details",
-        "quality_score",
-        "quality_tier",
-        "quality",
-        "confidence",
-        "evidence_tier",
-        "approval",
-        "approved_by",
-        "contains_redaction",
-        "occurrences",
-        "first_attempt_id",
-        "first_completed_at",
-        "last_completed_at",
-        "peer_id",
-        "repository",
-    ),
-    ("stf_hash",),
-    scope="stf_hash",
-)
 _DIMENSIONS = ("completeness", "documentation", "onex_compliance", "metadata", "complexity")
 
 
-def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> StepReport:
+def run(
+    context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
+) -> StepReport:
     """Folds the functions whose occurrences changed on these days, over all days."""
     every_hash = None
     if full_refresh:
@@ -61,7 +35,7 @@ def run(context: StepContext, span: Span, *, full_refresh: bool = False) -> Step
             {"first": span.first, "last": span.last},
         )
         every_hash = [row["key"] for row in rows]
-    return run_fold(context, FOLD, versions.STF_REGISTRY, span, refold_hashes, all_keys=every_hash)
+    return run_fold(context, FOLD, versions.STF_REGISTRY, span, refold_hashes, all_keys=every_hash, only_keys=only_keys)
 
 
 def refold_hashes(context: StepContext, connection: Connection, hashes: list[str], span: Span) -> dict[str, RowChanges]:
@@ -72,7 +46,7 @@ def refold_hashes(context: StepContext, connection: Connection, hashes: list[str
         _row(list(group), decided.get(stf_hash, ()), context.settings.quality)
         for stf_hash, group in groupby(occurrences, key=lambda row: row["stf_hash"])
     ]
-    changes = {FUNCTIONS.name: context.store.replace(connection, FUNCTIONS, rows, hashes)}
+    changes = {FUNCTIONS.name: DebugSTFStorageEffect(context.database).store(connection, rows, hashes)}
     return changes | recluster(context, connection, hashes)
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 
 _OPERATORS = ("&&", "||", ";;", "|&", "&>>", "&>", ";", "|", "&", "\n", "(", ")")
 _REDIRECTIONS = ("<<<", "<<-", "<<", "<>", "<&", "<", ">>", ">|", ">&", ">")
+_OPERATOR_STARTS = frozenset("&|;\n()<>0123456789")
 _SEPARATORS = frozenset({";", "\n", "&", ";;"})
 _BLOCK_OPENERS = {"if": "fi", "while": "done", "until": "done", "for": "done", "case": "esac", "select": "done"}
 _INNER_KEYWORDS = frozenset({"then", "do", "else", "elif"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
+_PLAIN_RUN = re.compile(r"[^\s;|&()<>\\'\"$`]+")
+_QUOTED_RUN = re.compile(r"[^\"\\$`]+")
 _PLAIN = re.compile(r"[\w./:@%+,=~^ \t-]*\Z")
 _MAX_DEPTH = 40
 """Nesting beyond this is no command line that an agent wrote; parentheses are then skipped."""
@@ -111,7 +114,7 @@ class _Lexer:
         found: list[Token] = []
         while self.at < end:
             char = text[self.at]
-            if char in " \t\r":
+            if char != "\n" and char.isspace():
                 self.at += 1
             elif char == "\\" and text.startswith(("\\\n", "\\\r\n"), self.at):
                 self.at += 2 if text[self.at + 1] == "\n" else 3
@@ -130,9 +133,11 @@ class _Lexer:
     def _operator(self) -> Token | None:
         text, at = self.text, self.at
         fd: int | None = None
-        if text[at].isdigit():
+        if text[at] not in _OPERATOR_STARTS:
+            return None
+        if text[at] in "0123456789":
             digits = at
-            while digits < len(text) and text[digits].isdigit():
+            while digits < len(text) and text[digits] in "0123456789":
                 digits += 1
             if digits == len(text) or text[digits] not in "<>":
                 return None
@@ -182,8 +187,13 @@ class _Lexer:
         parts: list[str] = []
         inside: list[str] = []
         while self.at < end:
+            plain = _PLAIN_RUN.match(text, self.at)
+            if plain is not None:
+                parts.append(plain.group())
+                self.at = plain.end()
+                continue
             char = text[self.at]
-            if char in " \t\r\n;|&)":
+            if char.isspace() or char in ";|&)":
                 break
             if char in "<>":
                 if text[self.at + 1 : self.at + 2] == "(":
@@ -206,11 +216,8 @@ class _Lexer:
                 self.at = close + 1
             elif char == '"':
                 parts.append(self._double_quoted(inside))
-            elif char == "$" or char == "`":
-                parts.append(self._dollar(inside))
             else:
-                parts.append(char)
-                self.at += 1
+                parts.append(self._dollar(inside))
         if self.at == start:
             self.at += 1
         return Token("word", "".join(parts), text[start : self.at], inside)
@@ -220,20 +227,22 @@ class _Lexer:
         parts: list[str] = []
         self.at += 1
         while self.at < end:
+            plain = _QUOTED_RUN.match(text, self.at)
+            if plain is not None:
+                parts.append(plain.group())
+                self.at = plain.end()
+                continue
             char = text[self.at]
             if char == '"':
                 self.at += 1
                 break
-            if char == "\\" and self.at + 1 < end:
-                following = text[self.at + 1]
+            if char == "\\":
+                following = text[self.at + 1 : self.at + 2]
                 if following != "\n":
-                    parts.append(following if following in '"\\$`' else char + following)
+                    parts.append(following if following in ('"', "\\", "$", "`") else char + following)
                 self.at += 2
-            elif char in "$`":
-                parts.append(self._dollar(inside))
             else:
-                parts.append(char)
-                self.at += 1
+                parts.append(self._dollar(inside))
         return "".join(parts)
 
     def _dollar(self, inside: list[str]) -> str:

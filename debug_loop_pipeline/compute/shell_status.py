@@ -10,6 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from debug_loop_pipeline.compute.shell import Group, Item, Pipeline, Simple, parse
 from debug_loop_pipeline.compute.wrappers import unwrap
@@ -92,11 +93,17 @@ def commands_of(line: str, cwd: str = "", exit_code: int | None = None, output: 
     substitutions of plain assignments are entered.
     """
     context = _Context(cwd, output)
-    _walk(parse(line[:_MAX_LINE]), exit_code, context, View(), False)
+    _walk(_parsed(line[:_MAX_LINE]), exit_code, context, View(), False)
     for ran, code in context.printed:
         ran.exit_code = code
         ran.told = Told.PASSED if code == 0 else Told.FAILED
     return context.ran
+
+
+@lru_cache(maxsize=64)
+def _parsed(line: str) -> list[Item]:
+    """The tree of a line; it is asked for when the command is called and again when its result comes."""
+    return parse(line)
 
 
 def _walk(items: list[Item], code: int | None, context: _Context, view: View, block: bool) -> list[Ran]:
@@ -154,7 +161,9 @@ def _single(pipeline: Pipeline) -> Simple | None:
     return stage if isinstance(stage, Simple) else None
 
 
-def _chain(chain: list[Item], code: int | None, context: _Context, view: View, block: bool, previous: list[Ran]) -> list[Ran]:
+def _chain(
+    chain: list[Item], code: int | None, context: _Context, view: View, block: bool, previous: list[Ran]
+) -> list[Ran]:
     codes = _codes(chain, code)
     everything: list[Ran] = []
     and_list: list[Ran] = []
@@ -162,7 +171,14 @@ def _chain(chain: list[Item], code: int | None, context: _Context, view: View, b
     for item, (told, known) in zip(chain, codes, strict=True):
         simple = _single(item.pipeline)
         if simple is not None:
-            _read_status(simple, item.connector, [*preceding[:-1], *_not_echo(everything or previous)[-1:]] if item.connector in ("&&", "||") else preceding, context)
+            _read_status(
+                simple,
+                item.connector,
+                [*preceding[:-1], *_not_echo(everything or previous)[-1:]]
+                if item.connector in ("&&", "||")
+                else preceding,
+                context,
+            )
         if item.connector != "&&":
             and_list = []
         ran = _pipeline(item.pipeline, told, known, context, view, block)
@@ -403,7 +419,24 @@ def _seen_through(stages: list[Simple | Group], outer: View) -> View:
             _filtered(view, words[1:])
         elif name == "sed" and len(words) == 3 and words[1] == "-n" and (m := re.fullmatch(r"1,(\d+)p", words[2])):
             view.head = int(m.group(1))
-        elif name in ("cat", "tee", "less", "more", "ts", "nl", "strings", "col", "fold", "sort", "sed", "tr", "expand", "uniq", "awk", "cut"):
+        elif name in (
+            "cat",
+            "tee",
+            "less",
+            "more",
+            "ts",
+            "nl",
+            "strings",
+            "col",
+            "fold",
+            "sort",
+            "sed",
+            "tr",
+            "expand",
+            "uniq",
+            "awk",
+            "cut",
+        ):
             view.opaque = view.opaque or name in ("awk", "cut")
         else:
             view.opaque = True
@@ -428,7 +461,9 @@ def _cut(view: View, name: str, args: list[str]) -> None:
         view.tail = count if view.tail is None else min(count, view.tail)
 
 
-_GREP_VALUES = frozenset("-e -f -A -B -C -m --regexp --max-count --after-context --before-context --context --include -g".split())
+_GREP_VALUES = frozenset(
+    "-e -f -A -B -C -m --regexp --max-count --after-context --before-context --context --include -g".split()
+)
 
 
 def _filtered(view: View, args: list[str]) -> None:

@@ -12,22 +12,28 @@ from dataclasses import dataclass, field
 
 from debug_loop_pipeline.compute.changes import writes_files
 
-_MAX_FILES = 4_000
-_MAX_CODE = 200_000
-BUILD_DIRECTORIES = frozenset({"dist", "build", "out", "target", "bin", ".build", "_build", "zig-out", "lib", "output", "release", "debug"})
+_MAX_FILES = 1_000
+_MAX_CODE = 20_000
+_SCRIPTS = (".py", ".js", ".mjs", ".cjs", ".ts", ".sh", ".rb", ".pl", ".php")
+BUILD_DIRECTORIES = frozenset(
+    {"dist", "build", "out", "target", "bin", ".build", "_build", "zig-out", "lib", "output", "release", "debug"}
+)
 _SCRATCH = ("/tmp/", "/private/tmp/", "/var/folders/", "/var/tmp/")  # noqa: S108 - names to recognise, not to write to
 _CHANGING_NAME = re.compile(
     r"(?:^|[_\-.])(?:fix|patch|edit|apply|update|modify|migrate|convert|generate|gen|refactor|rewrite|codemod|replace|rename|insert|inject|setup|seed|remove|cleanup)(?=[_\-.\d]|$)",
     re.IGNORECASE,
 )
-_TEST_NAME = re.compile(r"(?:^|[_\-.])(?:test|tests|check|verify|spec|repro|reproduce|demo|validate)(?=[_\-.\d]|$)", re.IGNORECASE)
+_TEST_NAME = re.compile(
+    r"(?:^|[_\-.])(?:test|tests|check|verify|spec|repro|reproduce|demo|validate)(?=[_\-.\d]|$)", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
 class TaskFiles:
-    """Files that the task edited (path -> whether running it changes files) and what it built."""
+    """Files that the task edited and what it built."""
 
-    edited: dict[str, bool] = field(default_factory=dict)
+    edited: dict[str, str | None] = field(default_factory=dict)
+    """Path -> the text of a small script, where it is known: what running it does is told from it when it is run."""
     built: set[str] = field(default_factory=set)
     built_something: bool = False
     _parts: set[str] = field(default_factory=set)
@@ -39,16 +45,15 @@ class TaskFiles:
         if len(self.edited) >= _MAX_FILES:
             self.edited.pop(next(iter(self.edited)))
         name = path.rsplit("/", 1)[-1]
-        stem = name.split(".", 1)[0]
-        changes = self.edited.pop(path, False)
-        if content is not None:
-            tests = _TEST_NAME.search(stem) is not None and _CHANGING_NAME.search(stem) is None
-            changes = not tests and writes_files(content[:_MAX_CODE])
-        elif path not in self.edited:
-            changes = changes or (_CHANGING_NAME.search(stem) is not None and _TEST_NAME.search(stem) is None)
-        self.edited[path] = changes
+        script = content is not None and len(content) <= _MAX_CODE and name.endswith(_SCRIPTS)
+        self.edited.pop(path, None)
+        self.edited[path] = content if script else None
         self._names.add(name)
-        self._parts.update(part.split(".", 1)[0] for part in path.split("/")[-6:] if part not in ("src", "lib", "app", "", "tmp", "home"))
+        self._parts.update(
+            part.split(".", 1)[0]
+            for part in path.split("/")[-6:]
+            if part not in ("src", "lib", "app", "", "tmp", "home")
+        )
 
     def record_build(self, output: str | None) -> None:
         """A build ran; `output` is the program it was told to write."""
@@ -76,7 +81,14 @@ class TaskFiles:
     def changes_files(self, path: str, cwd: str) -> bool:
         """Whether the edited script at `path` is known to write files when it runs."""
         known = self.edited_path(path, cwd)
-        return known is not None and self.edited[known]
+        if known is None:
+            return False
+        stem = known.rsplit("/", 1)[-1].split(".", 1)[0]
+        named_a_change, named_a_test = _CHANGING_NAME.search(stem) is not None, _TEST_NAME.search(stem) is not None
+        content = self.edited[known]
+        if content is None:
+            return named_a_change and not named_a_test
+        return writes_files(content) and (named_a_change or not named_a_test)
 
     def is_built(self, path: str, cwd: str) -> bool:
         """Whether `path` is a program the task built: an output named by a build, or a file in a build directory after one."""
@@ -85,7 +97,10 @@ class TaskFiles:
         bare = posixpath.normpath(path)
         if bare in self.built or posixpath.normpath(posixpath.join(cwd, path)) in self.built:
             return True
-        if any(out.rsplit("/", 1)[-1] == bare.rsplit("/", 1)[-1] and (out.endswith("/" + bare) or bare == out) for out in self.built):
+        if any(
+            out.rsplit("/", 1)[-1] == bare.rsplit("/", 1)[-1] and (out.endswith("/" + bare) or bare == out)
+            for out in self.built
+        ):
             return True
         return self.built_something and bool(BUILD_DIRECTORIES.intersection(bare.split("/")[:-1]))
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from debug_loop_pipeline.compute.verdicts import Judged
+from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import (
     CodeBlob,
@@ -62,6 +63,8 @@ class Attempt:
     first_step: int
     first_call: str | None = None
     parent_id: UUID | None = None
+    id: UUID | None = None
+    """Known once it has a call, or is finished."""
     tools: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
@@ -139,7 +142,8 @@ def utc(moment: datetime | None) -> datetime | None:
 def verification_of(judged: Judged, command: str, step: int, call_id: str, at: datetime | None) -> Verification:
     """The event's form of one goal's verdict."""
     goal = judged.goal
-    return Verification.model_construct(
+    return unchecked(
+        Verification,
         command=command,
         goal=goal.text,
         goal_tool=goal.tool,
@@ -178,7 +182,11 @@ def status_of(attempt: Attempt) -> tuple[Status, EvidenceTier]:
 
 
 def event_of(
-    attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at: datetime | None, limit: Callable[[str, int], str]
+    attempt: Attempt,
+    attempt_id: UUID,
+    run: Trajectory,
+    run_started_at: datetime | None,
+    limit: Callable[[str, int], str],
 ) -> ExecutionEvent:
     """The execution event of a finished attempt; `limit` cuts a text after redaction."""
     status, tier = status_of(attempt)
@@ -190,7 +198,8 @@ def event_of(
     contents = {path: text for path, text in attempt.code.items()}
     for path, pieces in attempt.fragments.items():
         contents.setdefault(path, "\n\n".join(pieces))
-    return ExecutionEvent.model_construct(
+    return unchecked(
+        ExecutionEvent,
         attempt_id=attempt_id,
         correlation_id=attempt.task.correlation_id,
         agent_name=(run.agent_name or run.format)[:200],
@@ -213,7 +222,9 @@ def event_of(
         edits=tuple(attempt.edits),
         commands=tuple(attempt.commands),
         code_written=tuple(
-            CodeBlob.model_construct(path=path, language=language_name(path), content=text) for path, text in contents.items() if text
+            unchecked(CodeBlob, path=path, language=language_name(path), content=text)
+            for path, text in contents.items()
+            if text
         ),
         approach_description=attempt.approach,
         model_used=attempt.model or run.model,
@@ -228,21 +239,28 @@ def event_of(
         usage=tuple(_usage_record(u) for u in usage),
         errors=tuple(attempt.errors),
         errors_not_kept=attempt.errors_not_kept,
-        context=ExecutionContext.model_construct(
+        context=unchecked(
+            ExecutionContext,
             repository=run.repository,
             branch=attempt.where.branch or run.branch,
             commit=run.commit,
             pull_request=attempt.where.pull_request,
             cwd=attempt.where.cwd or run.cwd,
         ),
-        source=ExecutionSource.model_construct(
-            importer=run.format, file=run.file, step=attempt.first_step, time_estimated=estimated, skipped={}
+        source=unchecked(
+            ExecutionSource,
+            importer=run.format,
+            file=run.file,
+            step=attempt.first_step,
+            time_estimated=estimated,
+            skipped={},
         ),
     )
 
 
 def _usage_record(usage: Usage) -> UsageRecord:
-    return UsageRecord.model_construct(
+    return unchecked(
+        UsageRecord,
         message_id=usage.message_id,
         request_id=usage.request_id,
         model=usage.model,
@@ -271,8 +289,36 @@ _ORIGINS: tuple[tuple[tuple[str, ...], Origin], ...] = (
     (("rate_limit", "rate limit", "too many requests", "429"), Origin.RATE_LIMIT),
     (("quota", "credit balance", "usage limit", "billing", "insufficient_quota", "payment"), Origin.QUOTA),
     (("auth", "api key", "apikey", "unauthorized", "forbidden", "login", "oauth", "401", "403"), Origin.AUTH),
-    (("overloaded", "timeout", "timed out", "connection", "network", "unavailable", "econn", "socket", "529", "502", "503", "504", "stream"), Origin.TRANSIENT),
-    (("invalid_request", "model not found", "not_found", "context length", "prompt is too long", "too large", "config"), Origin.CONFIG),
+    (
+        (
+            "overloaded",
+            "timeout",
+            "timed out",
+            "connection",
+            "network",
+            "unavailable",
+            "econn",
+            "socket",
+            "529",
+            "502",
+            "503",
+            "504",
+            "stream",
+        ),
+        Origin.TRANSIENT,
+    ),
+    (
+        (
+            "invalid_request",
+            "model not found",
+            "not_found",
+            "context length",
+            "prompt is too long",
+            "too large",
+            "config",
+        ),
+        Origin.CONFIG,
+    ),
 )
 
 _LANGUAGES = {

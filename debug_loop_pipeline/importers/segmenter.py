@@ -32,6 +32,7 @@ from debug_loop_pipeline.importers.attempt import (
     verification_of,
 )
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
+from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Status, Verdict
 from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError, ExecutionEvent, Verification
 from debug_loop_pipeline.models.identity import attempt_id, correlation_id
@@ -58,7 +59,9 @@ _MAX_CALLS = 20_000
 """Calls whose result may still come; older ones are forgotten."""
 _MAX_ERRORS_IN_ATTEMPT = 60
 _ERRORS_OF_A_CALL = 3
-_QUIET_FAILURES = frozenset("grep rg egrep fgrep ag test [ [[ diff cmp which command type find ls pgrep false exit".split())
+_QUIET_FAILURES = frozenset(
+    "grep rg egrep fgrep ag test [ [[ diff cmp which command type find ls pgrep false exit".split()
+)
 
 
 @dataclass(slots=True)
@@ -150,7 +153,9 @@ class _Run:
                 self.started_at = self.time
         where = self.where
         if step.cwd != where.cwd or step.branch != where.branch or step.pull_request != where.pull_request:
-            self.where = Where(step.cwd or where.cwd, step.branch or where.branch, step.pull_request or where.pull_request)
+            self.where = Where(
+                step.cwd or where.cwd, step.branch or where.branch, step.pull_request or where.pull_request
+            )
             if not self.base and step.cwd:
                 self.base = step.cwd
 
@@ -192,7 +197,9 @@ class _Run:
             if self.task is None:
                 self._begin_task(self.run.run_key, "")
             assert self.task is not None
-            self.open = Attempt(self.task, step.ref, self.time, self.time, self.where, self.step, parent_id=self.task.last_attempt_id)
+            self.open = Attempt(
+                self.task, step.ref, self.time, self.time, self.where, self.step, parent_id=self.task.last_attempt_id
+            )
         return self.open
 
     def _usage(self, step: Step) -> None:
@@ -240,7 +247,9 @@ class _Run:
                     self.files.record_edit(edit.path, edit.content)
         ran = commands_of(command, waiting.cwd)
         if not self.base:
-            self.base = next((r.words[1] for r in ran if r.words[:1] == ["cd"] and r.words[1:] and r.words[1].startswith("/")), "")
+            self.base = next(
+                (r.words[1] for r in ran if r.words[:1] == ["cd"] and r.words[1:] and r.words[1].startswith("/")), ""
+            )
             if self.base and ran and not ran[0].cwd:
                 ran = commands_of(command, self.base)
                 waiting.cwd = self.base
@@ -252,7 +261,9 @@ class _Run:
         meaning = meaning_of(ran, self.files, self.base)
         if meaning.action is Action.CHANGE:
             for path in meaning.files:
-                self.files.record_edit(f"{ran.cwd}/{path}" if ran.cwd and not path.startswith(("/", "~", "$")) else path, meaning.content)
+                self.files.record_edit(
+                    f"{ran.cwd}/{path}" if ran.cwd and not path.startswith(("/", "~", "$")) else path, meaning.content
+                )
         elif meaning.goal is not None and meaning.goal.kind is GoalKind.BUILD:
             self.files.record_build(meaning.output)
         return meaning
@@ -297,7 +308,8 @@ class _Run:
             self.files.record_edit(edit.path, edit.content)
             language = language_name(edit.path)
             attempt.edits.append(
-                Edit.model_construct(
+                unchecked(
+                    Edit,
                     path=edit.path,
                     language=None if language == "text" else language,
                     before=self._limited(edit.before, _MAX_CODE),
@@ -341,7 +353,8 @@ class _Run:
         for path in files:
             attempt.files[path] = None
         attempt.commands.append(
-            Command.model_construct(
+            unchecked(
+                Command,
                 command=self._limited(command, _MAX_COMMAND),
                 exit_code=code,
                 mutating=bool(changes),
@@ -418,7 +431,8 @@ class _Run:
         attempt.clean_end = False
         attempt.ended_at = self.time
         attempt.errors.append(
-            ExecutionError.model_construct(
+            unchecked(
+                ExecutionError,
                 type=error.kind,
                 message=self._limited(error.message or error.kind or "service error", MAX_MESSAGE),
                 origin=infrastructure_origin(error.kind, error.message),
@@ -440,8 +454,15 @@ class _Run:
         at = utc(verdict.at)
         index = len(attempt.verifications)
         attempt.verifications.append(
-            Verification.model_construct(
-                command=verdict.source, goal=verdict.source, goal_tool=verdict.source, verdict=said, outside=True, step=self.step + 1, at=at
+            unchecked(
+                Verification,
+                command=verdict.source,
+                goal=verdict.source,
+                goal_tool=verdict.source,
+                verdict=said,
+                outside=True,
+                step=self.step + 1,
+                at=at,
             )
         )
         if said is Verdict.FAIL:
@@ -455,10 +476,13 @@ class _Run:
             attempt.errors_not_kept += more
         told = {e.test for e in found if e.test}
         missing = [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
-        found += [CutError("test failed", tool=verdict.source, test=test) for test in missing[: max(0, 20 - len(found))]]
+        found += [
+            CutError("test failed", tool=verdict.source, test=test) for test in missing[: max(0, 20 - len(found))]
+        ]
         for error in found or [CutError("not resolved", tool=verdict.source)]:
             attempt.errors.append(
-                ExecutionError.model_construct(
+                unchecked(
+                    ExecutionError,
                     type=error.type,
                     message=error.message,
                     stacktrace=error.stacktrace,
@@ -515,7 +539,9 @@ class _Run:
         return event_of(attempt, self._id_of(attempt), self.run, self.started_at, self._limited)
 
     def _id_of(self, attempt: Attempt) -> UUID:
-        return attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
+        if attempt.id is None:
+            attempt.id = attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
+        return attempt.id
 
     def _limited(self, text: str | None, limit: int) -> str:
         """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
@@ -554,7 +580,8 @@ def _ending(attempt: Attempt) -> LastEnding:
 
 
 def _error(error: CutError, waiting: _Waiting, verification: int | None, code: int | None) -> ExecutionError:
-    return ExecutionError.model_construct(
+    return unchecked(
+        ExecutionError,
         type=error.type,
         message=error.message[:MAX_MESSAGE] or "failed",
         stacktrace=error.stacktrace[:MAX_STACK] if error.stacktrace else None,

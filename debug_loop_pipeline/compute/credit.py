@@ -144,7 +144,7 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         if key not in shown and tracked.gone is None and _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
     if seen.passed:
-        settled = [t for t in walk.tracked.values() if t.gone is not None and seen.covers(t.shown)]
+        settled = [t for t in walk.tracked.values() if t.gone is not None and _covers(seen, t)]
         for tracked in settled:
             del walk.tracked[tracked.error.key]
             # "3 failed" went with the errors behind it; alone it is all that is known.
@@ -173,13 +173,24 @@ def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVer
 
 def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether not showing the error means that it is gone: the goal is covered and the check got that far."""
-    build_stage = tracked.error.pattern.category in _BUILD_STAGE
-    if not seen.covers(tracked.shown, ignore_filters=build_stage):
+    if not _covers(seen, tracked):
         return False
     if seen.complete:
         return True
     stopped_by_another = any(error.pattern.category in _BUILD_STAGE for error in seen.errors)
-    return build_stage and stopped_by_another and not seen.cut
+    return _at_build(tracked) and stopped_by_another and not seen.cut
+
+
+def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
+    return seen.covers(tracked.shown, ignore_filters=_at_build(tracked))
+
+
+def _at_build(tracked: _Tracked) -> bool:
+    """Whether it stopped the check before any test ran: not an import that fails inside one test."""
+    test = tracked.error.key[2]
+    inside_a_test = bool(test) and ("::" in test or "." not in test)
+    return tracked.error.pattern.category in _BUILD_STAGE and not inside_a_test
 
 
 def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:

@@ -490,6 +490,10 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False) -> bool
     return _targets_cover(wider, narrower)
 
 
+_ROOTED_RUNNERS = frozenset({"mise", "just", "task", "rake", "moon"})
+"""They look for their file upwards and run where it lies: from wherever they are called, a task is the same."""
+
+
 def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
     """`make lint test` covers `make test`."""
     a, b = wider.tool.split(), narrower.tool.split()
@@ -513,6 +517,8 @@ def _targets_cover(wider: Goal, narrower: Goal) -> bool:
     if wider.kind is GoalKind.RUN:
         return wider.target == narrower.target and wider.cwd == narrower.cwd
     if not wider.target:
+        if wider.tool.split()[0] in _ROOTED_RUNNERS:
+            return True
         return not wider.cwd or narrower.cwd == wider.cwd or narrower.cwd.startswith(wider.cwd + "/")
     if not narrower.target:
         return wider.cwd == narrower.cwd and any(t in (".", "./...", "./", "...") for t in wider.target)

@@ -20,6 +20,8 @@ import re
 from collections import Counter
 from enum import StrEnum
 
+import re2
+
 from debug_loop_pipeline.client.redaction_formats import PLACEHOLDER_STEMS
 
 
@@ -34,7 +36,8 @@ class Standing(StrEnum):
     """Only a value can stand there: `DB_PASSWORD=abc`, `;Password=abc;`, `--password abc`."""
 
 
-_PLACEHOLDER = re.compile(rf"(?i)(?:(?:{PLACEHOLDER_STEMS})[\s_.\-]*)+[0-9]{{0,4}}!?")
+# RE2: a chain of words that begin alike takes Python's engine exponential time.
+_PLACEHOLDER = re2.compile(rf"(?i)(?:(?:{PLACEHOLDER_STEMS})[\s_.\-]*)+[0-9]{{0,4}}!?")
 _STANDS_FOR = re.compile(
     r"""(?ix)
       ^[<{(\[$%*@&?]                     # <key>, ${VAR}, {name}, [hidden], $VAR, %VAR%, ****, @file, &anchor

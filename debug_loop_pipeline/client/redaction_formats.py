@@ -203,7 +203,7 @@ ABOUT_WORDS = (
 # Values that stand for a secret and are none, alone or with a few digits behind: what documentation, tests and type
 # annotations say.
 PLACEHOLDER_STEMS = (
-    "?:my|your|the|a|an|some|new|old|our|user|test|fake|dummy|mock|sample|example|demo|default|"
+    "my|your|the|a|an|some|new|old|our|user|test|fake|dummy|mock|sample|example|demo|default|"
     "admin|root|invalid|wrong|bad|good|correct|real|super|top|very|db|database|api|app|access|"
     "auth|client|private|public|foo|bar|baz|qux|abc|xyz|secret|password|passwd|passwords|"
     "passphrase|pass|pwd|pw|token|key|value|string|str|text|here|change|changeme|me|replace|"

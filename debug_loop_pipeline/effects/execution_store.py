@@ -39,6 +39,10 @@ _INBOX_COLUMNS = (
 )
 
 
+_SOURCE_COLUMNS = ("attempt_id", "digest", "importer", "file", "file_sha256")
+_SOURCE_KEY = ("attempt_id", "digest", "importer", "file_sha256")
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What one batch did to the inbox."""
@@ -59,18 +63,18 @@ class Reject:
     payload: str
 
 
+_PROVENANCE = {"source": {"file", "sha256", "skipped"}}
+"""Where an event was read is no part of its content: a moved or grown file tells the same work."""
+
+
 def event_json(event: ExecutionEvent) -> bytes:
-    """The event as it is stored: JSON without fields at their defaults."""
-    return event.model_dump_json(exclude_defaults=True).encode()
+    """The content of an event as it is stored: JSON without provenance and without fields at their defaults."""
+    return event.model_dump_json(exclude_defaults=True, exclude=_PROVENANCE).encode()
 
 
 def content_digest(stored: bytes) -> str:
-    """SHA-256 of an event's content; where it was read (file, its hash) is no part of it, so a moved copy is the same."""
-    content = orjson.loads(stored)
-    source = content.get("source")
-    if source:
-        content["source"] = {k: v for k, v in source.items() if k not in ("file", "sha256", "skipped")}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """SHA-256 hex of an event's content as `event_json` gives it; the order of keys does not matter."""
+    return hashlib.sha256(orjson.dumps(orjson.loads(stored), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
@@ -89,6 +93,22 @@ def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
         len(event.tools_used),
         stored,
     )
+
+
+def _source_rows(digested: Iterable[tuple[ExecutionEvent, tuple[Any, ...]]]) -> Iterable[tuple[Any, ...]]:
+    """Where each revision was read; logger events come from no file."""
+    found = {}
+    for event, row in digested:
+        source = event.source
+        if source.sha256 is not None:
+            found[(row[0], row[1], source.importer, source.sha256)] = (
+                row[0],
+                row[1],
+                source.importer,
+                source.file,
+                source.sha256,
+            )
+    return found.values()
 
 
 class ExecutionStore:
@@ -110,7 +130,8 @@ class ExecutionStore:
         """
         if not events:
             return Ingested(0, 0, 0)
-        rows = {(row[0], row[1]): row for row in map(_inbox_row, events)}
+        digested = [(event, _inbox_row(event)) for event in events]
+        rows = {(row[0], row[1]): row for _, row in digested}
         attempts = sorted({row[0] for row in rows.values()})
         buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
         for bucket in buckets:  # two writers of one attempt take turns; in bucket order, so that they cannot deadlock
@@ -119,6 +140,9 @@ class ExecutionStore:
             )
         counts = stage_and_upsert(
             connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
+        )
+        stage_and_upsert(
+            connection, "execution_sources", _SOURCE_COLUMNS, _source_rows(digested), key=_SOURCE_KEY, update=None
         )
         changed = connection.execute(text(_SETTLE), {"attempts": attempts}).mappings().one()
         return Ingested(len(events), counts.inserted, changed["attempts"])

@@ -24,6 +24,7 @@ SUBJECTS = {
 
 _BY_ATTEMPT = (
     "execution_inbox",
+    "execution_sources",
     "step_progress",
     "usage_records",
     "attempt_verifications",

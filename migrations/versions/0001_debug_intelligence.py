@@ -31,6 +31,16 @@ create index execution_inbox_day on execution_inbox (day, attempt_id) include (d
 create index execution_inbox_task on execution_inbox (correlation_id) where holds;
 create index execution_inbox_session on execution_inbox (session_id) where holds;
 
+create table execution_sources (
+    attempt_id uuid not null,
+    digest text not null,
+    importer text not null,
+    file text,
+    file_sha256 text not null,
+    primary key (attempt_id, digest, importer, file_sha256)
+);
+comment on table execution_sources is 'The files that tell a revision of an attempt; a copy or a grown session tells it again.';
+
 create table execution_rejects (
     reject_id bigint generated always as identity primary key,
     payload_sha256 text not null,

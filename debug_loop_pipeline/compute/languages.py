@@ -51,6 +51,9 @@ class TokenRules:
     trailing_comma_kept_if_single: frozenset[str] = frozenset()
     """Kinds where one element and a comma is not the same as one element (a Python tuple)."""
     semicolon_kept_in: frozenset[str] = frozenset()
+    """Kinds in which a semicolon separates parts; elsewhere it only ends a statement."""
+    member_lists: frozenset[str] = frozenset()
+    """Kinds whose parts a comma or a semicolon or a line end may separate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ _SCRIPT_TOKENS = TokenRules(
     number_kinds={"number": "script"},
     transparent=frozenset({"parenthesized_expression", "parenthesized_type"}),
     semicolon_kept_in=frozenset({"for_statement"}),
+    member_lists=frozenset({"interface_body", "object_type"}),
 )
 
 JAVASCRIPT = LanguageSpec(

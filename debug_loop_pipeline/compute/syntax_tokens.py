@@ -217,6 +217,8 @@ class _Writer:
     def _is_layout(self, text: str, parent: _Frame) -> bool:
         if text in ("(", ")"):
             return parent.drop_parentheses
+        if text == "," and parent.kind in self.rules.member_lists:
+            return True
         return text == ";" and parent.kind not in self.rules.semicolon_kept_in
 
     def _drop_trailing_comma(self, frame: _Frame) -> None:

@@ -422,6 +422,8 @@ def _script(shown: str, script: str, args: list[str], ran: Ran, files: TaskFiles
     """A script called by an interpreter or by its path: verification, change, or None."""
     if files.changes_files(script, ran.cwd):
         return _CHANGE
+    if script.rsplit("/", 1)[-1] in _DJANGO_RUNNERS:
+        return _placed(_tool_meaning(find_tool(["django-test"])[0], args), place)  # type: ignore[index]
     edited = files.edited_path(script, ran.cwd) is not None
     if edited or files.is_built(script, ran.cwd):
         return _run_goal(shown, args, place)

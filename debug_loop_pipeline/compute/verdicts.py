@@ -46,6 +46,7 @@ class Judged:
 
 
 _EXIT_HEAD = re.compile(r"\A\s*(?:Exit code|exit code:?|Process exited with code|\[exit code:?)\s*(-?\d+)\]?[ \t]*(?:\n|\Z)")
+_NO_OUTPUT = re.compile(r"[(<\[](?:\w+ )*(?:no|without) (?:output|content)[)>\]]|[(<\[]\w+ completed with no output[)>\]]", re.IGNORECASE)
 _BUILD_BROKE = re.compile(
     r"\[(?:build|setup) failed\]|error: could not compile|Interrupted: \d+ errors? during collection|errors? during collection"
     r"|\(typecheck\)|Test suite failed to run|COMPILATION ERROR|Compilation failed|Execution failed for task '[^']*compile|Build FAILED\."
@@ -137,6 +138,8 @@ def judge(goals: list[tuple[Ran, Goal]], output: Output, *, changes_before: bool
     if output.pending or output.missing:
         return [Judged(ran, goal, Verdict.UNCLEAR, reached=False) for ran, goal in goals[-1:]]
     text = without_ansi(output.text)
+    if _NO_OUTPUT.fullmatch(text.strip()):
+        text = ""
     if output.timed_out and not any(ran.told is Told.FAILED for ran, _ in goals):
         error = CutError("Command timed out", type="Timeout", tool=goals[-1][1].tool)
         ran, goal = goals[-1]
@@ -286,6 +289,8 @@ class _Judge:
             return self._judged(ran, goal, Verdict.FAIL)
         if ran.told is Told.FAILED:
             empty = nothing and not passes and not fails
+            if ran.exit_code == 4 and goal.tool == "pytest":
+                return self._judged(ran, goal, Verdict.FAIL, reached=False)
             if empty or (goal.tool == "pytest" and ran.exit_code == 5):
                 return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)
             return self._judged(ran, goal, Verdict.FAIL, reached=not _CD_FAILED.search(self.text))

@@ -475,7 +475,8 @@ class _Run:
             found, more = cut_errors(text, verdict.source)
             attempt.errors_not_kept += more
         told = {e.test for e in found if e.test}
-        missing = [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
+        whole = bool(found) and not told
+        missing = [] if whole else [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
         found += [
             CutError("test failed", tool=verdict.source, test=test) for test in missing[: max(0, 20 - len(found))]
         ]

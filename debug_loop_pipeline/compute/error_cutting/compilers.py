@@ -31,7 +31,7 @@ _CODE_AT_START = re.compile(r"^(?P<code>[A-Z]{1,5}\d{2,5}|SC\d{4}|DL\d{4})(?::|[
 _CODE_BEFORE_SEVERITY = re.compile(r"^(?P<code>(?:DL|SC)\d{4}) (?P<severity>error|warning|info|style): ")
 _PROJECT_TRAILER = re.compile(r"\s+\[[^\]]*\.\w*proj[^\]]*\]\s*$")
 _NOISE = re.compile(
-    r"^(?:too many errors|# |: # |\d+ (?:errors?|warnings?) generated|In (?:file included|function|member|constructor)|required from|instantiat"
+    r"^(?:[)\\]}]+[,;]?$|too many errors|# |: # |\d+ (?:errors?|warnings?) generated|In (?:file included|function|member|constructor)|required from|instantiat"
     r"|note: |help: |in (?:function|<|\w+$|module)|\d+:\d+$|Failure$|\+0x[0-9a-f]+|\(\.text|at |FAILED$|\^)"
 )
 _QUIET = frozenset({"note", "info", "information", "remark", "hint", "help", "Note", "Info", "N", "suggestion"})
@@ -145,6 +145,8 @@ def _plausible(path: str, suffix: str, col: str | None, rest: str, rule: str | N
         return " (" in rest and "Error)" in rest or rest.startswith("syntax error")
     if tool is None or suffix not in _TOOL_BY_SUFFIX and suffix != "py":
         return rule is not None and col is not None
+    if suffix == "py" and tool.split()[0] in ("flake8", "ruff", "pylint", "pycodestyle", "black", "pytest"):
+        return False
     return col is not None and not _NOT_A_COMPILER.match(rest) and not rest.startswith(("at ", "in "))
 
 

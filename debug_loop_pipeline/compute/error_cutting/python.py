@@ -19,8 +19,10 @@ _HEAD = re.compile(r"^(?P<indent>[ \t|+]*)Traceback \(most recent call last\):$"
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _SYNTAX = re.compile(r'^[ \t]*File "(?P<path>[^"]+)", line (?P<line>\d+)\n(?:(?!\s*File ).*\n){0,4}?(?P<type>SyntaxError|IndentationError|TabError): (?P<message>.+)$', re.MULTILINE)
 _UNITTEST = re.compile(r"^(?P<word>FAIL|ERROR): (?P<name>[\w ]+?) \((?P<where>[\w.<>]+)\)(?P<sub>.*)$", re.MULTILINE)
-_USAGE = re.compile(r"^(?P<message>ERROR: (?:file or directory not found|not found|usage|found no collectors).*|INTERNALERROR> \w*Error.*|pytest: error: .*|.*: error: (?:unrecognized arguments|the following arguments).*)$", re.MULTILINE)
+_USAGE = re.compile(r"^(?:collecting \.\.\. )?(?P<message>ERROR: (?:file or directory not found|not found|usage|found no collectors).*|INTERNALERROR> \w*Error.*|pytest: error: .*|.*: error: (?:unrecognized arguments|the following arguments).*)$", re.MULTILINE)
 _INTERPRETER = re.compile(r"^\S*python[\d.]*: (?P<message>(?:No module named|can't open file|can't find).*)$", re.MULTILINE)
+_CONFTEST = re.compile(r"ImportError while loading conftest '(?P<path>[^']+)'")
+_CUT_SHORT = re.compile(r"\w*\.\.\.\Z")
 _MAX_SECTIONS = 200
 
 
@@ -38,6 +40,11 @@ def cut_pytest(output: str) -> list[CutError]:
         found.append(_pytest_error(test, match["message"], sections.get(name or ""), match["word"] == "ERROR"))
     if not found:
         found = [_pytest_error(name, None, text, name.startswith("ERROR ")) for name, text in sections.items()]
+    if not found and "ImportError while loading conftest" in output:
+        kind, message = _of_e_lines([m["text"] for m in _E_LINE.finditer(output)])
+        conftest = _CONFTEST.search(output)
+        if message:
+            found = [CutError(one_line(message), type=kind, tool="pytest", path=conftest["path"] if conftest else None, stacktrace=block(output.split("\n")[:80]))]
     if not found:
         found = [CutError(one_line(m["message"]), tool="pytest") for m in _USAGE.finditer(output)]
     return found
@@ -76,11 +83,9 @@ def _pytest_error(test: str, short: str | None, section: str | None, collecting:
             inner = cut_tracebacks(section)
             if inner:
                 kind, message = inner[-1].type, inner[-1].message
-    if message is None and short:
+    if message is None and short and not _CUT_SHORT.match(short):
         exception = _EXCEPTION.match(short)
         kind, message = (exception["type"], short) if exception else ("AssertionError" if short.startswith("assert ") else None, short)
-    elif message and short and message.endswith("...") and len(short) > len(message):
-        message = short
     label = test.removeprefix("ERROR collecting ")
     return CutError(
         one_line(message or ("collection failed" if collecting else "test failed")),
@@ -136,6 +141,8 @@ def cut_tracebacks(output: str) -> list[CutError]:
         error, chained = _traceback(output[head.start() : end], head["indent"])
         if error is not None and not chained:
             found.append(error)
+    if len(found) > 1:
+        found = [e for e in found if not (e.type or "").endswith("Warning")] or found
     if not found and ("SyntaxError" in output or "IndentationError" in output or "TabError" in output):
         for match in _SYNTAX.finditer(output):
             message = f"{match['type']}: {match['message'].strip()}"
@@ -161,15 +168,15 @@ def _traceback(text: str, indent: str) -> tuple[CutError | None, bool]:
         if not line or line[0] in " \t":
             continue
         exception = _EXCEPTION.match(line)
-        if exception is None and not frames:
-            return None, False
+        if exception is None and (not frames or any(_EXCEPTION.match(rest) for rest in lines[at + 1 : at + 30])):
+            continue
         message = [line]
         message += [more for more in lines[at + 1 : at + 4] if more.startswith("  ") and not more.strip().startswith(("File ", "+"))]
         chained = any(marker in rest for rest in lines[at + 1 : at + 6] for marker in _CHAINED)
         ours = next((f for f in reversed(frames) if is_ours(f[0]) and not f[0].startswith("<")), None)
         error = CutError(
             one_line(" ".join(message)),
-            type=exception["type"] if exception else None,
+            type=exception["type"].rsplit(".", 1)[-1] if exception else None,
             tool="python",
             path=ours[0] if ours else None,
             line=number(ours[1]) if ours else None,

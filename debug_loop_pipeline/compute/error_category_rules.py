@@ -90,6 +90,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
         r"(?i)no such file or directory|file not found|is a directory\b|\bENOENT\b|cannot find file|file exists"
         r"|cannot read file|: (?:command )?not found$|^command not found: ",
     ),
+    _type(_C.LINT_ERROR, r"@?[a-z]+(?:[-/][a-z]+)+"),
     _text(_C.LINT_ERROR, r"\([a-z]+(?:-[a-z]+)+\)$"),
     _type(_C.BUILD_ERROR, r"TS\d+|E0\d{3}|CS\d{4}|LNK\d+|C\d{4}"),
     _text(

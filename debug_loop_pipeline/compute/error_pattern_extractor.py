@@ -31,6 +31,7 @@ from debug_loop_pipeline.compute.error_pattern_rules import (
     PLACEHOLDER_RULES,
     POSITION,
     QUOTE_GROUPS,
+    RULE_NAMED,
     RULES_VERSION,
     STARTING_TYPE,
     VARIABLE_CONTEXT,
@@ -157,19 +158,26 @@ def _read(text: str, given: str | None, tool: str | None, exit_code: int | None)
             headline = f"exit status {exit_code}" if exit_code is not None else "no message"
         if tool and _SAYS_NOTHING.fullmatch(headline):
             headline = f"{tool}: {headline}"  # two tools that both say no more than this failed differently
+    named = False
     if given is not None and given != type_:
         if type_ is not None:
             # What the source calls it decides; what the text calls itself is part of what was said.
             headline = f"{type_}: {headline}" if headline else type_
-        elif headline == given or headline.startswith(f"{given}: "):
-            headline = headline[len(given) :].removeprefix(": ")
+        headline = re.sub(rf"^(?:[\w.]+\.)?{re.escape(given)}(?:: |$)", "", headline)
+        # A linter's rule that stands in the message anyway (`F831 duplicate argument`) is not put before it again.
+        rule = STARTING_TYPE.fullmatch(given) is None
+        named = rule and re.search(rf"(?<![\w.-]){re.escape(given)}(?![\w-])", headline) is not None
         type_ = given
     pattern, slots = normalise(headline)
-    if type_ is not None:
-        pattern = f"{type_}: {pattern}" if pattern else type_
-    else:
+    if type_ is None:
         anywhere = ANYWHERE_TYPE.search(headline)
-        type_ = _short_type(anywhere["type"]) if anywhere else None
+        own_rule = RULE_NAMED.search(headline)
+        if anywhere:
+            type_ = _short_type(anywhere["type"])
+        elif own_rule:
+            type_ = own_rule["type"] or own_rule["type2"]
+    elif not named:
+        pattern = f"{type_}: {pattern}" if pattern else type_
     return _Read(_cut(pattern), slots, type_, headline, test, stack)
 
 

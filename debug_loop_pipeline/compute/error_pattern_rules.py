@@ -197,10 +197,15 @@ TYPE_NAME = (
 
 STARTING_TYPE = re.compile(
     r"(?:Uncaught\ |Unhandled\ |Caused\ by:\ |Exception\ in\ thread\ \S+\ )?"
-    rf"(?P<type>{TYPE_NAME}|TS\d{{3,6}}|E\d{{4}}|CS\d{{4}}|panic|SIG[A-Z]{{2,}}|E[A-Z]{{4,}}|ERR_[A-Z_]+)"
+    rf"(?P<type>{TYPE_NAME}|(?:[a-z_]\w*\.)+[A-Z]\w*|TS\d{{3,6}}|E\d{{4}}|CS\d{{4}}|panic|SIG[A-Z]{{2,}}|E[A-Z]{{4,}}|ERR_[A-Z_]+)"
     r"(?:\ \[(?P<code>ERR_[A-Z_]+)\])?(?::\ ?(?P<message>.*)|$)"
 )
 """A line that begins with its type: `ValueError: …`, `TS2345: …`, `panic: …`."""
+
+RULE_NAMED = re.compile(
+    r"^(?:[^A-Z]{0,3})?(?P<type>[A-Z]{1,4}\d{3,4})\b|\s[(\[](?P<type2>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)[)\]]$"
+)
+"""A linter's message that names its rule or linter itself: `E501 line too long`, `… (errcheck)`, `… [attr-defined]`."""
 
 ANYWHERE_TYPE = re.compile(rf"(?<![\w.])(?P<type>{TYPE_NAME})(?::|\b(?=\ \[ERR_))")
 

@@ -30,6 +30,9 @@ SignatureOf = Callable[[ErrorPattern, ExecutionError], str]
 
 _TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS.values()}
 _SHORTENED = re.compile(r"\|\s*(?:head|tail)\b")
+_SAYS_NOTHING = re.compile(
+    r"(?i)(?:.{1,40}: )?(?:not resolved|tests? failed|failed|no message|exit status -?\d+|exited with code -?\d+)\.?"
+)
 _WHOLE_ATTEMPT = "attempt"
 """Goal tool of an attempt whose outcome is known but not by which command."""
 
@@ -44,12 +47,13 @@ class TaskError:
     tool: str | None
     files: tuple[str, ...]
     generic: bool = False
-    """It says only that something failed (a runner's trailer, a bare count)."""
+    """It says only that something failed (a trailer, a bare count, "not resolved"): it teaches nothing."""
 
     @property
     def located(self) -> bool:
         """Whether it says where it is or what it is, and not only that there is one."""
-        return not self.generic and bool(self.files or self.key[2] or self.pattern.error_type or self.key[1])
+        test, subjects = self.key[2], self.key[1]
+        return bool(test or (not self.generic and (self.files or subjects or self.pattern.error_type)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,9 @@ def _verification(
         infrastructure=failed and bool(found) and not of_agent,
         complete=not failed
         or (
-            verification.reached and not event.errors_not_kept and any(not error.generic for error in distinct.values())
+            verification.reached
+            and not event.errors_not_kept
+            and any(e.located or not e.generic for e in distinct.values())
         ),
         cut=failed and (event.errors_not_kept > 0 or _SHORTENED.search(verification.command) is not None),
         at=verification.at or at,
@@ -254,7 +260,7 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         pattern=pattern,
         tool=error.tool,
         files=tuple(dict.fromkeys(files)),
-        generic=error.type == GENERIC,
+        generic=error.type == GENERIC or _SAYS_NOTHING.fullmatch(pattern.pattern) is not None,
     )
 
 

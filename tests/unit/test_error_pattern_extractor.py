@@ -200,6 +200,21 @@ def test_a_given_type_is_part_of_the_pattern():
     assert extract_error_pattern("ValueError: bad thing", error_type="ValueError").signature == value.signature
 
 
+@pytest.mark.parametrize(
+    ("message", "error_type", "raw"),
+    [
+        ("string `a` has 3 occurrences (goconst)", "goconst", "x.go:1:2: string `a` has 3 occurrences (goconst)"),
+        ("F831 duplicate argument 'x'", "F831", "a.py:1:1: F831 duplicate argument 'y'"),
+        ("no settings", "ImproperlyConfigured", "django.core.exceptions.ImproperlyConfigured: no settings"),
+        ("Unable to import 'x' (import-error)", "E0401", "a.py:1:0: E0401: Unable to import 'y' (import-error)"),
+        ("expected ValueError", "ValueError", "ValueError: expected ValueError"),
+        ("Type 'X' is not assignable", "TS2322", "a.ts(1,2): error TS2322: Type 'Y' is not assignable"),
+    ],
+)
+def test_an_error_as_cut_and_as_pasted_is_one_group(message, error_type, raw):
+    assert extract_error_pattern(message, error_type=error_type).signature == extract_error_pattern(raw).signature
+
+
 def test_two_tools_that_say_nothing_but_their_exit_status_differ():
     one, other = (extract_error_pattern("", tool=tool, exit_code=1) for tool in ("eslint", "make"))
     assert one.signature != other.signature

@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.import_ import show_summary
-from debug_loop_pipeline.cli.materialize import run_job
-from debug_loop_pipeline.cli.output import print_table
+from debug_loop_pipeline.cli.materialize import run_jobs, show_results
 from debug_loop_pipeline.cli.report import show_overview
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.runtime import start
@@ -21,7 +20,7 @@ from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.importers.registry import files_under, importer_for
-from debug_loop_pipeline.steps.framework import Span
+from debug_loop_pipeline.steps.framework import contiguous_spans
 from debug_loop_pipeline.steps.importing import import_files
 
 app = typer.Typer(add_completion=False)
@@ -52,10 +51,9 @@ def demo(
             show_summary(import_files(store, list(files_under(data))))
         dirty = store.executions.dirty_days()
     if dirty:
-        span = Span(dirty[0], dirty[-1])
-        say(f"materialising {span.first} to {span.last}")
-        rows = run_job(runtime.settings, span)
-        print_table(("asset", "attempts", "keys", "rows changed", "seconds"), [tuple(row.values()) for row in rows])
+        spans = contiguous_spans(dirty)
+        say(f"materialising {len(dirty)} days in {len(spans)} runs, {dirty[0]} to {dirty[-1]}")
+        show_results(run_jobs(runtime.settings, spans))
     else:
         say("nothing new since the last demo: the same executions change nothing")
     with open_store() as store:

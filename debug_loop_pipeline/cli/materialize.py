@@ -12,7 +12,7 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps.framework import Span
+from debug_loop_pipeline.steps.framework import Span, contiguous_spans
 
 app = typer.Typer(add_completion=False)
 
@@ -26,28 +26,33 @@ def materialize(
 ) -> None:
     """Materialise the debug-intelligence graph over the dirty days, or over a range; the run shows in the Dagster UI."""
     with open_store() as store:
-        span = _span(store.executions.dirty_days(), first, last)
+        spans = _spans(store.executions.dirty_days(), first, last)
         settings = store.settings
-    if span is None:
+    if not spans:
         typer.echo("nothing is dirty; name a range with --from and --to to compute it all the same")
         return
-    results = run_job(settings, span, full_refresh=full_refresh)
+    results = run_jobs(settings, spans, full_refresh=full_refresh)
     if json:
         print_json(results)
     else:
-        print_table(("asset", "attempts", "keys", "rows changed", "seconds"), [tuple(row.values()) for row in results])
+        show_results(results)
 
 
-def _span(dirty: list[date], first: datetime | None, last: datetime | None) -> Span | None:
+def show_results(results: list[dict[str, Any]]) -> None:
+    """Prints what each asset did."""
+    print_table(("asset", "attempts", "keys", "rows changed", "seconds"), [tuple(row.values()) for row in results])
+
+
+def _spans(dirty: list[date], first: datetime | None, last: datetime | None) -> list[Span]:
     if first is not None and last is not None:
-        return Span(first.date(), last.date())
+        return [Span(first.date(), last.date())]
     if (first is None) != (last is None):
         raise DebugLoopError("give both --from and --to")
-    return Span(dirty[0], dirty[-1]) if dirty else None
+    return contiguous_spans(dirty)
 
 
-def run_job(settings: Settings, span: Span, *, full_refresh: bool = False) -> list[dict[str, Any]]:
-    """Runs the jobs in this process, on Dagster's instance of the data directory: what each asset did.
+def run_jobs(settings: Settings, spans: list[Span], *, full_refresh: bool = False) -> list[dict[str, Any]]:
+    """One run per range of days in this process, on Dagster's instance of the data directory: what each asset did, summed.
 
     Raises:
         DebugLoopError: a step failed; the run in the Dagster UI says more.
@@ -55,4 +60,4 @@ def run_job(settings: Settings, span: Span, *, full_refresh: bool = False) -> li
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     from debug_loop_pipeline.definitions import materialize_days
 
-    return materialize_days(span, full_refresh=full_refresh)
+    return materialize_days(spans, full_refresh=full_refresh)

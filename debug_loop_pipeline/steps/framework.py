@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -38,6 +38,18 @@ class Span:
 
     first: date
     last: date
+
+
+def contiguous_spans(days: Iterable[date], max_days: int = 366) -> list[Span]:
+    """The maximal contiguous ranges of some days, oldest first, none longer than `max_days`."""
+    spans: list[Span] = []
+    for day in sorted(set(days)):
+        newest = spans[-1] if spans else None
+        if newest is not None and day - newest.last == timedelta(days=1) and (day - newest.first).days < max_days:
+            spans[-1] = Span(newest.first, day)
+        else:
+            spans.append(Span(day, day))
+    return spans
 
 
 @dataclass(slots=True)

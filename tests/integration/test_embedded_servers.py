@@ -83,10 +83,7 @@ def test_servers_outlive_the_process_that_started_them(servers: Supervisor) -> N
         "import sys; from pathlib import Path; from debug_loop_pipeline.embedded.supervisor import Supervisor; "
         "Supervisor(Path(sys.argv[1]), durable=False).up('none', postgres=False)"
     )
-    root = str(Path(__file__).parents[2])
-    subprocess.run(
-        [sys.executable, "-c", script, str(servers.data_dir)], check=True, env={**os.environ, "PYTHONPATH": root}
-    )
+    subprocess.run([sys.executable, "-c", script, str(servers.data_dir)], check=True, cwd=Path(__file__).parents[2])
     assert [(s.name, s.state) for s in servers.status()] == [("valkey", "running")]
 
 

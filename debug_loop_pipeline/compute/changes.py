@@ -192,9 +192,9 @@ def _in_place(name: str, args: list[str]) -> Change | None:
     if name in ("sed", "gsed"):
         if not any(re.fullmatch(r"-[nErzs]*i.*|--in-place.*", f) for f in flags):
             return None
-        operands = [a for a in args if not a.startswith("-") and a]
-        scripted = any(f in ("-e", "-f", "--expression", "--file") for f in flags)
-        return Change(tuple(operands[0 if scripted else 1 :][-8:]))
+        scripts = {at + 1 for at, a in enumerate(args) if a in ("-e", "-f", "--expression", "--file")}
+        operands = [a for at, a in enumerate(args) if a and not a.startswith("-") and at not in scripts]
+        return Change(tuple(operands[0 if scripts else 1 :][-8:]))
     if name in ("perl", "ruby"):
         if not any(re.fullmatch(r"-[a-zA-Z0-9]*i[a-zA-Z0-9.]*", f) for f in flags):
             return None

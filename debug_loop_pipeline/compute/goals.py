@@ -152,10 +152,10 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
         return known if known.goal is None else _placed(known, place)
     if (words[0], words[1] if len(words) > 1 else "") in _PROJECT_RUNS:
         return _project_run(words, files, place)
-    meaning = _program_run(words, ran, files, place)
+    change = change_of(words, ran.simple)
+    meaning = _program_run(words, ran, files, place) if change is None else None
     if meaning is not None:
         return meaning
-    change = change_of(words, ran.simple)
     return Meaning(Action.CHANGE, files=change.files, content=change.content) if change else _NEITHER
 
 

@@ -485,7 +485,7 @@ def _filtered(view: View, args: list[str]) -> None:
             patterns.append(arg)
     if counted:
         view.opaque = True
-    elif inverted:
+    if inverted:
         view.dropped = True
     else:
         view.kept += patterns or [""]

@@ -116,6 +116,7 @@ _FAMILIES: dict[str, frozenset[str]] = {
 }
 _ALWAYS = frozenset({"missing", "counts"})
 _RUNNERS = frozenset({"runner"})
+_STYLE_FAMILIES = frozenset("golangci-lint eslint oxlint biome prettier black isort ruff rubocop pre-commit swiftlint".split())
 _TEST_FAMILIES = frozenset(
     "pytest unittest go jest vitest bun mocha node tap playwright cypress karma deno cargo maven gradle sbt dotnet rspec minitest phpunit ctest"
     " gtest catch2 meson swift exunit bazel dart prove busted testthat julia clojure zig forge tox nox".split()
@@ -254,14 +255,15 @@ class _Judge:
         if families is not None:
             wanted = families | _ALWAYS
             return [f for f in found if f.family in wanted]
-        if len(self.goals) == 1 or id(ran) in self.sections:
+        alone = len(self.goals) == 1 and not (self.changes_before and ran.told is Told.SUSPECT)
+        if alone or id(ran) in self.sections:
             return found
         others = frozenset().union(*(_FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
         if goal.kind is GoalKind.TEST:
             return [f for f in found if f.family in _TEST_FAMILIES | _ALWAYS and f.family not in others]
         if goal.kind in (GoalKind.LINT, GoalKind.TYPES, GoalKind.FORMAT):
             return [f for f in found if f.family in _LINT_FAMILIES and f.family not in others]
-        return [f for f in found if f.family not in _TEST_FAMILIES | _LINT_FAMILIES | _RUNNERS and f.family not in others]
+        return [f for f in found if f.family not in _TEST_FAMILIES | _STYLE_FAMILIES | _RUNNERS and f.family not in others]
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
         passed, failed = _counts(self._own(ran, goal))

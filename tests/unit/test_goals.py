@@ -1,0 +1,214 @@
+"""What commands are to a task."""
+
+from __future__ import annotations
+
+import pytest
+
+from debug_loop_pipeline.compute.goals import Action, Goal, Meaning, covers, meaning_of
+from debug_loop_pipeline.compute.shell_status import commands_of
+from debug_loop_pipeline.compute.task_files import TaskFiles
+from debug_loop_pipeline.compute.toolbox import GoalKind
+
+V, C, N = Action.VERIFY, Action.CHANGE, Action.NEITHER
+
+
+def meanings(line: str, files: TaskFiles | None = None, cwd: str = "/repo") -> list[Meaning]:
+    return [meaning_of(ran, files or TaskFiles(), "/repo") for ran in commands_of(line, cwd)]
+
+
+def goals(line: str, files: TaskFiles | None = None) -> list[Goal]:
+    return [m.goal for m in meanings(line, files) if m.goal is not None]
+
+
+def goal(line: str, files: TaskFiles | None = None) -> Goal:
+    (only,) = goals(line, files)
+    return only
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "kind"),
+    [
+        ("python -m pytest tests/test_x.py -xvs -k foo", "pytest tests/test_x.py -k foo", GoalKind.TEST),
+        (".venv/bin/pytest -q", "pytest", GoalKind.TEST),
+        ("uv run pytest tests --cov=src -n 4", "pytest tests", GoalKind.TEST),
+        ("python3.12 -m unittest discover -s tests", "unittest", GoalKind.TEST),
+        ("python manage.py test app.tests --settings=x", "django-test app.tests", GoalKind.TEST),
+        ("./tests/runtests.py --verbosity 2 model_forms", "django-test model_forms", GoalKind.TEST),
+        ("tox -e py311", "tox -e py311", GoalKind.TEST),
+        ("mypy --strict src", "mypy src", GoalKind.TYPES),
+        ("pyright", "pyright", GoalKind.TYPES),
+        ("ruff check .", "ruff check .", GoalKind.LINT),
+        ("ruff format --check .", "ruff format .", GoalKind.FORMAT),
+        ("black --check .", "black .", GoalKind.FORMAT),
+        ("python -m py_compile a.py", "py_compile a.py", GoalKind.BUILD),
+        ("npx jest src/a.test.ts -t 'adds'", "jest src/a.test.ts -t adds", GoalKind.TEST),
+        ("npx vitest run", "vitest", GoalKind.TEST),
+        ("pnpm --filter web test", "pnpm run test [web]", GoalKind.TEST),
+        ("npm test -- a.test.ts", "npm run test a.test.ts", GoalKind.TEST),
+        ("yarn lint", "yarn run lint", GoalKind.LINT),
+        ("bun test src/", "bun test src/", GoalKind.TEST),
+        ("bun run typecheck", "bun run typecheck", GoalKind.TYPES),
+        ("npx tsc --noEmit -p tsconfig.json", "tsc tsconfig.json", GoalKind.TYPES),
+        ("eslint src --ext .ts,.tsx", "eslint src", GoalKind.LINT),
+        ("npx prettier --check .", "prettier .", GoalKind.FORMAT),
+        ("npx @biomejs/biome check", "biome check", GoalKind.LINT),
+        ("npx playwright test e2e/a.spec.ts", "playwright test e2e/a.spec.ts", GoalKind.TEST),
+        ("npx next build", "next build", GoalKind.BUILD),
+        ("npx turbo run test", "turbo run test", GoalKind.TEST),
+        ("nx test app", "nx run test [app]", GoalKind.TEST),
+        ("node --test", "node --test", GoalKind.TEST),
+        ("deno test", "deno test", GoalKind.TEST),
+        ("go test ./... -race -count=1 -run TestA", "go test ./... -run TestA", GoalKind.TEST),
+        ("go vet ./...", "go vet ./...", GoalKind.LINT),
+        ("gofmt -l .", "gofmt .", GoalKind.FORMAT),
+        ("golangci-lint run --timeout 5m", "golangci-lint run", GoalKind.LINT),
+        ("cargo test -p core parser", "cargo test core parser", GoalKind.TEST),
+        ("cargo +nightly clippy --all-targets -- -D warnings", "cargo clippy", GoalKind.LINT),
+        ("cargo fmt --all -- --check", "cargo fmt", GoalKind.FORMAT),
+        ("cargo check --workspace", "cargo check", GoalKind.TYPES),
+        ("./gradlew test --tests FooTest", "gradle test --tests FooTest", GoalKind.TEST),
+        ("mvn -q clean verify", "mvn verify", GoalKind.LINT),
+        ("mvn test -Dtest=FooTest", "mvn test --tests FooTest", GoalKind.TEST),
+        ("dotnet test --filter Name~Foo", "dotnet test --filter Name~Foo", GoalKind.TEST),
+        ("bundle exec rspec spec/a_spec.rb", "rspec spec/a_spec.rb", GoalKind.TEST),
+        ("bin/rails test", "rails test", GoalKind.TEST),
+        ("vendor/bin/phpunit --filter testX", "phpunit --filter testX", GoalKind.TEST),
+        ("php artisan test", "artisan test", GoalKind.TEST),
+        ("mix test test/a_test.exs", "mix test test/a_test.exs", GoalKind.TEST),
+        ("swift test", "swift test", GoalKind.TEST),
+        ("cmake --build build -j 8", "cmake --build build", GoalKind.BUILD),
+        ("ctest --test-dir build -R foo", "ctest -R foo (in build)", GoalKind.TEST),
+        ("make -j4 test", "make test", GoalKind.TEST),
+        ("make", "make", GoalKind.BUILD),
+        ("gcc -Wall a.c -o a", "cc a.c", GoalKind.BUILD),
+        ("bazel test //...", "bazel test //...", GoalKind.TEST),
+        ("docker build -t x .", "docker build .", GoalKind.BUILD),
+        ("terraform validate", "terraform validate", GoalKind.LINT),
+        ("shellcheck a.sh", "shellcheck a.sh", GoalKind.LINT),
+        ("bash -n a.sh", "bash -n a.sh", GoalKind.LINT),
+        ("mise run test:ci", "mise run test:ci", GoalKind.TEST),
+        ("just check", "just check", GoalKind.LINT),
+        ("./scripts/run_tests.sh", "./scripts/run_tests.sh", GoalKind.TEST),
+        ("cd packages/a && npm test", "npm run test (in packages/a)", GoalKind.TEST),
+    ],
+)
+def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind) -> None:
+    found = goal(line)
+    assert (found.text, found.kind) == (text, kind)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "npm install", "npm ci", "yarn", "pip install -e .", "uv sync", "go mod tidy", "go generate ./...", "cargo add serde",
+        "eslint --fix src", "npm run lint:fix", "bun run format", "ruff check --fix .", "ruff format .", "black .", "gofmt -w .",
+        "cargo fmt", "mise run fmt", "make generate", "npx prettier --write .", "npx biome check --write src", "prettier -w src",
+        "sed -i 's/a/b/' x.py", "git checkout -- x.py", "git restore x.py", "git stash", "rm -rf dist", "mv a b", "cp a b",
+        "cat > x.py <<'EOF'\nprint(1)\nEOF", "echo x >> .env", "alembic upgrade head", "npx prisma migrate dev", "docker compose up -d db",
+        "python manage.py migrate", "npx jest -u", "cargo clippy --fix", "golangci-lint run --fix", "patch -p1 < x.diff",
+        "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get",
+    ],
+)  # fmt: skip
+def test_fixers_installs_and_writes_are_changes(line: str) -> None:
+    assert [m.action for m in meanings(line)] == [C]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ls -la", "cat x.py", "grep -rn foo .", "git status", "git diff", "git log --oneline -5", "git commit -m 'run tests'", "git push",
+        "find . -name '*.py'", "sed -n '1,20p' x.py", "npm run dev", "npm start", "curl localhost:3000", "go version", "pytest --version",
+        "pytest --collect-only -q", "cargo --help", "npx tsc --init", "python -c 'import sys; print(sys.path)'", "which go", "gh run view 1",
+        "docker ps", "node -e 'console.log(1)'", "npm ls", "pip list", "command -v pytest", "gofmt x.go", "echo 'npm test'",
+    ],
+)  # fmt: skip
+def test_reading_git_and_help_verify_nothing(line: str) -> None:
+    assert {m.action for m in meanings(line)} == {N}
+
+
+def test_files_of_changes_are_named() -> None:
+    (change,) = meanings("sed -i '' -e 's/a/b/' src/x.ts src/y.ts")
+    assert change.files == ("src/x.ts", "src/y.ts")
+    (write,) = meanings("cat > a/b.py <<EOF\nx = 1\nEOF")
+    assert (write.files, write.content) == (("a/b.py",), "x = 1\n")
+
+
+def test_a_script_that_the_task_wrote_is_verified_by_running_it() -> None:
+    files = TaskFiles()
+    assert goals("python repro_it.py", files) == goals("python show.py", files) == []
+    files.record_edit("/repo/show.py", "print(1)")
+    assert goal("python show.py", files).text == "python show.py"
+    assert goal("cd /repo && python3 ./show.py --fast", files).text == "python ./show.py --fast"
+    assert goals("python show.py --help", files) == []
+
+
+def test_a_script_that_writes_files_is_a_change_and_no_verification() -> None:
+    files = TaskFiles()
+    files.record_edit("/repo/fix_imports.py", "text = open('a.py').read()\nopen('a.py', 'w').write(text)\n")
+    assert [m.action for m in meanings("python fix_imports.py", files)] == [C]
+
+
+def test_a_built_program_is_verified_by_running_it() -> None:
+    files = TaskFiles()
+    files.record_build("/tmp/app")
+    assert goal("/tmp/app unknown", files).text == "/tmp/app unknown"
+    assert goals("/tmp/app --help | head", files) == []
+    assert goals("/tmp/other x", files) == []
+
+
+def test_inline_code_verifies_where_it_imports_what_was_edited() -> None:
+    files = TaskFiles()
+    line = "python -c 'from shop.cart import total; print(total([]))'"
+    assert goals(line, files) == []
+    files.record_edit("/repo/shop/cart.py")
+    assert goal(line, files).kind is GoalKind.RUN
+
+
+def test_a_program_of_the_project_is_verified_once_its_source_was_edited() -> None:
+    files = TaskFiles()
+    assert goals("go run ./cmd/x", files) == []
+    files.record_edit("/repo/cmd/x/main.go")
+    assert goal("go run ./cmd/x", files).text == "go run ./cmd/x"
+
+
+def test_compound_commands_have_a_goal_each() -> None:
+    assert [g.text for g in goals("mise run fmt && mise run lint && mise run test")] == ["mise run lint", "mise run test"]
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "expected"),
+    [
+        ("go test ./...", "go test ./a/b", True),
+        ("go test ./a/...", "go test ./a/b/...", True),
+        ("go test ./a", "go test ./a/b", False),
+        ("go test ./a/b", "go test ./...", False),
+        ("go test ./... -run A", "go test ./...", False),
+        ("go test ./... -run 'A|B'", "go test ./a -run A", True),
+        ("go test ./...", "go vet ./...", False),
+        ("pytest", "pytest tests/a.py::test_x -k y", True),
+        ("pytest tests", "pytest tests/a.py", True),
+        ("pytest tests/a.py", "pytest tests/a.py::test_x", True),
+        ("pytest tests/a.py -k x", "pytest tests/a.py", False),
+        ("pytest tests/a.py", "pytest tests/ab.py", False),
+        ("npm test", "npm test -- a.test.ts", True),
+        ("npm test", "yarn test", True),
+        ("npm test", "npm run lint", False),
+        ("npm test", "cd sub && npm test", True),
+        ("cd sub && npm test", "npm test", False),
+        ("cd a && pytest", "pytest a/test_x.py", False),
+        ("pytest a/test_x.py", "cd a && pytest test_x.py", True),
+        ("make lint test", "make test", True),
+        ("ruff check .", "ruff check src", True),
+        ("/tmp/app x", "/tmp/app y", False),
+    ],
+)
+def test_a_goal_covers_another_of_its_tool_whose_target_it_contains(wider: str, narrower: str, expected: bool) -> None:
+    files = TaskFiles()
+    files.record_build("/tmp/app")
+    assert covers(goal(wider, files), goal(narrower, files)) is expected
+
+
+def test_build_errors_do_not_depend_on_test_filters() -> None:
+    wider, narrower = goal("go test ./a -run B"), goal("go test ./a -run A")
+    assert not covers(wider, narrower)
+    assert covers(wider, narrower, ignore_filters=True)

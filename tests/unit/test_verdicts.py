@@ -1,0 +1,193 @@
+"""Verdicts of goals out of output and exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from debug_loop_pipeline.compute.goals import meaning_of
+from debug_loop_pipeline.compute.shell_status import Told, commands_of
+from debug_loop_pipeline.compute.task_files import TaskFiles
+from debug_loop_pipeline.compute.verdicts import Judged, Output, call_verdict, exit_code_in, judge
+from debug_loop_pipeline.models.base import Verdict
+
+
+def judged(line: str, text: str, code: int | None = None, files: TaskFiles | None = None, **state: bool) -> list[Judged]:
+    goals = []
+    changes = False
+    for ran in commands_of(line, "/repo", code, text):
+        meaning = meaning_of(ran, files or TaskFiles(), "/repo")
+        if meaning.goal is not None:
+            goals.append((ran, meaning.goal))
+        elif meaning.action == "change" and not goals:
+            changes = True
+    return judge(goals, Output(text, code, **state), changes_before=changes)
+
+
+def verdict(line: str, text: str, code: int | None = None, files: TaskFiles | None = None) -> str:
+    found = call_verdict([one.verdict for one in judged(line, text, code, files)])
+    return found.value if found else "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("go test", 0, "passed"),
+        ("go test", 1, "failed"),
+        ("cd a && go test", 1, "failed"),
+        ("go test | tail", 0, "hidden"),
+        ("set -o pipefail; go test | tail", 1, "failed"),
+        ("go test || true", 0, "hidden"),
+        ("go test || exit 1", 0, "passed"),
+        ("go test; echo done", 0, "hidden"),
+        ("go test && echo OK", 0, "passed"),
+        ("go vet && go test", 1, "suspect"),
+        ("(cd a && go test)", 2, "failed"),
+        ("bash -lc 'go test'", 1, "failed"),
+        ("time go test", 1, "failed"),
+        ("! go test", 0, "hidden"),
+        ("go test > log 2>&1; rc=$?; cat log; exit $rc", 1, "failed"),
+        ("set -e\ngo vet\ngo test", 0, "passed"),
+    ],
+)
+def test_the_exit_code_of_a_line_is_told_apart_from_that_of_its_commands(line: str, code: int, told: str) -> None:
+    (ran,) = [r for r in commands_of(line, "", code) if r.words[:2] == ["go", "test"]]
+    assert ran.told is Told(told)
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("pytest; echo \"exit: $?\"", "...\nexit: 1\n", "fail"),
+        ("pytest -q; echo EXIT=$?", "...\nEXIT=0\n", "pass"),
+        ("npx tsc --noEmit 2>&1 | tail -5; echo ${PIPESTATUS[0]}", "0\n", "pass"),
+        ("go vet ./... && echo VET_OK || echo VET_BAD", "x.go: bad\nVET_BAD\n", "fail"),
+        ("go vet ./... && echo VET_OK", "VET_OK\n", "pass"),
+        ("out=$(npm test 2>&1); echo \"rc=$?\"; echo \"$out\" | tail -3", "rc=1\nfoo\n", "fail"),
+    ],
+)
+def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected: str) -> None:
+    assert verdict(line, text, 0 if "&&" not in line or "OK" in text else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "code", "expected"),
+    [
+        # a failure summary wins over the exit code
+        ("npm test || true", "Tests:       1 failed, 3 passed, 4 total\n", 0, "fail"),
+        ("pytest | tee log", "=== 1 failed, 2 passed in 0.10s ===\n", 0, "fail"),
+        ("go test ./... | tail -3", "--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx\t0.1s\n", 0, "fail"),
+        ("make test; true", "make: *** [Makefile:3: test] Error 2\n", 0, "fail"),
+        # the exit code over a pass summary
+        ("npm test", "Tests:       4 passed, 4 total\nerror: coverage below threshold\n", 1, "fail"),
+        ("cargo test", "test result: ok. 3 passed; 0 failed; 0 ignored\nerror: test failed\n", 101, "fail"),
+        # a hidden exit code and a summary
+        ("pytest 2>&1 | tail -3", "5 passed in 0.50s\n", 0, "pass"),
+        ("bun test | tail -5", " 12 pass\n 0 fail\nRan 12 tests across 2 files.\n", 0, "pass"),
+        ("cargo test 2>&1 | grep 'test result'", "test result: ok. 3 passed; 0 failed; 0 ignored\n", 0, "pass"),
+        ("npm run lint | tail -3", "✖ 3 problems (1 error, 2 warnings)\n", 0, "fail"),
+        ("npx eslint . | tail -3", "✖ 2 problems (0 errors, 2 warnings)\n", 0, "pass"),
+        ("mvn test | tail -20", "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0\n[INFO] BUILD SUCCESS\n", 0, "pass"),
+        ("./gradlew test | tail", "BUILD FAILED in 3s\n", 0, "fail"),
+        ("dotnet test | tail -3", "Failed!  - Failed:     1, Passed:     2, Skipped:     0, Total:     3\n", 0, "fail"),
+        # a hidden exit code, no summary: complete output counts, cut output does not
+        ("npx tsc --noEmit 2>&1 | head -20", "", 0, "pass"),
+        ("npx tsc --noEmit 2>&1 | head -20", "src/a.ts(1,2): error TS2345: no\n", 0, "fail"),
+        ("go build ./... 2>&1 | head -5", "", 0, "pass"),
+        ("go vet ./... 2>&1 | head -3", "# x\nx/a.go:1:2: undefined: y\n", 0, "fail"),
+        ("npm test 2>&1 | head -3", "> test\n> jest\nrunning\n", 0, "unclear"),
+        ("npm run build 2>&1 | tail -3", "> a@1 build\n> tsc\n\n", 0, "pass"),
+        ("pytest 2>/dev/null | head -100", "", 0, "unclear"),
+        ("npm run lint | grep -A5 'a.tsx'", "", 0, "unclear"),
+        ("npm run check 2>&1 | grep 'error TS'", "", 1, "pass"),
+        ("npm run check 2>&1 | grep 'error TS' | wc -l", "       0\n", 0, "pass"),
+        ("npx tsc --noEmit | grep -c error", "3\n", 0, "fail"),
+        ("mise run lint 2>&1 | grep -v '^$'", "0 issues.\n", 0, "pass"),
+        # formatters that exit 0
+        ("gofmt -l .", "a.go\n", 0, "fail"),
+        ("gofmt -l .", "", 0, "pass"),
+        ("gofmt -d a.go", "diff a.go.orig a.go\n--- a.go.orig\n+++ a.go\n", 0, "fail"),
+        # nothing was checked
+        ("go test ./x", "?   \tm/x\t[no test files]\n", 0, "unclear"),
+        ("go test ./x -run Y", "ok  \tm/x\t0.1s [no tests to run]\n", 0, "unclear"),
+        ("go test ./...", "?   \tm/x\t[no test files]\nok  \tm/y\t0.1s\n", 0, "pass"),
+        ("pytest -k nothing", "=== 5 deselected in 0.01s ===\n", 5, "unclear"),
+        ("npx jest x", "No tests found, exiting with code 1\n", 1, "unclear"),
+        # passing tests print errors too
+        ("bun test", "error: boom\n      at x.ts:1:2\n 5 pass\n 0 fail\n", 0, "pass"),
+        ("go test ./...", "2024/01/01 error: retrying\nok  \tm/y\t0.1s\n", 0, "pass"),
+        # wrappers and missing programs
+        ("rtk bun run test 2>&1 | tail -20", "error: unrecognized subcommand 'bun'\n", 0, "fail"),
+        ("npm run test:x 2>&1 | tail", 'npm error Missing script: "test:x"\n', 0, "fail"),
+        ("pytest -q | tail", "bash: pytest: command not found\n", 0, "fail"),
+    ],
+)  # fmt: skip
+def test_verdicts_follow_summary_exit_code_and_what_is_seen(line: str, text: str, code: int, expected: str) -> None:
+    assert verdict(line, text, code) == expected
+
+
+def test_a_failed_and_list_blames_the_goal_whose_errors_show() -> None:
+    text = "a.go:1:2: bad thing (revive)\n1 issues:\n* revive: 1\n"
+    (lint,) = judged("mise run lint && mise run test", text, 1)
+    assert (lint.goal.tool, lint.verdict) == ("mise run lint", Verdict.FAIL)
+    tests = judged("npx tsc --noEmit && npx vitest run", " FAIL  a.test.ts > x\nAssertionError: no\n Test Files  1 failed (1)\n      Tests  1 failed (1)\n", 1)
+    assert [(j.goal.tool, j.verdict.value) for j in tests] == [("tsc", "pass"), ("vitest", "fail")]
+
+
+def test_an_and_list_that_succeeds_passes_every_goal() -> None:
+    assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == ["pass"] * 3
+
+
+def test_a_change_that_fails_before_the_goal_leaves_it_not_reached() -> None:
+    (one,) = judged("mise run fmt && mise run test", "x.go:1:2: expected ';', found y\n[fmt] ERROR task failed\n", 2)
+    assert (one.verdict, one.reached) == (Verdict.FAIL, False)
+    assert one.errors[0].message == "expected ';', found y"
+
+
+def test_a_broken_build_does_not_reach_the_tests() -> None:
+    (one,) = judged("go test ./...", "# m/a\na/a.go:3:4: undefined: x\nFAIL\tm/a [build failed]\nFAIL\n", 1)
+    assert not one.reached
+    (ran,) = judged("go test ./...", "--- FAIL: TestA (0.00s)\n    a_test.go:3: want 1\nFAIL\nFAIL\tm/a\t0.1s\n", 1)
+    assert ran.reached
+
+
+def test_a_cut_output_shows_nothing_gone() -> None:
+    text = "src/a.ts(1,2): error TS2345: no\n" * 5
+    (cut,) = judged("npx tsc --noEmit | head -5", text, 0)
+    (whole,) = judged("npx tsc --noEmit | head -50", text, 0)
+    assert (cut.verdict, cut.reached, whole.reached) == (Verdict.FAIL, False, True)
+
+
+def test_a_program_that_turns_down_a_wrong_argument_works() -> None:
+    files = TaskFiles()
+    files.record_build("/tmp/app")
+    assert verdict("/tmp/app frobnicate", "Error: unknown command: frobnicate\n", 1, files) == "pass"
+    assert verdict("/tmp/app run", "panic: runtime error: index out of range\n", 2, files) == "fail"
+    assert verdict("/tmp/app run", "connection refused\n", 1, files) == "fail"
+
+
+def test_denials_timeouts_and_background_work_are_no_verdict_on_the_code() -> None:
+    assert [j.verdict for j in judged("go test && go vet", "", None, cancelled=True)] == [Verdict.CANCELLED] * 2
+    assert [j.verdict for j in judged("go test", "", None, pending=True)] == [Verdict.UNCLEAR]
+    (late,) = judged("go test", "", None, timed_out=True)
+    assert (late.verdict, late.reached, late.errors[0].type) == (Verdict.FAIL, False, "Timeout")
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "passed", "failed"),
+    [
+        ("pytest", "=== 2 failed, 7 passed, 1 skipped in 1.0s ===", 7, 2),
+        ("npx vitest run", " Test Files  1 failed | 3 passed (4)\n      Tests  2 failed | 8 passed (10)\n", 8, 2),
+        ("cargo test", "test result: ok. 3 passed; 0 failed; 0\ntest result: FAILED. 1 passed; 2 failed; 0\n", 4, 2),
+        ("bun test", " 12 pass\n 3 fail\n", 12, 3),
+        ("bundle exec rspec", "12 examples, 1 failure\n", 11, 1),
+        ("python -m unittest", "Ran 9 tests in 0.1s\n\nFAILED (failures=1, errors=2)\n", 6, 3),
+    ],
+)
+def test_counts_come_from_the_summary(line: str, text: str, passed: int, failed: int) -> None:
+    (one,) = judged(line, text, 1)
+    assert (one.passed, one.failed) == (passed, failed)
+
+
+def test_the_exit_code_at_the_head_of_an_output_is_read() -> None:
+    assert exit_code_in("Exit code 2\nfoo") == (2, "foo")
+    assert exit_code_in("foo") == (None, "foo")

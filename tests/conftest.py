@@ -27,7 +27,16 @@ from debug_loop_pipeline.settings import get_settings, libpq_url
 PROJECT = Path(__file__).parents[1]
 _KEPT_VARIABLES = {"DEBUG_LOOP_SHARED_DATA", "DEBUG_LOOP_KAFKA_JARS", "DEBUG_LOOP_REQUIRE_APACHE_KAFKA"}
 _SERVER_FIXTURES = {
-    *("supervisor", "postgres_server_url", "migrated", "postgres_url", "empty_postgres_url", "second_postgres_url", "valkey_url", "kafka"),
+    *(
+        "supervisor",
+        "postgres_server_url",
+        "migrated",
+        "postgres_url",
+        "empty_postgres_url",
+        "second_postgres_url",
+        "valkey_url",
+        "kafka",
+    ),
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
 _TEMPLATE = "migrated_template"

@@ -133,14 +133,11 @@ class MatchIndex:
         ids = columns.ids
         if len(ids) > 1 and not bool(np.all(ids[:-1] < ids[1:])):
             raise ValueError("STF ids of an epoch must be unique and ascending")
-        digest = hashlib.sha256(f"index {INDEX_VERSION}".encode())
-        digest.update(b"\n".join(ids.tolist()))
-        digest.update(columns.document.tobytes())
-        return cls.of_epoch(TfidfEpoch.fit(texts), columns, digest.hexdigest())
+        return cls.of_epoch(TfidfEpoch.fit(texts), columns, epoch_digest(columns))
 
     @classmethod
     def of_epoch(cls, epoch: TfidfEpoch, columns: StfColumns, epoch_id: str) -> MatchIndex:
-        """An index over an epoch that is fitted already (one read from files), with an empty tail."""
+        """An index over an epoch that is fitted already (one read from files, or fitted in a stream), with no tail."""
         tail = _Tail(columns.taken(np.empty(0, dtype=np.intp)), epoch.rows((), {}), {}, {})
         return cls(epoch, columns, epoch_id, tail)
 
@@ -353,6 +350,14 @@ def _patched(columns: StfColumns, rows: NDArray[Any], incoming: StfColumns) -> S
 
 def _text(candidate: MatchCandidate) -> str:
     return document_text(candidate.problem_signature, candidate.name, candidate.description)
+
+
+def epoch_digest(columns: StfColumns) -> str:
+    """The id of the epoch of these columns: a digest of their ids, their documents and the index version."""
+    digest = hashlib.sha256(f"index {INDEX_VERSION}".encode())
+    digest.update(b"\n".join(columns.ids.tolist()))
+    digest.update(columns.document.tobytes())
+    return digest.hexdigest()
 
 
 def text_digests(texts: Iterable[str]) -> NDArray[np.uint64]:

@@ -1,14 +1,17 @@
 """A match epoch as a directory of arrays that processes map into memory and share (DOMAIN 3.6).
 
-Belongs here: writing and mapping the files. Not here: what the arrays mean (compute/tfidf_index.py and
-compute/stf_matcher.py).
+Belongs here: writing, mapping and removing the files. Not here: what the arrays mean (compute/tfidf_index.py and
+compute/stf_matcher.py), and which epoch is current (match_epoch_store.py).
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +25,22 @@ _META = "epoch.json"
 _PARTS: tuple[tuple[str, type[Any]], ...] = (("tfidf", TfidfEpoch), ("columns", StfColumns))
 
 
+_DRAFT_PREFIX, _REMOVED_PREFIX = ".draft-", ".removed-"
+_DRAFT_SECONDS = 3_600
+"""A draft that is older was left by a process that died."""
+
+
 class EpochFilesError(Exception):
     """The directory holds no epoch that this version can read."""
 
 
-def save_epoch(index: MatchIndex, directory: Path) -> None:
+def save_epoch(index: MatchIndex, directory: Path, *, changes_since: datetime | None = None) -> None:
     """Write the epoch of `index` (without its tail) as `directory`, complete or not at all.
 
     Args:
         index: What to write.
         directory: A path that does not exist yet; its parent is made.
+        changes_since: From when on the registry may hold changes that the epoch does not; `changes_since` reads it.
 
     Raises:
         FileExistsError: When `directory` is there already: an epoch that others have mapped is never overwritten.
@@ -39,12 +48,17 @@ def save_epoch(index: MatchIndex, directory: Path) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     if directory.exists():
         raise FileExistsError(f"{directory} exists; write each epoch under a name of its own")
-    draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT_PREFIX}{directory.name}-", dir=directory.parent))
     try:
         for part, value in (("tfidf", index.epoch), ("columns", index.columns)):
             for field in fields(value):
                 np.save(draft / f"{part}.{field.name}.npy", getattr(value, field.name), allow_pickle=False)
-        meta = {"index_version": INDEX_VERSION, "epoch_id": index.epoch_id, "documents": index.epoch.documents}
+        meta = {
+            "index_version": INDEX_VERSION,
+            "epoch_id": index.epoch_id,
+            "documents": index.epoch.documents,
+            "changes_since": changes_since and changes_since.isoformat(),
+        }
         (draft / _META).write_bytes(orjson.dumps(meta))
         draft.rename(directory)
     except BaseException:
@@ -59,11 +73,9 @@ def load_epoch(directory: Path) -> MatchIndex:
         EpochFilesError: When something is missing, damaged, or of another index version: build a new epoch then.
     """
     try:
-        meta = orjson.loads((directory / _META).read_bytes())
-        if meta["index_version"] != INDEX_VERSION:
-            raise EpochFilesError(f"{directory} is of index version {meta['index_version']}, not {INDEX_VERSION}")
+        meta = _meta(directory)
         parts = {part: kind(**_arrays(directory, part, kind)) for part, kind in _PARTS}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError) as error:
         raise EpochFilesError(f"{directory} holds no readable epoch: {error}") from error
     epoch, columns = parts["tfidf"], parts["columns"]
     if not epoch.documents == len(columns) == meta["documents"]:
@@ -71,6 +83,55 @@ def load_epoch(directory: Path) -> MatchIndex:
             f"{directory}: {epoch.documents} documents, {len(columns)} rows, {meta['documents']} told"
         )
     return MatchIndex.of_epoch(epoch, columns, meta["epoch_id"])
+
+
+def changes_since(directory: Path) -> datetime:
+    """From when on the registry may hold changes that the epoch in `directory` does not.
+
+    Raises:
+        EpochFilesError: When it does not say.
+    """
+    try:
+        return datetime.fromisoformat(_meta(directory)["changes_since"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EpochFilesError(f"{directory} does not say when it was read from the registry: {error}") from error
+
+
+def remove_epoch(directory: Path) -> None:
+    """Remove an epoch, if it is there. A process that has it mapped keeps it until it lets go of it."""
+    removed = directory.with_name(f"{_REMOVED_PREFIX}{directory.name}-{time.time_ns()}")
+    with suppress(FileNotFoundError):
+        directory.rename(removed)  # first, so that nobody finds half of an epoch
+    shutil.rmtree(removed, ignore_errors=True)
+
+
+def remove_epochs(root: Path, *, keep: int = 0) -> None:
+    """Remove the epochs under `root` but the `keep` newest by name, and what dead processes left behind."""
+    if not root.is_dir():
+        return
+    entries = sorted(root.iterdir())
+    epochs = [path for path in entries if not path.name.startswith(".")]
+    for path in epochs[: max(0, len(epochs) - keep)]:
+        remove_epoch(path)
+    for path in entries:
+        if path.name.startswith(_REMOVED_PREFIX) or (
+            path.name.startswith(_DRAFT_PREFIX) and _age_s(path) > _DRAFT_SECONDS
+        ):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _meta(directory: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = orjson.loads((directory / _META).read_bytes())
+    if meta["index_version"] != INDEX_VERSION:
+        raise EpochFilesError(f"{directory} is of index version {meta['index_version']}, not {INDEX_VERSION}")
+    return meta
 
 
 def _arrays(directory: Path, part: str, kind: type[Any]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ made it go. A pass that covers settles it; its return settles it the other way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from debug_loop_pipeline.compute.credited_parts import credited_parts
 from debug_loop_pipeline.compute.error_identity import ErrorKey
@@ -29,6 +31,8 @@ CREDIT_VERSION = "1"
 
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
+_FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
+"""A test file as a whole, in the place of a test: it could not be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +179,30 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether not showing the error means that it is gone: the goal is covered and the check got that far."""
     if not _covers(seen, tracked):
         return False
-    if seen.complete:
+    builds = [error for error in seen.errors if at_build(error)]
+    if at_build(tracked.error):
+        return seen.complete or (bool(builds) and not seen.cut)
+    return seen.complete and not (builds and _hides(builds, seen, tracked.error))
+
+
+def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError) -> bool:
+    """Whether errors of the build kept `error` from being seen: nothing else was reached, or not its package."""
+    if len(builds) == len(seen.errors):
         return True
-    stopped_by_another = any(error.pattern.category in _BUILD_STAGE for error in seen.errors)
-    return _at_build(tracked) and stopped_by_another and not seen.cut
+    packages = {str(PurePosixPath(file).parent) for build in builds for file in build.files if file.endswith(".go")}
+    own = {str(PurePosixPath(file).parent) for file in error.files if file.endswith(".go")}
+    return bool(packages) and bool(own) and ("." in own or any(a.endswith(b) for a in own for b in packages))
 
 
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
-    return seen.covers(tracked.shown, ignore_filters=_at_build(tracked))
+    return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error))
 
 
-def _at_build(tracked: _Tracked) -> bool:
+def at_build(error: TaskError) -> bool:
     """Whether it stopped the check before any test ran: not an import that fails inside one test."""
-    test = tracked.error.key[2]
-    inside_a_test = bool(test) and ("::" in test or "." not in test)
-    return tracked.error.pattern.category in _BUILD_STAGE and not inside_a_test
+    test = error.key[2]
+    return error.pattern.category in _BUILD_STAGE and (not test or _FILE.search(test) is not None)
 
 
 def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:

@@ -7,7 +7,7 @@ reduced to its net: a hunk that a later one, or a rewrite of the whole file, has
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.task_attempts import TaskError
@@ -19,6 +19,12 @@ _FORMATS = re.compile(
     r"(?i)\bfmt\b|\bformat\b|\bgofmt\b|\bgofumpt\b|\bgoimports\b|\bprettier\b|\bblack\b|\bisort\b|rustfmt"
 )
 _ABOUT_FORMAT = re.compile(r"(?i)format|fmt|prettier|black|isort|indent|whitespace|import order|sorted")
+
+_TEST_FILES = (
+    re.compile(r"(?P<stem>.+)[._](?:test|spec)\.(?P<extension>\w+)"),
+    re.compile(r"test_(?P<stem>.+)\.(?P<extension>py)"),
+    re.compile(r"(?P<stem>.+?)Tests?\.(?P<extension>java|kt|cs|swift|php)"),
+)
 
 
 def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[ChangePart, ...]:
@@ -33,9 +39,20 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
 
 
 def _named_files(error: TaskError) -> list[str]:
-    """Files the error names: its path, its frames, its test, the paths in its message."""
+    """Files the error names: its path, its frames, its test and what that tests, the paths in its message."""
     slots = [slot.value for slot in error.pattern.slots if slot.kind is SlotKind.PATH]
-    return [name for name in (_segments(file) for file in (*error.files, *slots)) if name]
+    names = [name for name in (_segments(file) for file in (*error.files, *slots)) if name]
+    return [*names, *(tested for name in names if (tested := _tested_file(name)))]
+
+
+def _tested_file(path: str) -> str:
+    """Name of the file that a test file is about (`x_test.go` and `test_x.py` are about `x`); "" for other files."""
+    name = path.rsplit("/", 1)[-1]
+    for regex in _TEST_FILES:
+        match = regex.fullmatch(name)
+        if match:
+            return f"/{match['stem']}.{match['extension']}"
+    return ""
 
 
 def _segments(path: str) -> str:
@@ -73,7 +90,7 @@ def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
     for part in reversed(change):
         edit = part.edit
         if edit is None:
-            if not part.files or not all(file in written for file in part.files):
+            if not part.files or not all(_same_file(file, written) for file in part.files):
                 kept.append(part)
             continue
         old, new = _lines(edit.before), _lines(edit.after)
@@ -88,6 +105,11 @@ def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
         if edit.after is not None and (edit.before is None or edit.after == part.content):
             written.setdefault(edit.path, edit.after)
     return kept[::-1]
+
+
+def _same_file(file: str, others: Iterable[str]) -> bool:
+    own = _segments(file)
+    return bool(own) and any(_segments(other).endswith(own) for other in others)
 
 
 def _lines(text: str | None) -> set[str]:

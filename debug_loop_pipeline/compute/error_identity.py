@@ -6,8 +6,12 @@ import re
 
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS, ErrorCategory, ErrorPattern, SlotKind
 
+_ASSERTION_TYPES = frozenset(
+    {"AssertionError", "AssertionFailedError", "AssertionException", "ComparisonFailure", "Failed", "FailedAssertion"}
+)
+
 ErrorKey = tuple[str, tuple[str, ...], str]
-"""(signature, what it is about, failing test or "")."""
+"""(signature, what it is about, failing test or ""); of an assertion ("assertion", (), test)."""
 
 _TEMP_ROOT = re.compile(r"(?:^|(?<=/))(?:private/)?(?:tmp|temp|T|Temp)/")
 _RANDOM_SEGMENT = re.compile(
@@ -31,7 +35,8 @@ def fold_temporary(path: str) -> str:
 def error_key(pattern: ErrorPattern, *, signature: str | None = None, test: str | None = None) -> ErrorKey:
     """What tells `pattern` from other errors of its task.
 
-    A test whose assertion fails with other values than before is the same failure: there the values are left out.
+    A test that still says no is still failing, whatever it says this time: an assertion is told apart by its test alone.
+    An exception that stops a test is told apart by what it is, too: it may go and leave another failure of the test.
 
     Args:
         pattern: the error.
@@ -39,11 +44,19 @@ def error_key(pattern: ErrorPattern, *, signature: str | None = None, test: str 
         test: the failing test, where the source names one; else the one that the message names.
     """
     failing = test or pattern.test or ""
-    subjects: tuple[str, ...] = ()
-    if not (failing and pattern.category is ErrorCategory.TEST_FAILURE):
-        subjects = tuple(
-            fold_temporary(slot.value) if slot.kind is SlotKind.PATH else slot.value
-            for slot in pattern.slots
-            if slot.kind in SUBJECT_SLOTS
-        )
+    if failing and _is_assertion(pattern):
+        return "assertion", (), failing
+    subjects = tuple(
+        fold_temporary(slot.value) if slot.kind is SlotKind.PATH else slot.value
+        for slot in pattern.slots
+        if slot.kind in SUBJECT_SLOTS
+    )
     return signature or pattern.signature, subjects, failing
+
+
+def _is_assertion(pattern: ErrorPattern) -> bool:
+    """Whether a test says no by itself, as opposed to an exception or a compiler that stops it."""
+    if pattern.error_type in _ASSERTION_TYPES:
+        return True
+    own_words = pattern.error_type is None or pattern.error_type == "Error"
+    return own_words and pattern.category is ErrorCategory.TEST_FAILURE

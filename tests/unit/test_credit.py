@@ -170,6 +170,18 @@ def test_a_build_error_is_gone_when_the_build_fails_for_another_reason():
     assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
 
 
+def test_what_a_broken_build_hides_is_not_gone():
+    fails = ExecutionError(message="got 1, want 2", test="TestA", path="a_test.go", tool="go test")
+    other = ExecutionError(message="got 5, want 6", test="TestB", path="b_test.go", tool="go test")
+    broken = ExecutionError(message="undefined: x", path="pkg/a.go", tool="go build")
+    only = Task().verify("v1", KEY, tool="run").edit(call="e1").verify("v2", "SyntaxError: invalid syntax", tool="run")
+    assert ("v1", "v3", "v3", ("e1", "e2")) in fixes(only.edit(call="e2").verify("v3", tool="run").credit())
+    some = (
+        Task().verify("v1", fails, tool="go test").edit("a.go", call="e1").verify("v2", broken, other, tool="go test")
+    )
+    assert ("v1", "v3", "v3", ("e1", "e2")) in fixes(some.edit("a.go", call="e2").verify("v3", tool="go test").credit())
+
+
 def test_more_errors_than_were_kept_show_nothing_gone():
     credit = (
         Task().verify("v1", KEY).edit(call="e1").verify("v2", NAME, not_kept=3).edit(call="e2").verify("v3").credit()
@@ -288,6 +300,42 @@ def test_frames_and_the_failing_test_name_files_too():
     error = ExecutionError(message=KEY, test="tests/test_x.py::test_a")
     tested = Task().verify("v1", error).edit("tests/test_x.py", call="in").edit("lib/other.py", call="out").verify("v2")
     assert fixes(tested.credit())[0][3] == ("in",)
+
+
+def test_a_failing_test_names_the_file_that_it_tests():
+    error = ExecutionError(message="got 1, want 2", test="TestA", path="pkg/parse_test.go", tool="go test")
+    task = Task().verify("v1", error).edit("pkg/parse.go", call="code").edit("pkg/other.go", call="other")
+    assert fixes(task.edit("pkg/parse_test.go", call="test").verify("v2").credit())[0][3] == ("code", "test")
+
+
+def test_a_test_that_says_no_in_other_words_is_still_failing():
+    first, second = (ExecutionError(message=f"got {m}, want nothing", test="TestA") for m in ("1", "an error"))
+    credit = (
+        Task()
+        .verify("v1", first)
+        .edit(call="e1")
+        .verify("v2", second)
+        .edit(after="a = 3", call="e2")
+        .verify("v3")
+        .credit()
+    )
+    assert tries(credit) == [("v2", ("e1",))]
+    assert fixes(credit) == [("v2", "v3", "v3", ("e2",))]
+
+
+def test_an_exception_that_stops_a_test_goes_and_leaves_its_assertion():
+    first = ExecutionError(message=KEY, test="tests/t.py::a")
+    second = ExecutionError(message="AssertionError: assert 1 == 2", test="tests/t.py::a")
+    credit = (
+        Task()
+        .verify("v1", first)
+        .edit(call="e1")
+        .verify("v2", second)
+        .edit(after="a = 3", call="e2")
+        .verify("v3")
+        .credit()
+    )
+    assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
 
 
 def test_up_to_eight_parts_are_credited_one_by_one_and_more_as_a_whole():

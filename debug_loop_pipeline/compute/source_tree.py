@@ -20,6 +20,9 @@ from debug_loop_pipeline.compute.languages import CompiledGrammar, Grammar, Lang
 MAX_BYTES = 400_000
 MAX_DEPTH = 3_000
 MAX_BRACKET_DEPTH = 1_000
+MAX_PARTS = 50_000
+"""Most children of one node: queries take time that grows with the square of them."""
+
 _BASE_STEPS = 500
 _STEPS_PER_BYTE = 0.06
 _STEPS_PER_BYTE_WITH_ERRORS = 0.04
@@ -205,16 +208,18 @@ def _parse_with(
     if reads > most_reads:
         raise SourceMalformedError(f"the {grammar.name} parser gave up after {reads:,} reads")
     source = SourceTree(spec, loaded, code, tree, len(before), len(before) + len(content))
-    _check_depth(source.root, max_depth)
+    _check_shape(source.root, max_depth)
     return source
 
 
-def _check_depth(root: Node, max_depth: int) -> None:
-    """Only a subtree with more nodes than levels are left can be too deep, so nearly all are skipped."""
+def _check_shape(root: Node, max_depth: int) -> None:
+    """Only a subtree with more nodes than levels are left can be too deep or too wide, so nearly all are skipped."""
     pending = [(root, 0)]
     while pending:
         node, depth = pending.pop()
         if depth > max_depth:
             raise SourceTooDeepError(f"nested deeper than {max_depth:,} levels")
-        if node.descendant_count > max_depth - depth:
+        if node.child_count > MAX_PARTS:
+            raise SourceTooLargeError(f"{node.child_count:,} parts side by side, the limit is {MAX_PARTS:,}")
+        if node.descendant_count > min(max_depth - depth, MAX_PARTS):
             pending.extend((child, depth + 1) for child in node.children)

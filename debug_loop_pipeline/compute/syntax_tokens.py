@@ -193,7 +193,8 @@ class _Writer:
         self.seen = end
         text = self.code[start:end].decode()
         if parent is None:
-            self.out.append(self.renamed.get(start, text))
+            if text and not text.isspace():
+                self.out.append(self.renamed.get(start, text))
             return
         if kind and parent.kind in self.rules.raw_parts:
             self.out.append(_VALUE + text)

@@ -50,7 +50,10 @@ MAX_PASSES = 8
 MAX_STACK_FUNCTIONS = 5
 MAX_FILES = 20
 
-_SCANNER = re.compile("|".join(f"(?P<r{i}>{rule.regex})" for i, rule in enumerate(PLACEHOLDER_RULES)))
+_SCANNER = re.compile(
+    # No rule begins inside a word: those places are left at once.
+    r"(?:(?<!\w)|(?!\w))(?:" + "|".join(f"(?P<r{i}>{rule.regex})" for i, rule in enumerate(PLACEHOLDER_RULES)) + ")"
+)
 _NESTED_QUOTE = re.compile(r"""['"`].*['"`]""")
 _TYPE_EXPRESSION = re.compile(r"[A-Za-z_][\w-]*")
 _TYPE_EXPRESSION_SHAPE = re.compile(r"[\w\s|&\[\],.<>*?-]+")

@@ -7,6 +7,7 @@ extractor finds in it. Prints JSON; rates are of CPU seconds of one process.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import sysconfig
@@ -59,7 +60,7 @@ def main() -> None:
     codes = [candidate.code for blob in blobs for candidate in extract_stfs([blob]).candidates]
     code_size = sum(len(code.encode()) for code in codes)
     prints = [fingerprint(code, "python") for code in codes]
-    pairs = [(a.shingles, b.shingles) for a, b in zip(prints, prints[1:], strict=False)]
+    pairs = [(a.shingles, b.shingles) for a, b in itertools.pairwise(prints)]
     print(
         json.dumps(
             {

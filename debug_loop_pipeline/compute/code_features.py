@@ -229,7 +229,7 @@ def _uses_models(
             bases is not None and bool(_MODEL_BASES.search(source.text(bases)))
         )
     spec = source.spec
-    text = " ".join([one.type or "" for one in parameters] + [return_type or ""])
+    text = ",".join([one.type or "" for one in parameters] + [return_type or ""])
     if spec.name == "javascript":
         text = " ".join(re.findall(r"@(?:param|arg|argument|returns?)\s*\{([^}]*)\}", definition.doc or ""))
     if spec.name == "go":

@@ -64,6 +64,7 @@ PYTHON_NAMES = """
 (attribute attribute: (identifier) @skip)
 (keyword_argument name: (identifier) @skip)
 (keyword_pattern . (identifier) @skip)
+(keyword_pattern (dotted_name . (identifier) @bind .))
 (case_pattern (dotted_name . (identifier) @bind .))
 (import_statement name: (dotted_name (identifier) @skip))
 (import_from_statement module_name: (_ (identifier) @skip))

@@ -132,7 +132,7 @@ class Layout:
         double = '"' + escaped.replace('"', '\\"') + '"'
         triple = "'''" + escaped.replace("'", "\\'") + "'''"
         hexed = "u'" + "".join(f"\\u{ord(c):04x}" for c in value) + "'"
-        halves = f"({ascii(value[:1])} {ascii(value[1:])})"
+        halves = f"({value[:1]!a} {value[1:]!a})"
         return self.either(ascii(value), repr(value).replace("\x00", "\\x00"), double, triple, hexed, halves)
 
 
@@ -196,7 +196,7 @@ def test_any_change_of_a_leaf_or_of_the_block_structure_changes_the_hash(program
 
 
 SAME = [
-    ("python", "x = 'it''s'", "x = \"its\""),
+    ("python", "x = 'it''s'", 'x = "its"'),
     ("python", r"x = r'\d'", r"x = '\\d'"),
     ("python", r"x = r'\\'", r"x = '\\\\'"),
     ("python", "x = u'a'", "x = 'a'"),
@@ -220,7 +220,7 @@ SAME = [
     ("javascript", "run(a) { return this.b(a) }", "run( a ) {\n  return this.b(a);\n}"),
     ("typescript", "interface A { a: string, b: B[] }", "interface A {\n  a: string;\n  b: (B)[];\n}"),
     ("typescript", "const f = async <T,>(x: T) => x", "const f = async <T,>(x: T) => (x);"),
-    ("go", "func f() { x := `a\"`; y := 1_000 }", 'func f() {\n\tx := "a\\""\n\ty := 1000\n}'),
+    ("go", 'func f() { x := `a"`; y := 1_000 }', 'func f() {\n\tx := "a\\""\n\ty := 1000\n}'),
     ("go", "func f() int { return (a + b) }", "func f() int {\n\t// sum\n\treturn a + b\n}"),
     ("go", "var x = T{A: 1, B: 2}", "var x = T{\n\tA: 1,\n\tB: 2,\n}"),
 ]

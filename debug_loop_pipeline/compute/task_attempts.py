@@ -29,7 +29,6 @@ SignatureOf = Callable[[ErrorPattern, ExecutionError], str]
 """The group of an error: its own signature, or another one where a person merged or split."""
 
 _TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS.values()}
-_SHORTENED = re.compile(r"\|\s*(?:head|tail)\b")
 _SAYS_NOTHING = re.compile(
     r"(?i)(?:.{1,40}: )?(?:not resolved|tests? failed|failed|no message|exit status -?\d+|exited with code -?\d+)\.?"
 )
@@ -236,7 +235,7 @@ def _verification(
             and not event.errors_not_kept
             and any(e.located or not e.generic for e in distinct.values())
         ),
-        cut=failed and (event.errors_not_kept > 0 or _SHORTENED.search(verification.command) is not None),
+        cut=failed and (verification.cut or event.errors_not_kept > 0),
         at=verification.at or at,
         evidence=EvidenceTier.VERIFIED if verification.outside else _evidence(event),
         session_id=event.session_id,

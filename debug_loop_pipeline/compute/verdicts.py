@@ -43,6 +43,8 @@ class Judged:
     reached: bool = True
     errors: list[CutError] = field(default_factory=list)
     errors_not_kept: int = 0
+    cut: bool = False
+    """There may be errors that were not shown or not kept."""
 
 
 _EXIT_HEAD = re.compile(r"\A\s*(?:Exit code|exit code:?|Process exited with code|\[exit code:?)\s*(-?\d+)\]?[ \t]*(?:\n|\Z)")
@@ -153,7 +155,8 @@ def judge(goals: list[tuple[Ran, Goal]], output: Output, *, changes_before: bool
             one.errors, one.errors_not_kept = cut_errors(
                 section, one.goal.tool if one.goal.kind is not GoalKind.RUN else None, one.exit_code, prints_means_fail=one.goal.prints_means_fail
             )
-            one.reached = one.reached and not _cut_off(one.ran.view, section)
+            one.cut = one.errors_not_kept > 0 or (_cut_off(one.ran.view, section) and not _all_told(one))
+            one.reached = one.reached and not one.cut
         if output.timed_out and one.verdict is Verdict.FAIL:
             one.reached = False
     return judged
@@ -416,7 +419,16 @@ def _line_count(section: str) -> int:
 
 
 def _cut_off(view: View, section: str) -> bool:
+    """Whether errors may be missing from what is seen; `grep error` leaves the errors."""
+    if view.kept and not view.opaque and not view.dropped and all(_looks_for_errors(pattern) for pattern in view.kept):
+        view = View(view.head, view.tail)
     return not _complete(view, section)
+
+
+def _all_told(one: Judged) -> bool:
+    """Whether the summary counts no more failing tests than are seen."""
+    tests = {error.test for error in one.errors if error.test}
+    return one.failed is not None and 0 < one.failed <= len(tests)
 
 
 def _family_errors(section: str, goal: Goal) -> bool:

@@ -155,6 +155,7 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         failed=judged.failed,
         verdict=judged.verdict,
         reached=judged.reached,
+        cut=judged.cut,
         outside=False,
         step=step,
         tool_call_id=call_id or None,

@@ -26,6 +26,8 @@ class Verification(FrozenModel):
     verdict: Verdict
     reached: bool = True
     """False where the check did not get as far as its own result (the build failed before the tests ran, output cut)."""
+    cut: bool = False
+    """There may be errors that its output does not show (`head`, `tail`, more than are kept)."""
     outside: bool = False
     """A verdict on the run from outside (CI, evaluation): covers everything, evidence `verified`."""
     step: int = Field(ge=0)

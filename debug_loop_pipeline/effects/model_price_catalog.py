@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.compute.cost_tracker import PriceBook
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, stage_and_upsert
 from debug_loop_pipeline.models.cost import BUCKETS, BucketPrices, ModelPrice
@@ -148,6 +149,26 @@ class ModelPriceCatalogEffect:
                     price if stored is None else stored.model_copy(update={"effective_to": price.effective_to})
                 )
             return _write(connection, wanted)
+
+
+class PriceBooks:
+    """The catalog as the cost tracker reads it; built again only when the catalog changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._version: tuple[Any, ...] | None = None
+        self._book = PriceBook(())
+
+    def current(self) -> PriceBook:
+        """The book of the catalog as it is now."""
+        row = fetch_rows(self._database, "select count(*) as rows, max(updated_at) as latest from model_price_catalog")[
+            0
+        ]
+        version = (row["rows"], row["latest"])
+        if version != self._version:
+            self._book = PriceBook(ModelPriceCatalogEffect(self._database).list_models(include_deprecated=True))
+            self._version = version
+        return self._book
 
 
 def _lock(connection: Connection) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.cost_tracker import PriceBook, cost_of_usage, track_cost
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.cost import ExecutionCost
 from debug_loop_pipeline.models.execution import ExecutionEvent, UsageRecord
@@ -55,7 +54,7 @@ class ExecutionCostsStep:
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
         """Rows of `execution_costs`; the tasks concerned are marked for `error_costs`."""
         if self._book is None:  # one catalog for the whole run, so that its days are priced alike
-            self._book = PriceBook(ModelPriceCatalogEffect(context.database).list_models(include_deprecated=True))
+            self._book = context.prices.current()
         ids = [p.attempt_id for p in chunk]
         counted = _counted_usage(context, ids, connection)
         rows: list[tuple[Any, ...]] = []

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.step_store import FoldMarks, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
@@ -60,11 +61,13 @@ class StepContext:
     settings: Settings
     executions: ExecutionStore = field(init=False)
     store: StepStore = field(init=False)
+    prices: PriceBooks = field(init=False)
     log: Log = lambda _message: None
 
     def __post_init__(self) -> None:
         self.executions = ExecutionStore(self.database)
         self.store = StepStore(self.database)
+        self.prices = PriceBooks(self.database)
 
 
 @dataclass(slots=True)

@@ -172,7 +172,8 @@ select distinct on (a.attempt_id)
        q.stf_hash, q.quality_score
 from debug_execution_attempts a
 join attempt_stf_quality q using (attempt_id)
-join debug_transform_functions f using (stf_hash)
-where a.attempt_id = any(:attempts) and a.outcome = 'succeeded' and q.quality_score >= :quality and not f.contains_redaction
+join attempt_stfs s using (attempt_id, position, stf_hash)
+where a.attempt_id = any(:attempts) and a.outcome = 'succeeded' and q.quality_score >= :quality
+  and not (s.details ->> 'redacted')::boolean
 order by a.attempt_id, q.quality_score desc, q.stf_hash
 """

@@ -1,0 +1,237 @@
+"""What people decide holds on every recompute; what is forgotten is gone everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from debug_loop_pipeline.compute.manifest_text import render_markdown
+from debug_loop_pipeline.effects import schema
+from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
+from debug_loop_pipeline.effects.decision_store import DecisionStore
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.match_epoch_store import current_epoch
+from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceConflictError
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.schema_columns import table_columns
+from debug_loop_pipeline.models.cost import BucketPrices, ModelPrice
+from debug_loop_pipeline.models.manifest import Manifest
+from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps import golden_states, stf_registry
+from debug_loop_pipeline.steps.forget import forget
+from debug_loop_pipeline.steps.framework import Span, StepContext
+from debug_loop_pipeline.steps.ingestion import ingest_events
+from debug_loop_pipeline.steps.manifest import build_manifest
+from debug_loop_pipeline.steps.model_prices import reprice, seed
+from debug_loop_pipeline.steps.run_all import run_dirty_days
+from tests.support.digests import table_digests
+from tests.support.events import attempt, fixed_task
+
+REQUEST = "Fix the reader of names in config.py, it fails on a missing name"
+
+
+@pytest.fixture
+def context(empty_postgres_url: str) -> Iterator[StepContext]:
+    schema.upgrade(empty_postgres_url)
+    made = StepContext(Database(empty_postgres_url), Settings())
+    seed(made.database)
+    ingest_events(made, [event for day in range(3) for event in fixed_task(f"task-{day}", day=day)], "test")
+    run_dirty_days(made)
+    yield made
+    made.database.close()
+
+
+def one(context: StepContext, query: str) -> dict:
+    rows = fetch_rows(context.database, query)
+    assert len(rows) == 1
+    return rows[0]
+
+
+def manifest(context: StepContext, **asked: str) -> Manifest:
+    index = current_epoch(context.database, context.settings, force_new=True)[1]
+    return build_manifest(context.database, context.settings, index, **asked)
+
+
+def test_the_manifest_gives_the_fix_back_with_its_counts(context: StepContext) -> None:
+    found = manifest(context, error="KeyError: 'name'")
+    assert [(fix.success_count, fix.failure_count, fix.same_slots) for fix in found.fixes] == [(3, 0, True)]
+    assert 'record.get("name", default)' in render_markdown(found)
+
+
+def test_other_values_are_said_to_be_others(context: StepContext) -> None:
+    fix = manifest(context, error="KeyError: 'colour'").fixes[0]
+    assert not fix.same_slots
+    assert fix.seen_values == (("name",),)
+
+
+def test_an_unknown_error_says_nothing(context: StepContext) -> None:
+    found = manifest(context, error="ZeroDivisionError: division by zero")
+    assert found.empty
+    assert render_markdown(found) == ""
+
+
+def test_a_request_finds_the_function_that_solved_it(context: StepContext) -> None:
+    assert [function.name for function in manifest(context, request=REQUEST).functions] == ["read_name"]
+
+
+def test_serving_can_be_turned_off(context: StepContext) -> None:
+    settings = Settings(serving_enabled=False)
+    assert build_manifest(context.database, settings, None, error="KeyError: 'name'").empty
+
+
+def test_code_stays_inside_its_sharing_group(context: StepContext) -> None:
+    index = current_epoch(context.database, context.settings)[1]
+
+    def functions(group: str, repository: str) -> int:
+        return len(
+            build_manifest(
+                context.database, Settings(sharing_group=group), index, request=REQUEST, repository=repository
+            ).functions
+        )
+
+    assert functions("example/names,example/other", "example/other") == 1
+    assert functions("example/other", "example/other") == 0
+    assert functions("example/other", "example/names") == 1
+
+
+def test_a_suppressed_fix_is_not_served_and_can_come_back(context: StepContext) -> None:
+    resolution = one(context, "select resolution_id from resolutions")["resolution_id"]
+    decisions = DecisionStore(context.database)
+    assert decisions.suppress("resolution", resolution, "wrong", "test")
+    assert not decisions.suppress("resolution", resolution, "wrong", "test")
+    assert manifest(context, error="KeyError: 'name'").fixes == ()
+    assert decisions.unsuppress("resolution", resolution)
+    assert len(manifest(context, error="KeyError: 'name'").fixes) == 1
+
+
+def test_a_rejected_function_is_not_served_and_stays_rejected(context: StepContext) -> None:
+    row = one(context, "select stf_hash, first_completed_at from debug_transform_functions")
+    day = row["first_completed_at"].date()
+    DecisionStore(context.database).decide(
+        "stf", row["stf_hash"], "reject", "not ours", "test", datetime.now(UTC), [day]
+    )
+    stf_registry.run(context, Span(day, day))
+    assert one(context, "select approval, approved_by from debug_transform_functions") == {
+        "approval": "rejected",
+        "approved_by": "test",
+    }
+    assert manifest(context, request=REQUEST).functions == ()
+    run_dirty_days(context)
+    stf_registry.run(context, Span(day, day), full_refresh=True)
+    assert one(context, "select approval from debug_transform_functions")["approval"] == "rejected"
+
+
+def test_a_persons_rejection_of_a_golden_state_outranks_its_quality(context: StepContext) -> None:
+    golden = fetch_rows(
+        context.database, "select golden_state_id, state, nominated_at from debug_golden_states order by 1"
+    )
+    assert {row["state"] for row in golden} <= {"nominated", "approved"}
+    assert golden
+    subject, day = golden[0]["golden_state_id"], golden[0]["nominated_at"].date()
+    DecisionStore(context.database).decide("golden_state", subject, "reject", "no", "test", datetime.now(UTC), [day])
+    golden_states.run(context, Span(day, day))
+    states = {
+        r["golden_state_id"]: r["state"] for r in fetch_rows(context.database, "select * from debug_golden_states")
+    }
+    assert states[subject] == "rejected"
+
+
+def test_merged_groups_count_as_one_on_every_recompute(context: StepContext) -> None:
+    ingest_events(context, [attempt("x-1", "x", minutes=5_000, failed=True, error="LookupError: no name here")], "test")
+    run_dirty_days(context)
+    rows = fetch_rows(context.database, "select distinct error_type, signature from attempt_errors order by error_type")
+    key_error, lookup_error = rows[0]["signature"], rows[1]["signature"]
+    assert DecisionStore(context.database).merge_groups(lookup_error, key_error, "same cause", "test") == 1
+    run_dirty_days(context)
+    assert one(context, "select distinct signature from attempt_errors")["signature"] == key_error
+    assert len(manifest(context, error="LookupError: no name here").fixes) == 1
+    costs = fetch_rows(context.database, "select distinct signature from error_costs")
+    assert [row["signature"] for row in costs] == [key_error]
+
+
+def test_a_split_group_tells_its_errors_apart_by_slot(context: StepContext) -> None:
+    ingest_events(context, [attempt("y-1", "y", minutes=5_000, failed=True, error="KeyError: 'colour'")], "test")
+    run_dirty_days(context)
+    whole = one(context, "select distinct signature from attempt_errors")["signature"]
+    DecisionStore(context.database).split_group(whole, "slot:1", "different keys", "test")
+    run_dirty_days(context)
+    assert one(context, "select count(distinct signature) as n from attempt_errors")["n"] == 2
+    assert one(context, "select count(distinct signature) as n from debug_error_success_mappings")["n"] == 1
+
+
+def test_a_new_price_prices_what_was_unpriced(context: StepContext) -> None:
+    own = [attempt("z-1", "z", minutes=4_000, failed=True, model_used="house-model-1", provider=None)]
+    ingest_events(context, own, "test")
+    run_dirty_days(context)
+    query = "select cost_usd, unpriced_reason from execution_costs where model = 'house-model-1'"
+    assert one(context, query) == {"cost_usd": None, "unpriced_reason": "unknown_model"}
+    catalog = ModelPriceCatalogEffect(context.database)
+    price = ModelPrice(
+        provider="house", model="house-model-1", prices=BucketPrices(input=Decimal(2), output=Decimal(4))
+    )
+    catalog.add_model(price)
+    assert reprice(context, "house", "house-model-1") == 1
+    assert one(context, query)["cost_usd"] == Decimal("0.0028")
+    with pytest.raises(PriceConflictError, match="already"):
+        catalog.add_model(price)
+
+
+def test_a_price_in_force_is_closed_and_never_overwritten(context: StepContext) -> None:
+    catalog = ModelPriceCatalogEffect(context.database)
+    catalog.add_model(ModelPrice(provider="house", model="m", prices=BucketPrices(input=Decimal(1))))
+    later = datetime(2026, 6, 1, tzinfo=UTC)
+    catalog.update_pricing(
+        ModelPrice(provider="house", model="m", prices=BucketPrices(input=Decimal(3)), effective_from=later)
+    )
+    before = catalog.get_pricing("house", "m", datetime(2026, 5, 1, tzinfo=UTC))
+    after = catalog.get_pricing("house", "m", later)
+    assert before is not None
+    assert after is not None
+    assert (before.prices.input, before.effective_to, after.prices.input) == (Decimal(1), later, Decimal(3))
+    catalog.mark_deprecated("house", "m")
+    assert catalog.list_models(provider="house") == []
+    assert len(catalog.list_models(provider="house", include_deprecated=True)) == 2
+
+
+def test_seeding_again_changes_nothing(context: StepContext) -> None:
+    again = seed(context.database)
+    assert (again.inserted, again.updated) == (0, 0)
+
+
+def test_forgetting_a_session_leaves_the_rows_of_a_store_that_never_saw_it(
+    context: StepContext, second_postgres_url: str
+) -> None:
+    schema.upgrade(second_postgres_url)
+    never = StepContext(Database(second_postgres_url), Settings())
+    try:
+        seed(never.database)
+        kept = [event for day in range(2) for event in fixed_task(f"task-{day}", day=day)]
+        ingest_events(never, kept, "test")
+        run_dirty_days(never)
+        gone = forget(context, "session", "session-task-2")
+        assert gone.attempts == 2
+        leave_out = {"stf_matches"}  # of another epoch
+        one_store, other = table_digests(context.database), table_digests(never.database)
+        assert {t: d for t, d in one_store.items() if t not in leave_out} == {
+            t: d for t, d in other.items() if t not in leave_out
+        }
+        with context.database.transaction() as connection:
+            for table, columns in table_columns().items():
+                told = " || ' ' || ".join(f"coalesce({name}::text, '')" for name, _, _ in columns)
+                found = connection.exec_driver_sql(
+                    f"select count(*) from {table} where {told} like '%%task-2%%'"
+                ).scalar()
+                assert found == 0, table
+    finally:
+        never.database.close()
+
+
+def test_the_store_searches_and_says_what_it_does_not_know(context: StepContext) -> None:
+    storage = DebugSTFStorageEffect(context.database)
+    assert [row["name"] for row in storage.search(language="python", min_quality=0.5)] == ["read_name"]
+    assert storage.search(language="go") == []
+    with pytest.raises(UnknownFunctionError):
+        storage.retrieve("0" * 64)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, pool, text
 
+from debug_loop_pipeline.effects.schema_columns import migrations_folder
+
 _LOCK = 0x64656275  # one migration at a time per database
-
-
-def migrations_folder() -> Path:
-    """Where the migrations lie: in the checkout, or inside an installed package.
-
-    Raises:
-        FileNotFoundError: in neither place.
-    """
-    for folder in (Path(__file__).parents[2] / "migrations", Path(__file__).parents[1] / "_migrations"):
-        if (folder / "env.py").is_file():
-            return folder
-    raise FileNotFoundError("the migrations folder is missing: install the package whole, or run from a checkout")
 
 
 def _config() -> Config:

@@ -1,17 +1,31 @@
-"""Columns of the tables, read out of the migrations, so that asset metadata cannot drift from the schema."""
+"""Columns of the tables, read out of the migrations, so that asset metadata cannot drift from the schema.
+
+Apart from `schema`, so that loading the definitions does not load Alembic.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-from debug_loop_pipeline.effects.schema import migrations_folder
+from pathlib import Path
 
 _CREATE = re.compile(r"^create table (\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(
     r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$",
     re.MULTILINE,
 )
+
+
+def migrations_folder() -> Path:
+    """Where the migrations lie: in the checkout, or inside an installed package.
+
+    Raises:
+        FileNotFoundError: in neither place.
+    """
+    for folder in (Path(__file__).parents[2] / "migrations", Path(__file__).parents[1] / "_migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise FileNotFoundError("the migrations folder is missing: install the package whole, or run from a checkout")
 
 
 @lru_cache(maxsize=1)

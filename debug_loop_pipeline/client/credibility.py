@@ -44,7 +44,7 @@ _STANDS_FOR = re.compile(
     | [$#]\{ | \{\{ | \$\( | %\( | <%    # templates inside a longer text
     | ^%?[a-z]?$
     | \.\.\.|…|\*\*\*
-    | xxxx | ^x+$ | ^[0-9.]+$
+    | x{5} | (?:^|[-_])x{3} | ^[0-9.]+$
     | (?:your|my|the|some|insert|enter|replace|change)[-_ ]?(?:own|real|actual)?[-_ ]?
       (?:api|secret|password|token|key|access|auth|client|private|db|github|openai|anthropic|aws)
     | example|placeholder|redacted|changeme|dummy|not[-_ ]?(?:a[-_ ])?real|fake[-_]
@@ -56,8 +56,14 @@ _STANDS_FOR = re.compile(
 _PATH = re.compile(r"^(?:~?/|\.{1,2}/|[A-Za-z]:\\|\\\\|[a-z][a-z0-9+.-]*://)")
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _SWITCHES = re.compile(r"[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z])")
+_SPACE = re.compile(r"\s")
+_DIGIT = re.compile(r"[0-9]")
+_LETTER = re.compile(r"[^\W\d_]")
+_SIGN = re.compile(r"[^\w./:-]")
+_SIGN_INSIDE = re.compile(r"[A-Za-z0-9][!#$%^*+=@&?~][A-Za-z0-9]")
 _HEX = re.compile(r"(?i)^[0-9a-f]{16,}$")
 _UUID = re.compile(r"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
+_JUDGED = 128  # characters of a value that are looked at: as telling as more of them
 _MIN_ENTROPY = 2.5  # bits per character; "aaaa1111" has 1.0, eight different characters 3.0
 
 
@@ -91,7 +97,7 @@ def is_random(value: str) -> bool:
     words = [piece for piece in pieces if piece[0].isalpha()]
     # Names are made of pieces of three to fifteen letters; a random text of both cases falls into crumbs, one of one
     # case is a lump.
-    crumbs = len(value) >= 16 and len(words) >= 6 and letters / len(words) < 2.6
+    crumbs = len(value) >= 16 and len(words) >= 5 and letters / len(words) < (3.6 if len(value) >= 20 else 2.8)
     lump = max(map(len, words), default=0) >= 24
     return crumbs or lump or (digits >= 4 and len(value) >= 20 and len(pieces) >= 6)
 
@@ -104,11 +110,12 @@ def is_credible(kind: str, value: str, standing: Standing) -> bool:
         value: without quotes.
         standing: how it stands there.
     """
-    if len(value) < 4 or is_placeholder(value) or any(c.isspace() for c in value):
+    value = value[:_JUDGED]
+    if len(value) < 4 or is_placeholder(value) or _SPACE.search(value):
         return False
-    has_digit = any(c.isdigit() for c in value)
-    has_sign = any(not c.isalnum() and c not in "_-./:" for c in value)
-    has_letter = any(c.isalpha() for c in value)
+    has_digit = _DIGIT.search(value) is not None
+    has_sign = _SIGN.search(value) is not None
+    has_letter = _LETTER.search(value) is not None
     if kind != "password":
         if len(value) < 8:
             return False
@@ -117,6 +124,8 @@ def is_credible(kind: str, value: str, standing: Standing) -> bool:
     if standing is Standing.CONFIGURED:
         return len(value) >= 5 or has_digit or has_sign
     if standing is Standing.QUOTED:
-        mixed = re.search(r"[a-z][A-Z]+[a-z]*[A-Z]", value) is not None
-        return (has_digit and (has_letter or has_sign)) or (has_sign and has_letter) or (mixed and is_random(value))
-    return has_digit and has_letter and len(value) >= 6
+        pieces = _PIECES.findall(value)
+        crumbs = len(value) >= 10 and len(pieces) >= 4 and len(value) / len(pieces) < 3.2
+        return (has_digit and (has_letter or has_sign)) or (has_sign and has_letter) or crumbs
+    signed = _SIGN_INSIDE.search(value) is not None and any(c.isupper() for c in value)
+    return has_letter and (has_digit or signed) and len(value) >= 6

@@ -204,7 +204,7 @@ ABOUT_WORDS = (
 # annotations say.
 PLACEHOLDER_STEMS = (
     "my|your|the|a|an|some|new|old|our|user|test|fake|dummy|mock|sample|example|demo|default|"
-    "admin|root|invalid|wrong|bad|good|correct|real|super|top|very|db|database|api|app|access|"
+    "admin|root|invalid|wrong|bad|good|real|super|top|very|db|database|api|app|access|"
     "auth|client|private|public|foo|bar|baz|qux|abc|xyz|secret|password|passwd|passwords|"
     "passphrase|pass|pwd|pw|token|key|value|string|str|text|here|change|changeme|me|replace|"
     "replaceme|insert|enter|this|it|todo|tbd|none|null|nil|undefined|empty|true|false|yes|no|"

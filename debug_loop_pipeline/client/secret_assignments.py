@@ -55,12 +55,14 @@ def check(data: bytes, start: int, floor: int) -> tuple[Span | None, int]:
     key = data[key_start:start] + hit["key"]
     if _speaks_about(key.decode("latin-1")):
         return None, value_start
+    if _is_neighbour(hit["separator"].strip(), hit["key"], data, key_start):
+        return None, value_start
     if hit["quote"]:
         end = _quoted_end(data, value_start, hit["quote"])
         configured = pair is not None or hit.re is _FLAG or _ENVIRONMENT.fullmatch(key) is not None
         standing = Standing.CONFIGURED if configured else Standing.QUOTED
     elif pair is not None or hit.re is _FLAG:
-        value = (_SIMPLE if pair else _TO_SPACE).match(data, value_start)
+        value = (_PLAIN if pair else _TO_SPACE).match(data, value_start, value_start + _LONGEST_VALUE)
         end, standing = value.end() if value else None, Standing.CONFIGURED
     else:
         end, standing = _bare(data, key_start, value_start, hit["separator"], key)
@@ -80,6 +82,13 @@ def _speaks_about(key: str) -> bool:
     return last in ("tokens", "secrets")
 
 
+def _is_neighbour(sign: bytes, key: bytes, data: bytes, key_start: int) -> bool:
+    """Whether the word only stands beside the value: `password.encode("latin1")`, `["pass", "arg1"]`."""
+    if sign == b"(":
+        return b"." in key
+    return sign == b"," and _CALL_BEFORE.search(data, max(0, key_start - 8), key_start) is None
+
+
 def _quoted_end(data: bytes, start: int, quote: bytes) -> int | None:
     """Where the literal that began with `quote` ends; None where it does not on its line."""
     line = _LINE_REST.match(data, start, start + _LONGEST_VALUE)
@@ -94,7 +103,7 @@ def _bare(data: bytes, key_start: int, value_start: int, separator: bytes, key: 
     if sign in _ONLY_QUOTED:
         return nothing
     environment = separator == b"=" and _ENVIRONMENT.fullmatch(key) is not None
-    value = (_TO_STOP if environment else _SIMPLE).match(data, value_start)
+    value = (_TO_STOP if environment else _SIMPLE).match(data, value_start, value_start + _LONGEST_VALUE)
     if value is None:
         return nothing
     end = value.end()
@@ -131,10 +140,12 @@ _PAIR = _bytes(
     rf"[ \t]*[:=][ \t]*){_QUOTE}"
 )
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_CALL_BEFORE = _bytes(rf"\([ \t]*{_Q}$")  # set("API_KEY", "..."), not the neighbours of a list
 _ABOUT = re.compile(ABOUT_WORDS)
 _LINE_REST = _bytes(r"[^\n\r]*")
 _TO_SPACE = _bytes(r"[^\s\"'`<>\\]+")
 _TO_STOP = _bytes(r"[^\s\"'`<>\\;&|]*[^\s\"'`<>\\;&|,)\]}]")
 _SIMPLE = _bytes(r"[^\s\"'`<>\\;&|,()\[\]{}]+")
+_PLAIN = _bytes(r"[A-Za-z0-9_+/=.@#%^*!~-]+(?![^\s,}\\])")
 _CODE = _bytes(r"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][A-Za-z0-9_$]*)+")
 _ENVIRONMENT = _bytes(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:PASSWORD|PASSWD|PASS|SECRET|TOKEN|APIKEY)[0-9]?")

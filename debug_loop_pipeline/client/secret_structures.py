@@ -25,6 +25,8 @@ _Q = r"[\\\"'`]*"  # quotes, escaped as often as the text was nested in JSON
 # Between the lines of a block: escapes, quotes, signs of a diff, line numbers.
 _BREAK = r"(?:\\+[nrt]|[\s\"'`+,|>.:→-]|[0-9]{1,5}[→:\t|])"
 _TRIGGER_REPEATS = 10
+_LONGEST_TOKEN = 4_096
+_LONGEST_BLOCK = 20_000
 _PATTERN_PIECES = re.compile(r"\\.|\[[^\]]*\]|.", re.DOTALL)
 _REPEAT = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
 _EXAMPLE = re.compile(rb"(?i)EXAMPLE|x{5}|(.)\1{7}|0123456789ab|1234567890ab?$")
@@ -41,9 +43,17 @@ def check_format(number: int, data: bytes, start: int) -> Span | None:
     """The secret of a known format at `start`: `FORMATS[number]`, whose trigger hit, or one after it in the table."""
     for later in range(number, len(FORMATS)):
         form = FORMATS[later]
-        hit = _compiled(form.pattern).match(data, start)
-        if hit is not None:
-            return _known_format(form.kind, form.before, data, start, hit.end())
+        if not form.before and _touches_left(data, start):
+            continue
+        pattern = _compiled(form.pattern)
+        hit = pattern.match(data, start, start + _LONGEST_TOKEN)
+        if hit is None:
+            continue
+        if hit.end() == start + _LONGEST_TOKEN:
+            hit = pattern.match(data, start) or hit
+        span = _known_format(form.kind, form.before, data, start, hit.end())
+        if span is not None:
+            return span
     return None
 
 
@@ -103,13 +113,13 @@ def _pem(data: bytes, start: int) -> Span | None:
     """From BEGIN to END, or as far as the block goes where it was cut; the marker alone (in code that looks for it)
     is none.
     """
-    head = _PEM_HEAD.match(data, start)
+    head = _PEM_HEAD.match(data, start, start + _LONGEST_BLOCK)
     if head is None:
         return None
-    end = _PEM_END.search(data, head.end(), head.end() + 20_000)
+    end = _PEM_END.search(data, head.end(), head.end() + _LONGEST_BLOCK)
     if end is not None:
         return Span("private-key", start, end.end())
-    rest = _PEM_REST.match(data, head.end())
+    rest = _PEM_REST.match(data, head.end(), head.end() + _LONGEST_BLOCK)
     return Span("private-key", start, head.end() if rest is None else rest.end())
 
 
@@ -184,7 +194,7 @@ def _cookie(data: bytes, start: int) -> Span | None:
     hit = _COOKIE.match(data, start)
     if hit is None:
         return None
-    values = [_text(pair.partition(b"=")[2].strip()) for pair in hit["pairs"].split(b";")]
+    values = [_text(pair.partition(b"=")[2].strip()) for pair in hit["pairs"].split(b";", 30)]
     if not any(len(v) >= 8 and not is_placeholder(v) and (is_random(v) or any(map(str.isdigit, v))) for v in values):
         return None
     return Span("cookie", *hit.span("pairs"))
@@ -209,10 +219,10 @@ def _bytes(pattern: str, flags: int = 0) -> re.Pattern[bytes]:
 
 _PEM_HEAD = _bytes(
     rf"(?:-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[0-9])"
-    rf"(?:{_BREAK}|[A-Z][A-Za-z-]+: ?[^\n\\]{{0,200}})*[A-Za-z0-9+/=]{{16}}"
+    rf"(?:{_BREAK}|[A-Z][A-Za-z-]{{2,30}}: ?[^\n\\]{{0,200}}(?=[\n\\]))*+[A-Za-z0-9+/=]{{16}}"
 )
 _PEM_END = _bytes(r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|Private-MAC: ?[0-9a-f]+")
-_PEM_REST = _bytes(rf"(?:[A-Za-z0-9/=]|{_BREAK}(?=(?:{_BREAK})*[A-Za-z0-9+/=]{{16}}))*[A-Za-z0-9+/=]*")
+_PEM_REST = _bytes(rf"(?:[A-Za-z0-9/=]|{_BREAK}(?=(?:{_BREAK}){{0,60}}[A-Za-z0-9+/=]{{16}}))*+[A-Za-z0-9+/=]*")
 _BASE64_RUN = _bytes(r"[A-Za-z0-9+/]+={0,2}")
 _URL = _bytes(r"://(?P<user>[^\s/\"'`<>\\:@]*):(?P<password>[^\s/\"'`<>\\]{1,400})@")
 _URL_SLASH = _bytes(r"://(?P<user>[^\s/\"'`<>\\:@]+):(?P<password>[^\s\"'`<>\\@]{1,400})@")
@@ -230,7 +240,7 @@ _AUTHORIZATION = _bytes(
     rf"(?P<scheme>{_SCHEMES}[ \t=]+)?(?P<value>{_CREDENTIAL}{{8,}})"
 )
 _BEARER = _bytes(rf"(?P<scheme>(?i:bearer|ssws))[ \t]+(?P<value>{_CREDENTIAL}{{16,}})")
-_COOKIE = _bytes(rf"(?i:cookie){_Q}[ \t]*(?:=>|[:=,])[ \t]*{_Q}(?P<pairs>[A-Za-z0-9_.-]+=[^\n\r\"'`\\<>]{{8,4000}})")
+_COOKIE = _bytes(rf"(?i:cookie){_Q}[ \t]*(?:=>|[:=,])[ \t]*{_Q}(?P<pairs>[A-Za-z0-9_.-]+=[^\n\r\"'`\\<>]{{8,2000}})")
 _ARGUMENTS = r"[^\n|;&<>]{0,300}?"
 _VALUE = r"[\\\"']*(?P<value>[^\s\"'`\\${<(][^\s\"'`\\]{3,})"
 _COMMANDS = (
@@ -245,10 +255,13 @@ _COMMANDS = (
     _bytes(rf"openssl {_ARGUMENTS}\bpass:{_VALUE}"),
     _bytes(r"(?i:login)(?:[ \t\n]|\\n)+[^\s\\]+(?:[ \t\n]|\\n)+(?i:password)[ \t]+(?P<value>[^\s\\]{4,})"),
 )
+_USERINFO = r"[^\s/\"'`<>\\@]"
+# At most one slash, so that no two of them share more than a few bytes: the search stays linear whatever the text.
+_URL_TRIGGER = rf"://[^\s/\"'`<>\\:@]*:{_USERINFO}*(?:/{_USERINFO}+)?@"
 STRUCTURES = (
     Structure(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-[0-9]", _pem),
     Structure(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40}", _encoded_pem),
-    Structure(r"://[^\s/\"'`<>\\:@]*:[^\s\"'`<>\\@]+?@", _url),
+    Structure(_URL_TRIGGER, _url),
     Structure(r"://[A-Za-z0-9_.~-]{20}[A-Za-z0-9_.~-]*@", _url_user),
     Structure(r"jdbc:oracle:[a-z]+:[^\s/\"'@]+/", _oracle),
     Structure(

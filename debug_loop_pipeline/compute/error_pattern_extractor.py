@@ -1,7 +1,7 @@
 """ErrorPatternExtractorCompute: error text -> pattern, slots, type, category, origin, signatures (DOMAIN 3.7).
 
-Here: how the tables of `error_pattern_rules` are applied. Not here: cutting errors out of an output (the segmenter).
-Every text is bounded before a regex sees it, and the placeholders are found in one left-to-right pass.
+Here: which line of a text matters and what follows from it. Not here: replacing that line's variable parts
+(`error_normaliser`), cutting errors out of an output (`error_cutting`). Every text is bounded before a regex sees it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from debug_loop_pipeline.compute.error_category_rules import CATEGORY_RULES, ORIGIN_RULES
+from debug_loop_pipeline.compute.error_normaliser import MAX_HEADLINE, normalise
 from debug_loop_pipeline.compute.error_pattern_rules import (
     ANYWHERE_TYPE,
-    BARE_NAME_FORMS,
-    BUILTIN_TYPES,
-    CODE_IN_QUOTES,
     CONTINUATIONS,
     FAILURE_WORDS,
     GO_TEST,
@@ -26,37 +24,23 @@ from debug_loop_pipeline.compute.error_pattern_rules import (
     LABEL_PREFIX,
     LOCATION,
     LOG_PREFIX,
-    PATH_CONTEXT,
-    PATH_LIKE,
-    PLACEHOLDER_RULES,
-    POSITION,
-    QUOTE_GROUPS,
     RULE_NAMED,
     RULES_VERSION,
     STARTING_TYPE,
-    VARIABLE_CONTEXT,
 )
 from debug_loop_pipeline.compute.stack_frames import in_app_frames, is_foreign
 from debug_loop_pipeline.models.base import Origin
-from debug_loop_pipeline.models.errors import ErrorCategory, ErrorPattern, Slot, SlotKind
+from debug_loop_pipeline.models.errors import ErrorCategory, ErrorPattern, Slot
 
 CODE_VERSION = f"error-pattern-{RULES_VERSION}"
 
 MAX_TEXT = 16_000
 """Characters of a message or stack that are read: its first and last half; the telling line stands at an end."""
-MAX_HEADLINE = 2_000
 MAX_PATTERN = 1_000
 MAX_PASSES = 8
 MAX_STACK_FUNCTIONS = 5
 MAX_FILES = 20
 
-_SCANNER = re.compile(
-    # No rule begins inside a word: those places are left at once.
-    r"(?:(?<!\w)|(?!\w))(?:" + "|".join(f"(?P<r{i}>{rule.regex})" for i, rule in enumerate(PLACEHOLDER_RULES)) + ")"
-)
-_NESTED_QUOTE = re.compile(r"""['"`].*['"`]""")
-_TYPE_EXPRESSION = re.compile(r"[A-Za-z_][\w-]*")
-_TYPE_EXPRESSION_SHAPE = re.compile(r"[\w\s|&\[\],.<>*?-]+")
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\))")
 _TRACEBACK = "Traceback (most recent call last)"
 _TRACEBACK_LINE = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: ?(?P<message>.*))?$")
@@ -182,97 +166,6 @@ def _read(text: str, given: str | None, tool: str | None, exit_code: int | None)
     elif not named:
         pattern = f"{type_}: {pattern}" if pattern else type_
     return _Read(_cut(pattern), slots, type_, headline, test, stack)
-
-
-def normalise(headline: str) -> tuple[str, tuple[Slot, ...]]:
-    """Replace the variable parts of one message; slots in the order of their placeholders."""
-    text = " ".join(headline[:MAX_HEADLINE].split()).removesuffix(" (typecheck)")
-    for form in BARE_NAME_FORMS:
-        match = form.regex.match(text)
-        if match:
-            return _with_bare_names(text, match)
-    out: list[str] = []
-    slots: list[Slot] = []
-    _replace(text, out, slots, depth=0)
-    return "".join(out), tuple(slots)
-
-
-def _with_bare_names(text: str, match: re.Match[str]) -> tuple[str, tuple[Slot, ...]]:
-    out: list[str] = []
-    slots: list[Slot] = []
-    end = 0
-    for group in sorted((g for g in match.re.groupindex if match[g] is not None), key=match.start):
-        _replace(text[end : match.start(group)], out, slots, depth=0)
-        kind = SlotKind(group.rstrip("0123456789"))
-        out.append(f"<{kind}>")
-        slots.append(Slot(kind=kind, value=match[group]))
-        end = match.end(group)
-    _replace(text[end:], out, slots, depth=0)
-    return "".join(out), tuple(slots)
-
-
-def _replace(text: str, out: list[str], slots: list[Slot], *, depth: int) -> None:
-    position = 0
-    for match in _SCANNER.finditer(text):
-        if match.start() < position:
-            continue
-        out.append(text[position : match.start()])
-        position = match.end()
-        rule = PLACEHOLDER_RULES[int((match.lastgroup or "r0")[1:])] if match.lastgroup not in QUOTE_GROUPS else None
-        quoted = next((g for g in QUOTE_GROUPS if match[g] is not None), None)
-        if quoted is not None:
-            inside = match[quoted]
-            before, after = (
-                match.group()[: match.start(quoted) - match.start()],
-                match.group()[match.end(quoted) - match.start() :],
-            )
-            out.append(before)
-            _replace_quoted(inside, text[: match.start()], out, slots, depth=depth)
-            out.append(after)
-        elif rule is None or rule.kind is None:
-            out.append(match.group())
-            if match.group() == "<PATH>":
-                position = _position(text, position, out, slots)
-        else:
-            out.append(f"<{rule.kind}>")
-            slots.append(Slot(kind=rule.kind, value=match.group()))
-            if rule.kind is SlotKind.PATH:
-                position = _position(text, position, out, slots)
-    out.append(text[position:])
-
-
-def _position(text: str, position: int, out: list[str], slots: list[Slot]) -> int:
-    match = POSITION.match(text, position)
-    if match is None:
-        return position
-    out.append(":<LINE>")
-    slots.append(Slot(kind=SlotKind.LINE, value=match[1] or match[2]))
-    return match.end()
-
-
-def _replace_quoted(inside: str, before: str, out: list[str], slots: list[Slot], *, depth: int) -> None:
-    if CODE_IN_QUOTES.fullmatch(inside) or _is_builtin_type(inside):
-        out.append(inside)
-        return
-    if depth == 0 and " " in inside and _NESTED_QUOTE.search(inside):
-        _replace(inside, out, slots, depth=1)
-        return
-    tail = before[-60:]
-    if VARIABLE_CONTEXT.search(tail):
-        kind = SlotKind.VAR
-    elif PATH_LIKE.fullmatch(inside) or (PATH_CONTEXT.search(tail) and inside and " " not in inside):
-        kind = SlotKind.PATH
-    else:
-        kind = SlotKind.VALUE
-    out.append(f"<{kind}>")
-    slots.append(Slot(kind=kind, value=inside))
-
-
-def _is_builtin_type(text: str) -> bool:
-    if text in BUILTIN_TYPES:
-        return True
-    names = _TYPE_EXPRESSION.findall(text) if _TYPE_EXPRESSION_SHAPE.fullmatch(text) else []
-    return bool(names) and not any(c.isdigit() for c in text) and all(name in BUILTIN_TYPES for name in names)
 
 
 def _bounded(text: str) -> str:

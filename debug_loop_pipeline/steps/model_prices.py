@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -12,6 +13,9 @@ from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEff
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.run_all import run_dirty_days
+
+_PRICE_MISSING = ["unknown_model", "not_in_force", "bucket_without_price"]
+"""Reasons of an unpriced attempt that a price can cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +34,31 @@ def seed(database: Database) -> SeededPrices:
     return SeededPrices(len(prices), inserted, updated)
 
 
+def cost_unpriced_again(context: StepContext) -> int:
+    """Makes `execution_costs` do the attempts again that a fuller catalog may price; their days become dirty. Returns how many."""
+    return _cost_again(context, "unpriced_reason = any(:price_missing)", {})
+
+
 def reprice(context: StepContext, provider: str, model: str) -> int:
     """Costs the attempts again that a new price may concern: those of that model, and the unpriced ones. Returns how many."""
-    with context.database.transaction("reprice") as connection:
-        attempts = [
-            row["attempt_id"]
-            for row in fetch_rows(
-                context.database,
-                "select attempt_id from execution_costs where (model = :model and provider = :provider)"
-                " or unpriced_reason in ('unknown_model', 'not_in_force', 'bucket_without_price')"
-                " or by_model @> cast(:part as jsonb) order by attempt_id",
-                {
-                    "provider": provider,
-                    "model": model,
-                    "part": orjson.dumps([{"provider": provider, "model": model}]).decode(),
-                },
-                connection,
-            )
-        ]
-        context.store.forget_progress(connection, ["execution_costs"], attempts)
+    part = orjson.dumps([{"provider": provider, "model": model}]).decode()
+    attempts = _cost_again(
+        context,
+        "(model = :model and provider = :provider) or unpriced_reason = any(:price_missing) or by_model @> cast(:part as jsonb)",
+        {"provider": provider, "model": model, "part": part},
+    )
     if attempts:
         run_dirty_days(context)
-    return len(attempts)
+    return attempts
+
+
+def _cost_again(context: StepContext, which: str, params: dict[str, Any]) -> int:
+    with context.database.transaction("cost_again") as connection:
+        rows = fetch_rows(
+            context.database,
+            f"select attempt_id from execution_costs where {which} order by attempt_id",
+            params | {"price_missing": _PRICE_MISSING},
+            connection,
+        )
+        context.store.forget_progress(connection, ["execution_costs"], [row["attempt_id"] for row in rows])
+    return len(rows)

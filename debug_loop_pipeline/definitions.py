@@ -1,6 +1,7 @@
-"""The one Definitions object: assets, checks, sensors, jobs and resources.
+"""The one Definitions object: assets, checks, sensors, schedules, jobs and resources.
 
-Here: what is wired to what. Loads with an empty environment and touches no network.
+Here: what is wired to what (https://docs.dagster.io/guides/build/projects), and running it in this process. Loads with an empty
+environment and touches no network.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from debug_loop_pipeline.checks import debug_intelligence as debug_intelligence_
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, dirty_days_sensor
+from debug_loop_pipeline.sensors.maintenance import dead_runs, maintenance_job, maintenance_schedule
+from debug_loop_pipeline.sensors.price_list import price_list_sensor
 from debug_loop_pipeline.steps.framework import Span
 
 debug_intelligence_job = dg.define_asset_job(
@@ -41,8 +44,13 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     return dg.Definitions(
         assets=dg.load_assets_from_modules([debug_intelligence]),
         asset_checks=debug_intelligence_checks.ALL_CHECKS,
-        jobs=[debug_intelligence_job, price_job],
-        sensors=[dirty_days_sensor(debug_intelligence_job)],
+        jobs=[debug_intelligence_job, price_job, maintenance_job],
+        schedules=[maintenance_schedule],
+        sensors=[
+            dirty_days_sensor(debug_intelligence_job.name, debug_intelligence.CLOSING),
+            price_list_sensor(price_job.name),
+            dead_runs,
+        ],
         resources=resources | dict(resource_overrides or {}),
         executor=dg.in_process_executor,
     )

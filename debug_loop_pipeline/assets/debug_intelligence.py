@@ -4,9 +4,10 @@ from typing import Any
 
 import dagster as dg
 
-from debug_loop_pipeline.assets.daily import OWNERS, RefreshConfig, daily_asset, report_metadata, table_metadata
+from debug_loop_pipeline.assets.daily import KINDS, OWNERS, RefreshConfig, daily_asset, materialized
 from debug_loop_pipeline.assets.insight import DayInsight
-from debug_loop_pipeline.partitions import daily_partitions, span_of
+from debug_loop_pipeline.assets.tables import table_metadata
+from debug_loop_pipeline.partitions import span_of
 from debug_loop_pipeline.resources.servers import PostgresResource
 from debug_loop_pipeline.steps import (
     error_costs as error_costs_step,
@@ -18,12 +19,9 @@ from debug_loop_pipeline.steps import (
     golden_states as golden_step,
 )
 from debug_loop_pipeline.steps import (
-    model_prices,
-    versions,
-)
-from debug_loop_pipeline.steps import (
     stf_registry as registry_step,
 )
+from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.error_patterns import ErrorPatternsStep
 from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
 from debug_loop_pipeline.steps.execution_costs import ExecutionCostsStep
@@ -46,6 +44,10 @@ REFRESHABLE = (
     "golden_states",
 )
 """Assets that take `RefreshConfig`."""
+CLOSING = "settled_days"
+"""The asset that takes the dirty marks away."""
+_RESUMED = "dagster/is_resume_retry"
+"""Tag of a run that starts from the failed step of another, so that the steps before it are not run again."""
 
 
 def _facts(
@@ -58,19 +60,34 @@ def _insight(context: dg.AssetExecutionContext, postgres: PostgresResource) -> D
     return DayInsight(postgres.database(), span_of(context))
 
 
+def _claimants(run: dg.DagsterRun) -> set[str]:
+    """Whose claims on dirty marks a run may settle: its own, and those of the failed runs that it carries on."""
+    carried_on = {run.parent_run_id, run.root_run_id} if run.tags.get(_RESUMED) == "true" else set()
+    return {run.run_id} | {run_id for run_id in carried_on if run_id is not None}
+
+
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
-    kinds={"python", "postgres"},
+    kinds=KINDS,
     code_version="1",
     description="Dated model prices, seeded from the data that the genai-prices package bundles; prices added by hand stay.",
     metadata=table_metadata("model_price_catalog"),
 )
-def model_price_catalog(postgres: PostgresResource) -> dg.MaterializeResult[Any]:
+def model_price_catalog(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:
     """Brings the catalog to the installed price list; a price in force is closed, never overwritten."""
+    from debug_loop_pipeline.steps import model_prices  # the list itself is 0.2 s of every other process's start
+
     seeded = model_prices.seed(postgres.database())
+    # Attempts may have come before the prices; without this they would stay unpriced for ever.
+    again = model_prices.cost_unpriced_again(postgres.steps(context)) if seeded.inserted or seeded.updated else 0
     return dg.MaterializeResult(
-        metadata={"rows_inserted": seeded.inserted, "rows_updated": seeded.updated, "dagster/row_count": seeded.total}
+        metadata={
+            "rows_inserted": seeded.inserted,
+            "rows_updated": seeded.updated,
+            "attempts_to_cost_again": again,
+            "dagster/row_count": seeded.total,
+        }
     )
 
 
@@ -87,8 +104,7 @@ def execution_attempts(
     steps, span = postgres.steps(context), span_of(context)
     steps.executions.claim_dirty(span.first, span.last, context.run_id)
     report = run_fact_step(steps, ExecutionAttemptsStep(), span, full_refresh=config.full_refresh)
-    insight = _insight(context, postgres)
-    return dg.MaterializeResult(metadata=report_metadata(report, "debug_execution_attempts", insight.attempts()))
+    return materialized(context, report, _insight(context, postgres).attempts())
 
 
 @daily_asset(
@@ -103,9 +119,7 @@ def error_patterns(
 ) -> dg.MaterializeResult[Any]:
     """Normalises error messages into patterns."""
     report = _facts(context, postgres, ErrorPatternsStep(), config)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "attempt_errors", _insight(context, postgres).errors())
-    )
+    return materialized(context, report, _insight(context, postgres).errors())
 
 
 @daily_asset(
@@ -120,9 +134,7 @@ def execution_costs(
 ) -> dg.MaterializeResult[Any]:
     """Prices token usage."""
     report = _facts(context, postgres, ExecutionCostsStep(), config)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "execution_costs", _insight(context, postgres).costs())
-    )
+    return materialized(context, report, _insight(context, postgres).costs())
 
 
 @daily_asset(
@@ -137,9 +149,7 @@ def extracted_stfs(
 ) -> dg.MaterializeResult[Any]:
     """Parses code (never runs it) and lifts functions out of it."""
     report = _facts(context, postgres, ExtractedStfsStep(), config)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "attempt_stfs", _insight(context, postgres).functions())
-    )
+    return materialized(context, report, _insight(context, postgres).functions())
 
 
 @daily_asset(
@@ -154,9 +164,7 @@ def stf_quality(
 ) -> dg.MaterializeResult[Any]:
     """Scores functions."""
     report = _facts(context, postgres, StfQualityStep(), config)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "attempt_stf_quality", _insight(context, postgres).quality())
-    )
+    return materialized(context, report, _insight(context, postgres).quality())
 
 
 @daily_asset(
@@ -172,9 +180,7 @@ def stf_registry(
 ) -> dg.MaterializeResult[Any]:
     """Folds all occurrences of each touched hash."""
     report = registry_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "debug_transform_functions", _insight(context, postgres).registry())
-    )
+    return materialized(context, report, _insight(context, postgres).registry())
 
 
 @daily_asset(
@@ -189,7 +195,7 @@ def stf_matches(
 ) -> dg.MaterializeResult[Any]:
     """Matches requests with functions, without looking ahead."""
     report = _facts(context, postgres, StfMatchesStep(), config)
-    return dg.MaterializeResult(metadata=report_metadata(report, "stf_matches"))
+    return materialized(context, report, _insight(context, postgres).matches())
 
 
 @daily_asset(
@@ -205,9 +211,7 @@ def error_success_mappings(
 ) -> dg.MaterializeResult[Any]:
     """Credits changes in the touched tasks, whatever day they lie on, and folds their mappings."""
     report = mappings_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "debug_error_success_mappings", _insight(context, postgres).mappings())
-    )
+    return materialized(context, report, _insight(context, postgres).mappings())
 
 
 @daily_asset(
@@ -223,9 +227,7 @@ def error_costs(
 ) -> dg.MaterializeResult[Any]:
     """Charges errors with what they cost."""
     report = error_costs_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "error_costs", _insight(context, postgres).error_costs())
-    )
+    return materialized(context, report, _insight(context, postgres).error_costs())
 
 
 @daily_asset(
@@ -241,24 +243,19 @@ def golden_states(
 ) -> dg.MaterializeResult[Any]:
     """Folds golden states from facts and decisions."""
     report = golden_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
-    return dg.MaterializeResult(
-        metadata=report_metadata(report, "debug_golden_states", _insight(context, postgres).golden())
-    )
+    return materialized(context, report, _insight(context, postgres).golden())
 
 
-@dg.asset(
-    deps=["stf_matches", "error_costs", "golden_states"],
-    partitions_def=daily_partitions(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"python", "postgres"},
+@daily_asset(
+    table="dirty_days",
     code_version="1",
+    group=GROUP,
+    deps=["stf_matches", "error_costs", "golden_states"],
     description="Closes a day: when everything above it is done, the dirty marks that the run saw at its start are taken away.",
-    metadata=table_metadata("dirty_days"),
 )
 def settled_days(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:
     """Takes away the dirty marks this run had seen; marks made since then ask for the next run."""
     span = span_of(context)
-    cleared = postgres.steps(context).executions.clear_dirty(span.first, span.last, context.run_id)
+    executions = postgres.steps(context).executions
+    cleared = sum(executions.clear_dirty(span.first, span.last, run_id) for run_id in sorted(_claimants(context.run)))
     return dg.MaterializeResult(metadata={"marks_cleared": cleared})

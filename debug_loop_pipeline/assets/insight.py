@@ -1,16 +1,35 @@
-"""What the tables say about a range of days, for the metadata of a materialization: counts, samples, plots."""
+"""What the tables say about a range of days, for the metadata of a materialization: counts, samples, plots.
+
+Here: reads for people who look at an asset in the UI. Not here: what must hold of the rows (`checks/`), reports (`cli/report`).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from debug_loop_pipeline.assets.daily import table_sample
+import dagster as dg
+
 from debug_loop_pipeline.assets.plots import bar_plot, histogram, line_plot
+from debug_loop_pipeline.assets.tables import table_sample
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.steps.framework import Span
 
 _SAMPLE = 8
+_BINS = 10
+
+
+@dataclass(slots=True)
+class Insight:
+    """Metadata beside the counts of the step."""
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """Of the whole run or the whole table."""
+    rows_of_day: dict[str, int] | None = None
+    """Rows per partition, where rows belong to a day."""
+    shown: dict[str, dg.MetadataValue[Any]] = field(default_factory=dict)
+    """Samples and plots. A range shows them once, on its last partition, or each partition would store its own copy."""
 
 
 class DayInsight:
@@ -18,35 +37,34 @@ class DayInsight:
 
     def __init__(self, database: Database, span: Span) -> None:
         self._database = database
-        self._days = {"first": span.first, "last": span.last, "sample": _SAMPLE}
+        self._params = {"first": span.first, "last": span.last, "sample": _SAMPLE, "bins": _BINS}
 
-    def _rows(self, query: str) -> list[dict[str, Any]]:
-        return fetch_rows(self._database, query, self._days, operation="insight")
-
-    def attempts(self) -> dict[str, Any]:
+    def attempts(self) -> Insight:
         """Attempts by outcome and evidence."""
         rows = self._rows(
             "select outcome, evidence_tier, count(*) as attempts from debug_execution_attempts"
             " where day between :first and :last group by 1, 2 order by 1, 2"
         )
-        total = sum(row["attempts"] for row in rows)
-        return {"dagster/partition_row_count": total, "by_outcome": table_sample(rows)}
+        per_day = self._per_day("debug_execution_attempts")
+        found = Insight(rows_of_day=per_day, shown={"by_outcome": table_sample(rows)})
+        if len(per_day) > 1:
+            found.shown["plot"] = line_plot(list(per_day), list(per_day.values()), "attempts per day", "attempts")
+        return found
 
-    def errors(self) -> dict[str, Any]:
+    def errors(self) -> Insight:
         """The most frequent error patterns."""
         rows = self._rows(
             "select left(signature, 12) as signature, min(category) as category, min(left(pattern, 90)) as pattern, count(*) as errors"
             " from attempt_errors where day between :first and :last and origin = 'agent_action'"
             " group by 1 order by errors desc, 1 limit :sample"
         )
-        metadata: dict[str, Any] = {"top_errors": table_sample(rows), **self._count("attempt_errors")}
+        found = Insight(rows_of_day=self._per_day("attempt_errors"), shown={"top_errors": table_sample(rows)})
         if rows:
-            metadata["plot"] = bar_plot(
-                [r["pattern"] for r in rows], [r["errors"] for r in rows], "most frequent errors", "errors"
-            )
-        return metadata
+            labels, counts = [r["pattern"] for r in rows], [r["errors"] for r in rows]
+            found.shown["plot"] = bar_plot(labels, counts, "most frequent errors", "errors")
+        return found
 
-    def costs(self) -> dict[str, Any]:
+    def costs(self) -> Insight:
         """Cost per day and per model."""
         per_day = self._rows(
             "select day::text as day, coalesce(sum(cost_usd), 0)::float8 as usd from execution_costs"
@@ -57,70 +75,110 @@ class DayInsight:
             " count(*) filter (where cost_usd is null) as unpriced"
             " from execution_costs where day between :first and :last group by 1 order by usd desc, 1 limit :sample"
         )
-        metadata: dict[str, Any] = {
-            "cost_usd": sum(row["usd"] for row in per_day),
-            "by_model": table_sample(per_model),
-            **self._count("execution_costs"),
-        }
+        found = Insight(
+            numbers={"cost_usd": round(sum(row["usd"] for row in per_day), 6)},
+            rows_of_day=self._per_day("execution_costs"),
+            shown={"by_model": table_sample(per_model)},
+        )
         if per_day:
-            metadata["plot"] = line_plot(
-                [r["day"] for r in per_day], [r["usd"] for r in per_day], "cost per day", "USD"
-            )
-        return metadata
+            days, dollars = [r["day"] for r in per_day], [r["usd"] for r in per_day]
+            found.shown["plot"] = line_plot(days, dollars, "cost per day", "USD")
+        return found
 
-    def functions(self) -> dict[str, Any]:
+    def functions(self) -> Insight:
         """A sample of extracted functions."""
         rows = self._rows(
             "select language, name, end_line - start_line + 1 as lines, round(confidence::numeric, 2) as confidence"
             " from attempt_stfs where day between :first and :last order by confidence desc, name, attempt_id, position limit :sample"
         )
-        return {"sample": table_sample(rows), **self._count("attempt_stfs")}
+        return Insight(rows_of_day=self._per_day("attempt_stfs"), shown={"sample": table_sample(rows)})
 
-    def quality(self) -> dict[str, Any]:
+    def quality(self) -> Insight:
         """Distribution of the quality score."""
-        rows = self._rows("select quality_score from attempt_stf_quality where day between :first and :last")
-        metadata = self._count("attempt_stf_quality")
-        if rows:
-            metadata["plot"] = histogram(
-                [r["quality_score"] for r in rows], "quality of extracted functions", "quality"
-            )
-        return metadata
+        found = Insight(rows_of_day=self._per_day("attempt_stf_quality"))
+        self._histogram(
+            found, "quality_score", "attempt_stf_quality where day between :first and :last", "quality of functions"
+        )
+        return found
 
-    def registry(self) -> dict[str, Any]:
+    def registry(self) -> Insight:
         """Functions by tier and approval, over all days: the registry spans them."""
         rows = self._rows(
             "select quality_tier, approval, count(*) as functions, count(distinct cluster_id) as clusters"
             " from debug_transform_functions group by 1, 2 order by 1, 2"
         )
-        return {"dagster/row_count": sum(row["functions"] for row in rows), "by_tier": table_sample(rows)}
+        return Insight(
+            numbers={"dagster/row_count": sum(row["functions"] for row in rows)},
+            shown={"by_tier": table_sample(rows)},
+        )
 
-    def mappings(self) -> dict[str, Any]:
+    def matches(self) -> Insight:
+        """The best matches of these days."""
+        rows = self._rows(
+            "select left(a.user_request, 60) as request, f.name as function, round(m.similarity::numeric, 2) as similarity,"
+            " round(m.composite::numeric, 2) as composite"
+            " from stf_matches m join debug_execution_attempts a using (attempt_id) join debug_transform_functions f using (stf_hash)"
+            " where m.day between :first and :last order by m.composite desc, m.attempt_id, m.rank limit :sample"
+        )
+        found = Insight(rows_of_day=self._per_day("stf_matches"), shown={"best_matches": table_sample(rows)})
+        self._histogram(found, "composite", "stf_matches where day between :first and :last", "score of matches")
+        return found
+
+    def mappings(self) -> Insight:
         """The best fixes and the distribution of confidence, over all days."""
         rows = self._rows(
             "select left(pattern, 80) as error, success_count as worked, failure_count as failed,"
             " round(wilson_lower_bound::numeric, 2) as lower_bound, state"
             " from debug_error_success_mappings order by wilson_lower_bound desc, mapping_id limit :sample"
         )
-        confidences = self._rows("select confidence from debug_error_success_mappings")
-        metadata: dict[str, Any] = {"dagster/row_count": len(confidences), "best_fixes": table_sample(rows)}
-        if confidences:
-            metadata["plot"] = histogram([r["confidence"] for r in confidences], "confidence of mappings", "confidence")
-        return metadata
+        states = self._rows(
+            "select state, count(*) as mappings from debug_error_success_mappings group by 1 order by 1"
+        )
+        found = Insight(
+            numbers={"dagster/row_count": sum(row["mappings"] for row in states)},
+            shown={"best_fixes": table_sample(rows), "by_state": table_sample(states)},
+        )
+        self._histogram(found, "confidence", "debug_error_success_mappings", "confidence of mappings")
+        return found
 
-    def error_costs(self) -> dict[str, Any]:
+    def error_costs(self) -> Insight:
         """The dearest errors of these days."""
         rows = self._rows(
-            "select left(signature, 12) as signature, sum(failed_attempts) as failed, sum(retry_attempts) as retries,"
-            " round(sum(cost_usd), 4) as usd, round(sum(cost_after_fix_known_usd), 4) as usd_after_fix_known"
-            " from error_costs where day between :first and :last group by 1 order by usd desc, 1 limit :sample"
+            "select left(c.signature, 12) as signature, min(left(e.pattern, 60)) as pattern, sum(c.failed_attempts) as failed,"
+            " sum(c.retry_attempts) as retries, round(sum(c.cost_usd), 4) as usd,"
+            " round(sum(c.cost_after_fix_known_usd), 4) as usd_after_fix_known"
+            " from error_costs c"
+            " left join lateral (select pattern from attempt_errors e where e.signature = c.signature limit 1) e on true"
+            " where c.day between :first and :last group by 1 order by usd desc, 1 limit :sample"
         )
-        return {"dearest_errors": table_sample(rows), **self._count("error_costs")}
+        found = Insight(rows_of_day=self._per_day("error_costs"), shown={"dearest_errors": table_sample(rows)})
+        if rows:
+            labels, dollars = [r["pattern"] or r["signature"] for r in rows], [float(r["usd"]) for r in rows]
+            found.shown["plot"] = bar_plot(labels, dollars, "dearest errors", "USD")
+        return found
 
-    def golden(self) -> dict[str, Any]:
+    def golden(self) -> Insight:
         """Golden states by state, over all days."""
         rows = self._rows("select state, count(*) as golden_states from debug_golden_states group by 1 order by 1")
-        return {"dagster/row_count": sum(row["golden_states"] for row in rows), "by_state": table_sample(rows)}
+        return Insight(
+            numbers={"dagster/row_count": sum(row["golden_states"] for row in rows)},
+            shown={"by_state": table_sample(rows)},
+        )
 
-    def _count(self, table: str) -> dict[str, Any]:
-        rows = self._rows(f"select count(*) as rows from {table} where day between :first and :last")
-        return {"dagster/partition_row_count": rows[0]["rows"]}
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        return fetch_rows(self._database, query, self._params, operation="insight")
+
+    def _per_day(self, table: str) -> dict[str, int]:
+        rows = self._rows(
+            f"select day::text as day, count(*) as rows from {table} where day between :first and :last group by 1 order by 1"
+        )
+        return {row["day"]: row["rows"] for row in rows}
+
+    def _histogram(self, found: Insight, column: str, source: str, title: str) -> None:
+        """Adds a histogram of a column between 0 and 1, counted by the server: a range may hold millions of rows."""
+        rows = self._rows(
+            f"select least(width_bucket({column}, 0, 1, :bins), :bins) as bin, count(*) as rows from {source} group by 1 order by 1"
+        )
+        if rows:
+            counts = {row["bin"]: row["rows"] for row in rows}
+            found.shown["plot"] = histogram([counts.get(bin, 0) for bin in range(1, _BINS + 1)], title, column)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from debug_loop_pipeline.assets.daily import table_sample
+from debug_loop_pipeline.assets.tables import table_sample
 from debug_loop_pipeline.checks import rules
 from debug_loop_pipeline.checks.rules import Finding
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.resources.servers import PostgresResource
+from debug_loop_pipeline.settings import ExtractionSettings, get_settings
 
 _OUTPUTS = {
     "model_price_catalog": ("model_price_catalog",),
@@ -65,6 +66,34 @@ def _rows_check(
     )
 
 
+def _function_out_of_range(limits: ExtractionSettings) -> str:
+    return (
+        f"(details ->> 'lines')::int not between {limits.min_lines} and {limits.max_lines}"
+        f" or confidence < {limits.min_confidence}"
+    )
+
+
+_DANGLING_MAPPINGS = """(
+    select 'event of no attempt' as problem, e.correlation_id || ' ' || e.signature as key
+    from mapping_events e
+    where not exists (select 1 from debug_execution_attempts a where a.attempt_id = e.attempt_id)
+    union all
+    select 'first success in no attempt', m.mapping_id
+    from debug_error_success_mappings m
+    where m.first_success_attempt_id is not null
+      and not exists (select 1 from debug_execution_attempts a where a.attempt_id = m.first_success_attempt_id)
+    union all
+    select 'mapping without events', m.mapping_id
+    from debug_error_success_mappings m
+    where not exists (
+        select 1 from mapping_events e where e.signature = m.signature and e.resolution_id = m.resolution_id
+    )
+    union all
+    select 'mapping without resolution', m.mapping_id
+    from debug_error_success_mappings m
+    where not exists (select 1 from resolutions r where r.resolution_id = m.resolution_id)
+) d"""
+
 SCHEMA_CHECKS = [_schema_check(asset, tables) for asset, tables in _OUTPUTS.items()]
 
 RANGE_CHECKS = [
@@ -87,11 +116,28 @@ RANGE_CHECKS = [
     _rows_check(
         "error_patterns",
         "errors_in_range",
-        "Confidence lies in [0, 1] and a signature belongs to one error type unless a person merged it.",
+        "Confidence lies in [0, 1], and there is a pattern.",
         "attempt_errors",
         "confidence < 0 or confidence > 1 or pattern = ''",
         "attempt_id, position",
         blocking=True,
+    ),
+    _rows_check(
+        "error_patterns",
+        "signatures_name_one_type",
+        "A signature belongs to one error type, unless a person merged it.",
+        "(select own_signature from attempt_errors group by 1 having count(distinct coalesce(error_type, '')) > 1) s",
+        "true",
+        "own_signature",
+    ),
+    _rows_check(
+        "model_price_catalog",
+        "one_price_at_a_time",
+        "No two prices of one model are in force at once.",
+        "(select provider, model, effective_from, effective_to, lead(effective_from) over (partition by provider, model"
+        " order by effective_from) as next_from from model_price_catalog) p",
+        "next_from < coalesce(effective_to, 'infinity')",
+        "provider, model, effective_from",
     ),
     _rows_check(
         "execution_costs",
@@ -101,13 +147,21 @@ RANGE_CHECKS = [
         "cost_usd < 0 or (cost_usd is null) <> (unpriced_reason is not null)",
         "attempt_id",
     ),
-    _rows_check(
+    _check(
         "extracted_stfs",
         "functions_in_range",
-        "Functions have between 5 and 500 lines, confidence from 0.5 on, and one primary per attempt.",
-        "attempt_stfs",
-        "(details ->> 'lines')::int not between 5 and 500 or confidence < 0.5",
-        "attempt_id, position",
+        "Functions have as many lines and as much confidence as the settings ask for.",
+        lambda database: rules.violations(
+            database, "attempt_stfs", _function_out_of_range(get_settings().extraction), "attempt_id, position"
+        ),
+    ),
+    _rows_check(
+        "extracted_stfs",
+        "one_primary_function",
+        "At most one function of an attempt is its primary one.",
+        "(select attempt_id from attempt_stfs where is_primary group by 1 having count(*) > 1) p",
+        "true",
+        "attempt_id",
     ),
     _rows_check(
         "stf_quality",
@@ -117,6 +171,15 @@ RANGE_CHECKS = [
         "abs(quality_score - (0.30 * completeness + 0.25 * documentation + 0.20 * onex_compliance + 0.15 * metadata"
         " + 0.10 * complexity)) > 1e-4",
         "attempt_id, position, quality_score",
+    ),
+    _rows_check(
+        "stf_registry",
+        "registry_in_range",
+        "Scores lie in [0, 1], and code that holds a redaction is never approved.",
+        "debug_transform_functions",
+        "quality_score not between 0 and 1 or confidence not between 0 and 1 or (approval = 'approved' and contains_redaction)",
+        "stf_hash, approval",
+        blocking=True,
     ),
     _rows_check(
         "stf_matches",
@@ -142,11 +205,10 @@ TRACE_CHECKS = [
     _rows_check(
         "error_success_mappings",
         "mappings_trace_to_attempts",
-        "Every event of a mapping names an attempt that exists.",
-        "(select e.correlation_id, e.signature, e.attempt_id from mapping_events e"
-        " left join debug_execution_attempts a using (attempt_id) where a.attempt_id is null) e",
+        "Every mapping has events and a resolution, and every event and first success names an attempt that exists.",
+        _DANGLING_MAPPINGS,
         "true",
-        "correlation_id, signature, attempt_id",
+        "problem, key",
         blocking=True,
     ),
     _rows_check(
@@ -161,9 +223,10 @@ TRACE_CHECKS = [
     _rows_check(
         "stf_registry",
         "functions_trace_to_attempts",
-        "Every function was first seen in an attempt that exists.",
+        "Every function occurs in an attempt, and was first seen in one that exists.",
         "(select f.stf_hash from debug_transform_functions f"
-        " left join debug_execution_attempts a on a.attempt_id = f.first_attempt_id where a.attempt_id is null) f",
+        " where not exists (select 1 from debug_execution_attempts a where a.attempt_id = f.first_attempt_id)"
+        " or not exists (select 1 from attempt_stfs s where s.stf_hash = f.stf_hash)) f",
         "true",
         "stf_hash",
         blocking=True,
@@ -187,6 +250,16 @@ TRACE_CHECKS = [
         "mapping_states_are_legal",
         "State, counts and confidence are what the reducer folds the events to.",
         rules.mappings_refolded,
+    ),
+    _rows_check(
+        "golden_states",
+        "golden_states_follow_their_events",
+        "A golden state is in the state that its last event led to.",
+        "(select g.golden_state_id, g.state, e.to_state from debug_golden_states g left join lateral"
+        " (select to_state from golden_events e where e.golden_state_id = g.golden_state_id order by position desc limit 1) e on true"
+        " where e.to_state is distinct from g.state) g",
+        "true",
+        "golden_state_id, state, to_state",
     ),
     _check(
         "golden_states",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from debug_loop_pipeline.client.redaction import find_secrets
+from debug_loop_pipeline.compute.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
@@ -16,6 +16,8 @@ from debug_loop_pipeline.steps.error_success_mappings import refolded_mappings
 
 _OFFENDERS = 10
 _SAMPLE = 500
+_SCAN_BYTES = 32_000_000
+"""Read per table at most: an event may have megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,8 @@ class Finding:
 
 def violations(database: Database, table: str, condition: str, key: str) -> Finding:
     """Rows of a table for which a rule does not hold; none may be there."""
-    counts = fetch_rows(database, f"select count(*) as rows, count(*) filter (where {condition}) as bad from {table}")[
-        0
-    ]
+    counting = f"select count(*) as rows, count(*) filter (where {condition}) as bad from {table}"
+    counts = fetch_rows(database, counting)[0]
     offenders = []
     if counts["bad"]:
         offenders = fetch_rows(database, f"select {key} from {table} where {condition} limit :n", {"n": _OFFENDERS})
@@ -39,21 +40,29 @@ def violations(database: Database, table: str, condition: str, key: str) -> Find
 
 
 def schema_as_migrated(database: Database, table: str) -> Finding:
-    """Whether a table has the columns and nullability that the migrations give it."""
+    """Whether a table has the columns, types and nullability that the migrations give it."""
     rows = fetch_rows(
         database,
-        "select column_name, is_nullable = 'YES' as nullable from information_schema.columns"
-        " where table_schema = 'public' and table_name = :table",
+        "select attname as name, format_type(atttypid, atttypmod) as type, not attnotnull as nullable from pg_attribute"
+        " where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped",
         {"table": table},
     )
-    have = {row["column_name"]: row["nullable"] for row in rows}
-    want = {name: nullable for name, _, nullable in table_columns()[table]}
+    have = {row["name"]: _column(row["type"], row["nullable"]) for row in rows}
+    want = {name: _column(_TYPE_NAMES.get(kind, kind), nullable) for name, kind, nullable in table_columns()[table]}
     wrong = [
         {"column": name, "in_database": have.get(name, "missing"), "migrated": want.get(name, "unknown")}
         for name in sorted(have.keys() | want.keys())
         if have.get(name) != want.get(name)
     ]
     return Finding(not wrong, {"columns": len(have)}, wrong)
+
+
+_TYPE_NAMES = {"timestamptz": "timestamp with time zone"}
+"""How PostgreSQL spells types that the migrations abbreviate."""
+
+
+def _column(kind: str, nullable: bool) -> str:
+    return kind.replace(", ", ",") + ("" if nullable else " not null")
 
 
 def share(database: Database, query: str, limit: float, least_rows: int = 20) -> Finding:
@@ -73,8 +82,15 @@ def hashes_recomputed(database: Database) -> Finding:
         "select stf_hash, language, code from debug_transform_functions order by md5(stf_hash || current_date::text) limit :n",
         {"n": _SAMPLE},
     )
-    wrong = [{"stf_hash": row["stf_hash"]} for row in rows if stf_hash(row["code"], row["language"]) != row["stf_hash"]]
+    wrong = [{"stf_hash": row["stf_hash"]} for row in rows if _hash_of(row["code"], row["language"]) != row["stf_hash"]]
     return Finding(not wrong, {"sampled": len(rows), "violations": len(wrong)}, wrong[:_OFFENDERS])
+
+
+def _hash_of(code: str, language: str) -> str | None:
+    try:
+        return stf_hash(code, language)
+    except SourceError:  # code that has no hash is not the code that was hashed
+        return None
 
 
 def mappings_refolded(database: Database) -> Finding:
@@ -104,16 +120,24 @@ _STORED_TEXTS: Sequence[tuple[str, str, str]] = (
 
 
 def secrets_scan(database: Database) -> Finding:
-    """Whether the newest stored texts hold anything that the redaction would have taken out."""
+    """Whether the newest stored texts hold anything that the redaction would have taken out. Tells where, never what."""
+    from debug_loop_pipeline.client.redaction import find_secrets  # its tables are built when it is imported
+
     found: list[dict[str, Any]] = []
-    scanned = 0
+    scanned = scanned_bytes = 0
     for table, text, order in _STORED_TEXTS:
+        newest = f"select {text} as text from {table} order by {order} desc limit :n"
         rows = fetch_rows(
-            database, f"select {text} as text from {table} order by {order} desc limit :n", {"n": _SAMPLE}
+            database,
+            f"select text, so_far from (select text, sum(octet_length(text)) over (rows unbounded preceding) as so_far from ({newest}) t) s"
+            " where so_far - octet_length(text) < :bytes",
+            {"n": _SAMPLE, "bytes": _SCAN_BYTES},
         )
         scanned += len(rows)
+        scanned_bytes += max((int(row["so_far"]) for row in rows), default=0)
         for row in rows:
             kinds = sorted({kind for kind, _, _ in find_secrets(row["text"])})
             if kinds:
                 found.append({"table": table, "kinds": ", ".join(kinds)})
-    return Finding(not found, {"texts_scanned": scanned, "violations": len(found)}, found[:_OFFENDERS])
+    numbers = {"texts_scanned": scanned, "bytes_scanned": scanned_bytes, "violations": len(found)}
+    return Finding(not found, numbers, found[:_OFFENDERS])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 from pydantic import Field, PrivateAttr
-from redis import Redis
 
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 class PostgresResource(dg.ConfigurableResource[None]):
@@ -65,6 +69,8 @@ class ValkeyResource(dg.ConfigurableResource[None]):
         Raises:
             MissingServerError: no address is known.
         """
+        from redis import Redis  # 0.2 s, and few runs ask for it
+
         settings = get_settings()
         return Redis.from_url(
             self.url or settings.require_valkey_url(), socket_timeout=settings.resilience.valkey_timeout_seconds

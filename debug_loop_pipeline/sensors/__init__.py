@@ -1,1 +1,1 @@
-"""Sensors: what asks for a run (https://docs.dagster.io/guides/automate/sensors). The decision is a pure function each."""
+"""Sensors and schedules: what asks for a run (https://docs.dagster.io/guides/automate/sensors). The decision is a pure function each."""

@@ -1,14 +1,15 @@
 """Asks for one run per contiguous range of dirty days that no run in flight covers.
 
-Level-triggered: what is dirty stays dirty until a run has taken its marks away, so there is no cursor that could skip anything, and no
-`run_key`, which would deduplicate for ever.
+Level-triggered: what is dirty stays dirty until a run has taken its marks away. So there is no cursor that could skip anything, and
+no `run_key`, which would deduplicate for ever. What a cursor would remember, the runs themselves tell: which days are in flight, and
+which have just failed and wait.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.partitions import DATE_FORMAT
@@ -22,34 +23,107 @@ PARTITION = "dagster/partition"
 MAX_RUNS_PER_TICK = 4
 MAX_DAYS_PER_RUN = 366
 """A longer range is cut, so that one run stays a matter of minutes and its progress shows."""
-IN_FLIGHT = [
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=30)
+"""A day whose runs fail is asked for again after `FIRST_WAIT`, then after twice as long each time, at most this."""
+REMEMBERED = timedelta(hours=6)
+"""How far back failures are looked for: enough for the seven in a row that lead to the longest wait."""
+_MOST_PAST_RUNS = 500
+_IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def plan_runs(dirty: Iterable[date], in_flight: Sequence[Span], first: date, last: date) -> list[Span]:
-    """The ranges to ask for: maximal contiguous dirty days inside [first, last] that no run in flight covers, oldest first."""
-    wanted = sorted(
-        day
-        for day in set(dirty)
-        if first <= day <= last and not any(span.first <= day <= span.last for span in in_flight)
-    )
-    ranges: list[Span] = []
-    for day in wanted:
-        newest = ranges[-1] if ranges else None
-        if (
-            newest is not None
-            and day - newest.last == timedelta(days=1)
-            and (day - newest.first).days < MAX_DAYS_PER_RUN
-        ):
-            ranges[-1] = Span(newest.first, day)
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run over some days that is over. One that a person cancelled counts as failed: it must not come back at once."""
+
+    span: Span
+    failed: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask for, and why the other dirty days are not asked for."""
+
+    ranges: tuple[Span, ...]
+    in_flight: int = 0
+    outside: int = 0
+    waiting: int = 0
+    next_try: datetime | None = None
+    """When the first of the waiting days is asked for again."""
+
+    def why_nothing(self) -> str:
+        """For the sensor's skip reason."""
+        reasons = []
+        if self.in_flight:
+            reasons.append(f"{self.in_flight} in a run already")
+        if self.waiting and self.next_try is not None:
+            reasons.append(f"{self.waiting} failed lately and wait until {self.next_try:%H:%M:%S} UTC or longer")
+        if self.outside:
+            reasons.append(f"{self.outside} outside the partitions")
+        return "dirty days: " + ", ".join(reasons) if reasons else "no day has new or changed executions"
+
+
+def plan_runs(
+    dirty: Iterable[date], in_flight: Sequence[Span], ended: Sequence[EndedRun], first: date, last: date, now: datetime
+) -> Plan:
+    """Which ranges to ask for: maximal contiguous dirty days, oldest first, at most `MAX_RUNS_PER_TICK`.
+
+    Args:
+        dirty: days with marks.
+        in_flight: the days of runs that are queued or running; they are left to those.
+        ended: runs that ended lately. A day waits after `n` failures in a row (since its last success).
+        first: the first partition.
+        last: the last partition, today.
+        now: the time of the tick.
+    """
+    wanted: list[date] = []
+    covered = outside = 0
+    waits: list[datetime] = []
+    for day in sorted(set(dirty)):
+        if not first <= day <= last:
+            outside += 1
+        elif any(_covers(span, day) for span in in_flight):
+            covered += 1
+        elif (ready := _ready_at(day, ended)) is not None and ready > now:
+            waits.append(ready)
         else:
-            ranges.append(Span(day, day))
-    return ranges[:MAX_RUNS_PER_TICK]
+            wanted.append(day)
+    ranges = _ranges(wanted)[:MAX_RUNS_PER_TICK]
+    return Plan(tuple(ranges), covered, outside, len(waits), min(waits, default=None))
+
+
+def _covers(span: Span, day: date) -> bool:
+    return span.first <= day <= span.last
+
+
+def _ready_at(day: date, ended: Sequence[EndedRun]) -> datetime | None:
+    """When a day whose last runs failed may be asked for again; None where its last run did not fail."""
+    runs = sorted((run for run in ended if _covers(run.span, day)), key=lambda run: run.at, reverse=True)
+    failures = next((i for i, run in enumerate(runs) if not run.failed), len(runs))
+    if failures == 0:
+        return None
+    doublings = min(failures - 1, 16)  # beyond that the wait is the longest anyway
+    return runs[0].at + min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+
+
+def _ranges(days: Sequence[date]) -> list[Span]:
+    ranges: list[Span] = []
+    for day in days:
+        if ranges:
+            newest = ranges[-1]
+            if day - newest.last == timedelta(days=1) and (day - newest.first).days < MAX_DAYS_PER_RUN:
+                ranges[-1] = Span(newest.first, day)
+                continue
+        ranges.append(Span(day, day))
+    return ranges
 
 
 def span_of_tags(tags: dict[str, str]) -> Span | None:
@@ -59,35 +133,59 @@ def span_of_tags(tags: dict[str, str]) -> Span | None:
     return Span(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
 
 
-def dirty_days_sensor(job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """The sensor for a daily job."""
+def _span_of_run(run: dg.DagsterRun, job_name: str, closing: dg.AssetKey) -> Span | None:
+    """The days that a run settles when it succeeds; None for one that leaves the marks, however many days it computes.
+
+    A backfill from the UI runs under a job name of Dagster's own and names its assets.
+    """
+    settles = closing in run.asset_selection if run.asset_selection else run.job_name == job_name
+    return span_of_tags(dict(run.tags)) if settles else None
+
+
+def dirty_days_sensor(job_name: str, closing_asset: str) -> dg.SensorDefinition:
+    """The sensor for a daily job whose `closing_asset` takes the marks away."""
+    closing = dg.AssetKey(closing_asset)
 
     @dg.sensor(
         name="dirty_days",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="One run per contiguous range of days with new or changed executions.",
+        description="One run per contiguous range of days with new or changed executions; days that fail wait longer each time.",
     )
     def dirty_days(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult | dg.SkipReason:
         dirty = ExecutionStore(postgres.database()).dirty_days()
         if not dirty:
-            return dg.SkipReason("no day has new or changed executions")
-        running = context.instance.get_runs(filters=dg.RunsFilter(job_name=job.name, statuses=IN_FLIGHT))
-        spans = [span for run in running if (span := span_of_tags(dict(run.tags))) is not None]
-        today = datetime.now(UTC).date()
-        ranges = plan_runs(dirty, spans, load_settings().first_partition, today)
-        if not ranges:
-            return dg.SkipReason(
-                f"{len(dirty)} dirty days, all of them covered by {len(spans)} runs in flight or outside the partitions"
-            )
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    tags={RANGE_START: span.first.strftime(DATE_FORMAT), RANGE_END: span.last.strftime(DATE_FORMAT)}
-                )
-                for span in ranges
-            ]
-        )
+            return dg.SkipReason(Plan(()).why_nothing())
+        now = datetime.now(UTC)
+        running = context.instance.get_runs(filters=dg.RunsFilter(statuses=_IN_FLIGHT))
+        spans = [span for run in running if (span := _span_of_run(run, job_name, closing)) is not None]
+        ended = _ended_runs(context.instance, job_name, closing, now)
+        plan = plan_runs(dirty, spans, ended, load_settings().first_partition, now.date(), now)
+        if not plan.ranges:
+            return dg.SkipReason(plan.why_nothing())
+        return dg.SensorResult(run_requests=[_request(span) for span in plan.ranges])
 
     return dirty_days
+
+
+def _ended_runs(instance: dg.DagsterInstance, job_name: str, closing: dg.AssetKey, now: datetime) -> list[EndedRun]:
+    records = instance.get_run_records(
+        filters=dg.RunsFilter(statuses=_ENDED, updated_after=now - REMEMBERED), limit=_MOST_PAST_RUNS
+    )
+    return [
+        EndedRun(span, record.dagster_run.status is not dg.DagsterRunStatus.SUCCESS, _ended_at(record))
+        for record in records
+        if (span := _span_of_run(record.dagster_run, job_name, closing)) is not None
+    ]
+
+
+def _ended_at(record: dg.RunRecord) -> datetime:
+    # A run cancelled while it was queued has no end of its own.
+    return datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
+
+
+def _request(span: Span) -> dg.RunRequest:
+    return dg.RunRequest(
+        tags={RANGE_START: span.first.strftime(DATE_FORMAT), RANGE_END: span.last.strftime(DATE_FORMAT)}
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,17 @@ class Reject:
 
 _PROVENANCE = {"source": {"file", "sha256", "skipped"}}
 """Where an event was read is no part of its content: a moved or grown file tells the same work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A file as it was imported; `path` is resolved."""
+
+    path: str
+    importer: str
+    size: int
+    sha256: str
+    summary: dict[str, Any]
 
 
 def event_json(event: ExecutionEvent) -> bytes:
@@ -134,10 +145,11 @@ class ExecutionStore:
         rows = {(row[0], row[1]): row for _, row in digested}
         attempts = sorted({row[0] for row in rows.values()})
         buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
-        for bucket in buckets:  # two writers of one attempt take turns; in bucket order, so that they cannot deadlock
-            connection.execute(
-                text("select pg_advisory_xact_lock(:space, :bucket)"), {"space": _LOCK_SPACE, "bucket": bucket}
-            )
+        # Two writers of one attempt take turns; in bucket order (as the array has them), so that they cannot deadlock.
+        connection.execute(
+            text("select pg_advisory_xact_lock(:space, bucket) from unnest(cast(:buckets as integer[])) as bucket"),
+            {"space": _LOCK_SPACE, "buckets": buckets},
+        )
         counts = stage_and_upsert(
             connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
         )
@@ -170,28 +182,24 @@ class ExecutionStore:
         query = "select * from execution_rejects order by rejected_at desc, reject_id desc limit :limit"
         return fetch_rows(self._database, query, {"limit": limit})
 
-    def imported_file(self, path: str) -> tuple[int, str] | None:
-        """(size, sha256) of a file as it was imported last, or None."""
-        rows = fetch_rows(self._database, "select size, sha256 from import_files where path = :path", {"path": path})
-        return (rows[0]["size"], rows[0]["sha256"]) if rows else None
+    def imported_files(self, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Path -> (size, sha256) of files as they were imported last; those never imported are left out."""
+        query = "select path, size, sha256 from import_files where path = any(:paths)"
+        rows = fetch_rows(self._database, query, {"paths": list(paths)})
+        return {row["path"]: (row["size"], row["sha256"]) for row in rows}
 
-    def record_file(self, path: str, importer: str, size: int, sha256: str, summary: dict[str, Any]) -> None:
-        """Remembers that a file was imported as it is now."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                text(
-                    "insert into import_files (path, importer, size, sha256, summary) values (:path, :importer, :size, :sha256, :summary)"
-                    " on conflict (path) do update set importer = excluded.importer, size = excluded.size,"
-                    " sha256 = excluded.sha256, summary = excluded.summary, imported_at = now()"
-                ),
-                {
-                    "path": path,
-                    "importer": importer,
-                    "size": size,
-                    "sha256": sha256,
-                    "summary": orjson.dumps(summary).decode(),
-                },
-            )
+    def record_files(self, files: Iterable[ImportedFile]) -> None:
+        """Remembers that files were imported as they are now."""
+        rows = {f.path: (f.path, f.importer, f.size, f.sha256, f.summary, datetime.now(UTC)) for f in files}
+        if rows:
+            with self._database.transaction() as connection:
+                stage_and_upsert(
+                    connection,
+                    "import_files",
+                    ("path", "importer", "size", "sha256", "summary", "imported_at"),
+                    rows.values(),
+                    key=("path",),
+                )
 
     def dirty_days(self) -> list[date]:
         """Every day with something to compute, oldest first."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.effects.execution_store import ImportedFile
 from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -22,6 +23,8 @@ from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw
 
 _BATCH = 200
+_BATCH_BYTES = 64 << 20
+_FILES_ASKED_FOR = 200
 T = TypeVar("T")
 _HASH_BLOCK = 1 << 20
 
@@ -65,45 +68,99 @@ def import_files(
     force: bool = False,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ImportSummary:
-    """Imports files one after the other; a bad one is reported and passed over."""
+    """Imports files one after the other; a bad one is reported and passed over.
+
+    Events of several small files are written together. A file counts as imported once all of its events are written, so an import
+    that is killed and started again reads what was not.
+    """
     summary = ImportSummary()
     summary.reading.on_bytes = on_bytes
-    for importer, path in files:
-        summary.files += 1
-        try:
-            size, digest = path.stat().st_size, file_sha256(path)
-        except OSError as error:
-            summary.reading.problem(path, None, f"cannot be read: {error.strerror}")
-            continue
-        key = str(path.resolve())
-        if not force and context.executions.imported_file(key) == (size, digest):
-            summary.files_unchanged += 1
-            if on_bytes is not None:
-                on_bytes(size)
-            continue
-        _import_file(context, importer, path, digest, summary)
-        context.executions.record_file(key, importer.name, size, digest, {"bytes": size})
+    with _Inbox(context, summary) as inbox:
+        for group in batched(files, _FILES_ASKED_FOR):
+            known = {} if force else context.executions.imported_files([_key(path) for _, path in group])
+            for importer, path in group:
+                summary.files += 1
+                try:
+                    size, digest = path.stat().st_size, file_sha256(path)
+                except OSError as error:
+                    summary.reading.problem(path, None, f"cannot be read: {error.strerror}")
+                    continue
+                if known.get(_key(path)) == (size, digest):
+                    summary.files_unchanged += 1
+                    if on_bytes is not None:
+                        on_bytes(size)
+                    continue
+                inbox.begin_file(importer.name)
+                if isinstance(importer, EventImporter):
+                    _import_events(context, importer, path, summary)
+                else:
+                    for event in attempts_of(importer, path, summary.reading, digest):
+                        inbox.add(event)
+                inbox.end_file(ImportedFile(_key(path), importer.name, size, digest, {"bytes": size}))
     return summary
 
 
-def _import_file(
-    context: StepContext, importer: Importer | EventImporter, path: Path, digest: str, summary: ImportSummary
-) -> None:
-    summary.formats[importer.name] += 1
-    source = f"import:{importer.name}"
-    if isinstance(importer, EventImporter):
-        raw = (
-            RawEvent(event, f"{path.name}:{n}")
-            for n, event in enumerate(importer.read_events(path, summary.reading), start=1)
-        )
-        for batch in batched(raw, _BATCH):
-            _add(summary, ingest_raw(context, batch, source))
-            summary.tasks |= {str(b.payload.get("correlation_id")) for b in batch if isinstance(b.payload, dict)}
-        return
-    for events in batched(attempts_of(importer, path, summary.reading, digest), _BATCH):
-        _add(summary, ingest_events(context, events, source))
-        summary.tasks |= {str(event.correlation_id) for event in events}
-        summary.errors += sum(len(event.errors) for event in events)
+class _Inbox:
+    """Gathers events over files and writes them in batches, then the files that are complete with them."""
+
+    def __init__(self, context: StepContext, summary: ImportSummary) -> None:
+        self._context = context
+        self._summary = summary
+        self._importer = ""
+        self._events: list[ExecutionEvent] = []
+        self._files: list[ImportedFile] = []
+        self._read_before = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._write()
+
+    def begin_file(self, importer: str) -> None:
+        """Tells which importer the next events come from."""
+        if importer != self._importer:
+            self._write()
+            self._importer = importer
+        self._summary.formats[importer] += 1
+
+    def add(self, event: ExecutionEvent) -> None:
+        """Takes an event in."""
+        self._events.append(event)
+        # The second bound is for memory: events grow with what was read for them.
+        if len(self._events) >= _BATCH or self._summary.reading.bytes - self._read_before > _BATCH_BYTES:
+            self._write()
+
+    def end_file(self, file: ImportedFile) -> None:
+        """The file is complete."""
+        self._files.append(file)
+        if len(self._files) >= _BATCH:
+            self._write()
+
+    def _write(self) -> None:
+        summary, events = self._summary, self._events
+        if events:
+            _add(summary, ingest_events(self._context, events, f"import:{self._importer}"))
+            summary.tasks |= {str(event.correlation_id) for event in events}
+            summary.errors += sum(len(event.errors) for event in events)
+        self._context.executions.record_files(self._files)
+        self._events, self._files = [], []
+        self._read_before = summary.reading.bytes
+
+
+def _import_events(context: StepContext, importer: EventImporter, path: Path, summary: ImportSummary) -> None:
+    raw = (
+        RawEvent(event, f"{path.name}:{n}")
+        for n, event in enumerate(importer.read_events(path, summary.reading), start=1)
+    )
+    for batch in batched(raw, _BATCH):
+        _add(summary, ingest_raw(context, batch, f"import:{importer.name}"))
+        summary.tasks |= {str(b.payload.get("correlation_id")) for b in batch if isinstance(b.payload, dict)}
+
+
+def _key(path: Path) -> str:
+    return str(path.resolve())
 
 
 def attempts_of(

@@ -4,6 +4,8 @@ Belongs here: installs, migrations, generators, fixers, edits by command (`sed -
 deleting files, starting services. Verifications are `goals`; edits by an edit tool are no commands.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
 
 import re
@@ -86,7 +88,9 @@ _ALWAYS = frozenset(
     " go-bindata stringer deepcopy-gen controller-gen easyjson ffjson msgp sd".split()
 )
 _NAMES_FILES = frozenset("mv cp rm ln chmod chown touch truncate".split())
-_WRITERS = frozenset("cat echo printf tee sed awk gawk jq yq envsubst sort tr cut base64 openssl head tail python python3 node perl".split())
+_WRITERS = frozenset(
+    "cat echo printf tee sed awk gawk jq yq envsubst sort tr cut base64 openssl head tail python python3 node perl".split()
+)
 _COMPOSE_CHANGES = frozenset("up down start restart stop rm pull".split())
 _GIT_REF_OPTIONS = frozenset({"-b", "-B", "--orphan", "--track", "-t", "--detach"})
 _WRITE_CALL = re.compile(
@@ -183,7 +187,9 @@ def _redirected(words: list[str], simple: Simple) -> Change | None:
         return None
     if name in ("python", "python3", "node", "perl", "head", "tail", "sort") and simple.heredoc is None:
         return None
-    content = simple.heredoc if name in ("cat", "tee") and len(targets) == 1 and not appends and len(words) < 3 else None
+    content = (
+        simple.heredoc if name in ("cat", "tee") and len(targets) == 1 and not appends and len(words) < 3 else None
+    )
     return Change(tuple(targets), content)
 
 

@@ -4,6 +4,8 @@ What such a script does is told by its name alone: the words in it are looked up
 check more than what it checks (`format:check`). Tools with fixed names are in `toolbox`.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
 
 import re
@@ -73,7 +75,18 @@ def script_role(name: str) -> tuple[ScriptRole, GoalKind]:
         formats_checked = bool(words & _CHECK) and not words & {"fix", "write", "update"}
         if formats_checked:
             return ScriptRole.VERIFY, GoalKind.FORMAT if kind in (None, GoalKind.LINT) else kind or GoalKind.LINT
-        if kind is GoalKind.TEST and not words & {"fix", "update", "seed", "migrate", "setup", "install", "reset", "clean", "generate", "gen"}:
+        if kind is GoalKind.TEST and not words & {
+            "fix",
+            "update",
+            "seed",
+            "migrate",
+            "setup",
+            "install",
+            "reset",
+            "clean",
+            "generate",
+            "gen",
+        }:
             return ScriptRole.VERIFY, kind
         if kind is GoalKind.BUILD and tokens[0] in ("build", "compile"):
             return ScriptRole.VERIFY, kind
@@ -152,12 +165,16 @@ _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
 }
 _NEEDS_VERB = frozenset({"cargo", "deno", "pixi", "bb", "devbox", "melos"})
 _OWN_COMMANDS: dict[str, frozenset[str]] = {
-    "mise": frozenset("install use ls list exec x env activate trust which current outdated upgrade up plugins settings tasks doctor where".split()),
+    "mise": frozenset(
+        "install use ls list exec x env activate trust which current outdated upgrade up plugins settings tasks doctor where".split()
+    ),
     "turbo": frozenset("prune login link gen daemon".split()),
     "nx": frozenset("g generate graph migrate reset show list report init connect".split()),
     "lerna": frozenset("bootstrap publish version ls changed diff create add".split()),
     "rush": frozenset("install update add purge publish version".split()),
-    "composer": frozenset("install update require remove dump-autoload dumpautoload validate show create-project exec audit init".split()),
+    "composer": frozenset(
+        "install update require remove dump-autoload dumpautoload validate show create-project exec audit init".split()
+    ),
     "pdm": frozenset("add install remove update lock sync".split()),
     "hatch": frozenset("env version publish new".split()),
     "moon": frozenset("setup sync".split()),
@@ -222,7 +239,22 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
             return None
         script, rest = ("test" if head in ("t", "tst") else head), bare[1:]
     elif runner == "bun":
-        if head in ("test", "build", "x", "add", "install", "i", "remove", "update", "pm", "init", "create", "link", "upgrade", "rm"):
+        if head in (
+            "test",
+            "build",
+            "x",
+            "add",
+            "install",
+            "i",
+            "remove",
+            "update",
+            "pm",
+            "init",
+            "create",
+            "link",
+            "upgrade",
+            "rm",
+        ):
             return None
         script, rest = head, bare[1:]
         if "." in head or "/" in head:
@@ -233,7 +265,7 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
         script, rest = ("test" if head in ("t", "tst") else head), bare[1:]
     options = [a for a in args[args.index(script) + 1 :] if a.startswith("-") and a != "--" and a not in _VALUE_OPTIONS]
     rest += [a for a in options if a not in passed]
-    return ScriptCall(f"{runner} run {script}", script, tuple([*rest, *passed]), where)
+    return ScriptCall(f"{runner} run {script}", script, (*rest, *passed), where)
 
 
 def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
@@ -246,9 +278,7 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
     verb = ""
     if bare and bare[0] in verbs:
         verb = bare.pop(0)
-    elif runner in _NEEDS_VERB or not bare:
-        return None
-    elif bare[0] in _OWN_COMMANDS.get(runner, ()):
+    elif runner in _NEEDS_VERB or not bare or bare[0] in _OWN_COMMANDS.get(runner, ()):
         return None
     if verb == "xtask" or (verb == "make" and runner == "cargo"):
         runner = f"cargo {verb}"
@@ -266,8 +296,12 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
         return _monorepo(runner, verb, bare, args, where)
     if runner == "mise" and not verb and bare[0] in ("exec", "x"):
         return None
-    text = f"mise run {bare[0]}" if runner in ("mise", "rtx") else f"{runner} {verb + ' ' if verb and runner != 'cargo make' and not runner.startswith('cargo') else ''}{bare[0]}"
-    return ScriptCall(text, bare[0], tuple([*bare[1:], *passed]), where)
+    text = (
+        f"mise run {bare[0]}"
+        if runner in ("mise", "rtx")
+        else f"{runner} {verb + ' ' if verb and runner != 'cargo make' and not runner.startswith('cargo') else ''}{bare[0]}"
+    )
+    return ScriptCall(text, bare[0], (*bare[1:], *passed), where)
 
 
 def _jvm_arguments(args: list[str]) -> tuple[list[str], list[str], str]:

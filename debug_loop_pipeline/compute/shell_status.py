@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
+from debug_loop_pipeline.compute.output_view import View, seen_through
 from debug_loop_pipeline.compute.shell import Group, Item, Pipeline, Simple, parse
 from debug_loop_pipeline.compute.wrappers import unwrap
 
@@ -28,25 +29,6 @@ class Told(StrEnum):
     SUSPECT = "suspect"
     """The line failed, and it may have been this command."""
     HIDDEN = "hidden"
-
-
-@dataclass(slots=True)
-class View:
-    """What later stages let through of a command's output."""
-
-    head: int | None = None
-    tail: int | None = None
-    kept: list[str] = field(default_factory=list)
-    """Patterns of `grep`: only these lines are seen."""
-    dropped: bool = False
-    """`grep -v` took lines off."""
-    opaque: bool = False
-    """Rewritten (`wc`, `jq`, `awk`), sent to a file that is not shown, or captured."""
-
-    @property
-    def whole(self) -> bool:
-        """Nothing stands between the command and the reader."""
-        return self.head is None and self.tail is None and not self.kept and not self.opaque
 
 
 @dataclass(slots=True)
@@ -234,7 +216,31 @@ def _codes(chain: list[Item], code: int | None) -> list[tuple[Told, int | None]]
 
 
 _SAFE = frozenset(
-    "cd echo export printf set pwd true : mkdir sleep unset umask date clear pushd popd source . local declare which type ulimit".split()
+    [
+        "cd",
+        "echo",
+        "export",
+        "printf",
+        "set",
+        "pwd",
+        "true",
+        ":",
+        "mkdir",
+        "sleep",
+        "unset",
+        "umask",
+        "date",
+        "clear",
+        "pushd",
+        "popd",
+        "source",
+        ".",
+        "local",
+        "declare",
+        "which",
+        "type",
+        "ulimit",
+    ]
 )
 
 
@@ -263,7 +269,7 @@ def _pipeline(
         told, code = Told.HIDDEN, None
     for index, stage in enumerate(stages):
         last = index == len(stages) - 1
-        seen = _seen_through(stages[index + 1 :], view)
+        seen = seen_through(stages[index + 1 :], view)
         if last or context.pipefail:
             here: tuple[Told, int | None] = (told, code)
         else:
@@ -332,7 +338,7 @@ def _shown_later(reader: Ran, context: _Context) -> None:
     named = set(reader.words[1:])
     for earlier in context.ran[:-1]:
         if earlier.view.opaque and named.intersection(earlier.simple.writes()):
-            earlier.view = _seen_through([reader.simple], reader.view)
+            earlier.view = seen_through([reader.simple], reader.view)
 
 
 def _shell_options(words: list[str], context: _Context) -> None:
@@ -397,95 +403,3 @@ def _printed_code(text: str, match: re.Match[str], output: str) -> int | None:
     tail = re.escape(after) if after and "$" not in after else ""
     found = re.findall(rf"^\s*{re.escape(before)}\s*(\d{{1,3}})\s*{tail}", output, re.MULTILINE)
     return int(found[-1]) if found else None
-
-
-_NUMBER = re.compile(r"-?n?(\d+)\Z")
-
-
-def _seen_through(stages: list[Simple | Group], outer: View) -> View:
-    """What `stages` (and what stands behind the group, `outer`) let through."""
-    if not stages:
-        return outer
-    view = View(outer.head, outer.tail, list(outer.kept), outer.dropped, outer.opaque)
-    for stage in stages:
-        if isinstance(stage, Group):
-            view.opaque = True
-            continue
-        words, _ = unwrap(stage.words)
-        name = words[0].rsplit("/", 1)[-1] if words else ""
-        if name in ("head", "tail"):
-            _cut(view, name, words[1:])
-        elif name in ("grep", "egrep", "fgrep", "rg", "ag", "ugrep"):
-            _filtered(view, words[1:])
-        elif name == "sed" and len(words) == 3 and words[1] == "-n" and (m := re.fullmatch(r"1,(\d+)p", words[2])):
-            view.head = int(m.group(1))
-        elif name in (
-            "cat",
-            "tee",
-            "less",
-            "more",
-            "ts",
-            "nl",
-            "strings",
-            "col",
-            "fold",
-            "sort",
-            "sed",
-            "tr",
-            "expand",
-            "uniq",
-            "awk",
-            "cut",
-        ):
-            view.opaque = view.opaque or name in ("awk", "cut")
-        else:
-            view.opaque = True
-    return view
-
-
-def _cut(view: View, name: str, args: list[str]) -> None:
-    count = 10
-    for at, arg in enumerate(args):
-        if arg.startswith("-c") or arg.startswith("--bytes"):
-            digits = re.search(r"\d+", arg if len(arg) > 2 else " ".join(args[at + 1 : at + 2]))
-            count = max(1, int(digits.group()) // 80) if digits else 10
-            break
-        if arg.startswith(("+", "-n+")) or (arg == "-n" and args[at + 1 : at + 2] and args[at + 1].startswith("+")):
-            return
-        match = _NUMBER.match(arg.removeprefix("--lines="))
-        if match:
-            count = int(match.group(1))
-    if name == "head":
-        view.head = count if view.head is None else min(count, view.head)
-    else:
-        view.tail = count if view.tail is None else min(count, view.tail)
-
-
-_GREP_VALUES = frozenset(
-    "-e -f -A -B -C -m --regexp --max-count --after-context --before-context --context --include -g".split()
-)
-
-
-def _filtered(view: View, args: list[str]) -> None:
-    patterns: list[str] = []
-    inverted = counted = False
-    at = 0
-    while at < len(args):
-        arg = args[at]
-        at += 1
-        if arg in _GREP_VALUES:
-            if arg in ("-e", "--regexp") and at < len(args):
-                patterns.append(args[at])
-            at += 1
-        elif arg.startswith("-") and len(arg) > 1:
-            short = arg[1:] if not arg.startswith("--") else ""
-            inverted = inverted or "v" in short or arg == "--invert-match"
-            counted = counted or "c" in short or "q" in short or arg in ("--count", "--quiet")
-        elif not patterns:
-            patterns.append(arg)
-    if counted:
-        view.opaque = True
-    if inverted:
-        view.dropped = True
-    else:
-        view.kept += patterns or [""]

@@ -67,7 +67,9 @@ def _number(text: str | None) -> int:
     return int(text) if text.isdigit() else 0
 
 
-_WORD_COUNTS = re.compile(r"(\d+) (failed|passed|pass|fail|errors?|failures?|successful|passing|failing|broken|todo|skipped)\b")
+_WORD_COUNTS = re.compile(
+    r"(\d+) (failed|passed|pass|fail|errors?|failures?|successful|passing|failing|broken|todo|skipped)\b"
+)
 
 
 def _worded(match: Match) -> tuple[Says, int | None, int | None]:

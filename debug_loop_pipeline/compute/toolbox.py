@@ -48,15 +48,18 @@ class Tool:
 
 
 def _tool(row: dict[str, Any], program: str) -> Tool:
-    options = {key: frozenset(row.get(key, ())) for key in ("filters", "values", "fix", "check", "scopes")}
-    flags = {key: row[key] for key in ("positional", "silent", "prints_means_fail", "recursive") if key in row}
-    return Tool(row.get("name", program), GoalKind(row["kind"]), **options, **flags)
+    values: dict[str, Any] = {"name": row.get("name", program), "kind": GoalKind(row["kind"])}
+    values |= {key: frozenset(row[key]) for key in ("filters", "values", "fix", "check", "scopes") if key in row}
+    values |= {key: row[key] for key in ("positional", "silent", "prints_means_fail", "recursive") if key in row}
+    return Tool(**values)
 
 
 def _load() -> dict[tuple[str, ...], Tool]:
     text = files("debug_loop_pipeline.compute").joinpath("data/verification_tools.toml").read_text(encoding="utf-8")
     return {
-        tuple(program.split()): _tool(row, program) for row in tomllib.loads(text)["tools"] for program in row["programs"]
+        tuple(program.split()): _tool(row, program)
+        for row in tomllib.loads(text)["tools"]
+        for program in row["programs"]
     }
 
 
@@ -72,7 +75,7 @@ _HELP = frozenset({"--help", "-h", "-help", "help", "--version", "-version", "ve
 _LISTS_ONLY = frozenset(
     {
         "--collect-only", "--co", "--listTests", "--list-tests", "--showConfig", "--print-config", "--show-config", "--init",
-        "--fixtures", "--markers", "--watch", "--watchAll", "--ui", "--env-info", "--list", "--no-run", "--show-settings",
+        "--fixtures", "--markers", "--watch", "--watchAll", "--ui", "--env-info", "--list", "--show-settings",
     }
 )  # fmt: skip
 LOOKS_ONLY: frozenset[str] = _HELP | _LISTS_ONLY

@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 
 from debug_loop_pipeline.compute.error_cutting import MAX_ERRORS, CutError, cut_errors, has_real_errors, without_ansi
 from debug_loop_pipeline.compute.goals import Goal
-from debug_loop_pipeline.compute.shell_status import Ran, Told, View
+from debug_loop_pipeline.compute.output_view import View
+from debug_loop_pipeline.compute.shell_status import Ran, Told
 from debug_loop_pipeline.compute.summaries import Found, Says, read_summaries
+from debug_loop_pipeline.compute.summary_families import (
+    ALWAYS,
+    FAMILIES,
+    LINT_FAMILIES,
+    RUNNERS,
+    STYLE_FAMILIES,
+    TEST_FAMILIES,
+    TRAILING_RUNNERS,
+)
 from debug_loop_pipeline.compute.toolbox import GoalKind
 from debug_loop_pipeline.models.base import Verdict
 
@@ -47,84 +57,29 @@ class Judged:
     """There may be errors that were not shown or not kept."""
 
 
-_EXIT_HEAD = re.compile(r"\A\s*(?:Exit code|exit code:?|Process exited with code|\[exit code:?)\s*(-?\d+)\]?[ \t]*(?:\n|\Z)")
-_NO_OUTPUT = re.compile(r"[(<\[](?:\w+ )*(?:no|without) (?:output|content)[)>\]]|[(<\[]\w+ completed with no output[)>\]]", re.IGNORECASE)
+_EXIT_HEAD = re.compile(
+    r"\A\s*(?:Exit code|exit code:?|Process exited with code|\[exit code:?)\s*(-?\d+)\]?[ \t]*(?:\n|\Z)"
+)
+_NO_OUTPUT = re.compile(
+    r"[(<\[](?:\w+ )*(?:no|without) (?:output|content)[)>\]]|[(<\[]\w+ completed with no output[)>\]]", re.IGNORECASE
+)
 _BUILD_BROKE = re.compile(
     r"\[(?:build|setup) failed\]|error: could not compile|Interrupted: \d+ errors? during collection|errors? during collection"
     r"|\(typecheck\)|Test suite failed to run|COMPILATION ERROR|Compilation failed|Execution failed for task '[^']*compile|Build FAILED\."
 )
-_TESTS_TOLD = re.compile(r"^\s*--- (?:FAIL|PASS):|^(?:FAILED|PASSED) |^test \S+ \.\.\. |^\s*(?:✓|✔|✗|✕|×|ok \d|not ok)", re.MULTILINE)
+_TESTS_TOLD = re.compile(
+    r"^\s*--- (?:FAIL|PASS):|^(?:FAILED|PASSED) |^test \S+ \.\.\. |^\s*(?:✓|✔|✗|✕|×|ok \d|not ok)", re.MULTILINE
+)
 _ERROR_WORDS = re.compile(r"error|fail|✗|✘|❌|×|panic|exception|warning", re.IGNORECASE)
 _NO_ERRORS = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|issues?|fail)\b", re.IGNORECASE)
 _CD_FAILED = re.compile(r"(?:cd|pushd): .*(?:No such file|no such file|can't cd|not a directory|Not a directory)")
-_CRASH = re.compile(r"Traceback \(most recent call last\)|^panic: |^fatal error: |Segmentation fault|core dumped|^thread '.*' panicked|Unhandled|^\s+at \S+ \(", re.MULTILINE)
+_CRASH = re.compile(
+    r"Traceback \(most recent call last\)|^panic: |^fatal error: |Segmentation fault|core dumped|^thread '.*' panicked|Unhandled|^\s+at \S+ \(",
+    re.MULTILINE,
+)
 _REJECTS = re.compile(
     r"unknown|invalid|unrecognized|unrecognised|unexpected|no such|not (?:a|found|supported|allowed|valid)|missing|required|did you mean|unsupported|usage",
     re.IGNORECASE,
-)
-_TRAILING_RUNNERS = ("npm run", "yarn run", "pnpm run", "bun run", "make", "mise run", "just", "task", "turbo", "nx", "gradle", "mvn", "cargo", "go test", "composer", "deno task", "pnpm", "dotnet", "bazel", "tox", "nox")
-_FAMILIES: dict[str, frozenset[str]] = {
-    "pytest": frozenset({"pytest"}),
-    "unittest": frozenset({"unittest"}),
-    "django-test": frozenset({"unittest"}),
-    "go test": frozenset({"go"}),
-    "ginkgo": frozenset({"go"}),
-    "go build": frozenset(),
-    "go vet": frozenset(),
-    "golangci-lint run": frozenset({"golangci-lint"}),
-    "jest": frozenset({"jest"}),
-    "vitest": frozenset({"vitest"}),
-    "mocha": frozenset({"mocha"}),
-    "bun test": frozenset({"bun"}),
-    "node --test": frozenset({"node", "tap"}),
-    "playwright test": frozenset({"playwright"}),
-    "cypress run": frozenset({"cypress", "mocha"}),
-    "deno test": frozenset({"deno"}),
-    "cargo test": frozenset({"cargo"}),
-    "cargo nextest run": frozenset({"cargo"}),
-    "cargo build": frozenset({"cargo", "cargo-build"}),
-    "cargo check": frozenset({"cargo", "cargo-build"}),
-    "cargo clippy": frozenset({"cargo", "cargo-build"}),
-    "cargo fmt": frozenset({"cargo-build"}),
-    "tsc": frozenset({"tsc"}),
-    "eslint": frozenset({"eslint"}),
-    "biome check": frozenset({"biome"}),
-    "biome lint": frozenset({"biome"}),
-    "biome ci": frozenset({"biome"}),
-    "biome format": frozenset({"biome"}),
-    "prettier": frozenset({"prettier"}),
-    "ruff check": frozenset({"ruff"}),
-    "ruff format": frozenset({"ruff"}),
-    "black": frozenset({"black"}),
-    "isort": frozenset({"isort"}),
-    "mypy": frozenset({"mypy"}),
-    "pyright": frozenset({"pyright"}),
-    "rspec": frozenset({"rspec"}),
-    "rails test": frozenset({"minitest"}),
-    "rubocop": frozenset({"rubocop"}),
-    "phpunit": frozenset({"phpunit"}),
-    "phpstan": frozenset({"phpstan"}),
-    "dotnet test": frozenset({"dotnet"}),
-    "dotnet build": frozenset({"dotnet"}),
-    "ctest": frozenset({"ctest"}),
-    "swift test": frozenset({"swift"}),
-    "swift build": frozenset({"swift"}),
-    "mix test": frozenset({"exunit"}),
-    "docker build": frozenset({"docker"}),
-    "terraform validate": frozenset({"terraform"}),
-    "tox": frozenset({"tox", "pytest", "unittest"}),
-    "nox": frozenset({"nox", "pytest"}),
-    "pre-commit run": frozenset({"pre-commit"}),
-}
-_ALWAYS = frozenset({"missing", "counts"})
-_RUNNERS = frozenset({"runner"})
-_STYLE_FAMILIES = frozenset("golangci-lint eslint oxlint biome prettier black isort ruff rubocop pre-commit swiftlint".split())
-_TEST_FAMILIES = frozenset(
-    "pytest unittest go jest vitest bun mocha node tap playwright cypress karma deno cargo maven gradle sbt dotnet rspec minitest phpunit ctest"
-    " gtest catch2 meson swift exunit bazel dart prove busted testthat julia clojure zig forge tox nox".split()
-)
-_LINT_FAMILIES = frozenset(
-    "golangci-lint eslint oxlint biome prettier ruff black isort mypy pyright rubocop phpstan swiftlint pre-commit tsc svelte helm cargo-build".split()
 )
 
 
@@ -143,7 +98,9 @@ def judge(goals: list[tuple[Ran, Goal]], output: Output, *, changes_before: bool
     text = without_ansi(output.text)
     if _NO_OUTPUT.fullmatch(text.strip()):
         text = ""
-    if output.timed_out and not any(ran.told is Told.FAILED for ran, _ in goals):
+    if output.timed_out and not any(
+        found.says is Says.FAIL and found.family != "runner" for found in read_summaries(text)
+    ):
         error = CutError("Command timed out", type="Timeout", tool=goals[-1][1].tool)
         ran, goal = goals[-1]
         return [Judged(ran, goal, Verdict.FAIL, output.exit_code, reached=False, errors=[error])]
@@ -153,7 +110,10 @@ def judge(goals: list[tuple[Ran, Goal]], output: Output, *, changes_before: bool
         if one.verdict is Verdict.FAIL and not one.errors:
             section = judge_all.section(one.ran)
             one.errors, one.errors_not_kept = cut_errors(
-                section, one.goal.tool if one.goal.kind is not GoalKind.RUN else None, one.exit_code, prints_means_fail=one.goal.prints_means_fail
+                section,
+                one.goal.tool if one.goal.kind is not GoalKind.RUN else None,
+                one.exit_code,
+                prints_means_fail=one.goal.prints_means_fail,
             )
             one.cut = one.errors_not_kept > 0 or (_cut_off(one.ran.view, section) and not _all_told(one))
             one.reached = one.reached and not one.cut
@@ -231,7 +191,11 @@ class _Judge:
         What stands before the one that failed has passed; that is said of builds and other tools that are silent then. Not reached
         where something before it may have failed.
         """
-        shown = [at for at, (ran, goal) in enumerate(held) if goal.kind is not GoalKind.RUN and has_real_errors(self.section(ran), goal.tool)]
+        shown = [
+            at
+            for at, (ran, goal) in enumerate(held)
+            if goal.kind is not GoalKind.RUN and has_real_errors(self.section(ran), goal.tool)
+        ]
         at = shown[0] if shown else len(held) - 1
         judged = [self._judged(ran, goal, Verdict.PASS) for ran, goal in held[:at] if goal.silent]
         ran, goal = held[at]
@@ -254,25 +218,25 @@ class _Judge:
     def _own(self, ran: Ran, goal: Goal) -> list[Found]:
         """The summaries that are this goal's: of its tool's family; a script's by its kind where the line has several goals."""
         found = self._found(ran)
-        families = _FAMILIES.get(goal.tool)
+        families = FAMILIES.get(goal.tool)
         if families is not None:
-            wanted = families | _ALWAYS
+            wanted = families | ALWAYS
             return [f for f in found if f.family in wanted]
         alone = len(self.goals) == 1 and not (self.changes_before and ran.told is Told.SUSPECT)
         if alone or id(ran) in self.sections:
             return found
-        others = frozenset().union(*(_FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
+        others = frozenset().union(*(FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
         if goal.kind is GoalKind.TEST:
-            return [f for f in found if f.family in _TEST_FAMILIES | _ALWAYS and f.family not in others]
+            return [f for f in found if f.family in TEST_FAMILIES | ALWAYS and f.family not in others]
         if goal.kind in (GoalKind.LINT, GoalKind.TYPES, GoalKind.FORMAT):
-            return [f for f in found if f.family in _LINT_FAMILIES and f.family not in others]
-        return [f for f in found if f.family not in _TEST_FAMILIES | _STYLE_FAMILIES | _RUNNERS and f.family not in others]
+            return [f for f in found if f.family in LINT_FAMILIES and f.family not in others]
+        return [f for f in found if f.family not in TEST_FAMILIES | STYLE_FAMILIES | RUNNERS and f.family not in others]
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
         passed, failed = _counts(self._own(ran, goal))
         if verdict is Verdict.FAIL and goal.kind in (GoalKind.TEST, GoalKind.LINT, GoalKind.MIXED) and reached:
             section = self.section(ran)
-            if _BUILD_BROKE.search(section) and (passed is None and failed is None or goal.kind is GoalKind.LINT):
+            if _BUILD_BROKE.search(section) and ((passed is None and failed is None) or goal.kind is GoalKind.LINT):
                 reached = False
         code = ran.exit_code
         if verdict is Verdict.PASS and ran.told in (Told.PASSED, Told.SUSPECT) and goal.kind is not GoalKind.RUN:
@@ -320,16 +284,18 @@ class _Judge:
         """A program the task wrote or built. One that turns a wrong argument down does its work, whatever it exits with."""
         section = self.section(ran)
         if ran.told is Told.PASSED:
-            own = [f for f in fails if f.family in _TEST_FAMILIES]
+            own = [f for f in fails if f.family in TEST_FAMILIES]
             return self._judged(ran, goal, Verdict.FAIL if own else Verdict.PASS)
         if ran.told in (Told.FAILED, Told.SUSPECT):
             if goal.filters and not _CRASH.search(section) and _rejects_argument(goal.filters, section):
                 return self._judged(ran, goal, Verdict.PASS)
             return self._judged(ran, goal, Verdict.FAIL)
-        if any(f.family in _TEST_FAMILIES | _ALWAYS for f in fails) or _CRASH.search(section) or has_real_errors(section):
+        if any(f.family in TEST_FAMILIES | ALWAYS for f in fails) or _CRASH.search(section) or has_real_errors(section):
             return self._judged(ran, goal, Verdict.FAIL)
         complete = _complete(ran.view, section)
-        return self._judged(ran, goal, Verdict.PASS if complete and section.strip() else Verdict.UNCLEAR, reached=complete)
+        return self._judged(
+            ran, goal, Verdict.PASS if complete and section.strip() else Verdict.UNCLEAR, reached=complete
+        )
 
     def _hidden(self, ran: Ran, goal: Goal) -> Judged | None:
         """No exit code, no summary: what is left of the output decides."""
@@ -349,11 +315,20 @@ class _Judge:
         complete = _complete(view, section)
         if complete and goal.kind is not GoalKind.TEST:
             return self._judged(ran, goal, Verdict.PASS)
-        if complete and section.strip() and goal.tool not in _FAMILIES:
+        if complete and section.strip() and goal.tool not in FAMILIES:
             return self._judged(ran, goal, Verdict.PASS)
         ends_shown = view.tail is not None and view.head is None
-        if ends_shown and section.strip() and (goal.kind is not GoalKind.TEST or goal.tool.startswith(("npm run", "yarn run", "pnpm run", "make", "bun run"))):
-            trailer = goal.tool.startswith(_TRAILING_RUNNERS) or goal.silent or goal.kind in (GoalKind.BUILD, GoalKind.TYPES)
+        if (
+            ends_shown
+            and section.strip()
+            and (
+                goal.kind is not GoalKind.TEST
+                or goal.tool.startswith(("npm run", "yarn run", "pnpm run", "make", "bun run"))
+            )
+        ):
+            trailer = (
+                goal.tool.startswith(TRAILING_RUNNERS) or goal.silent or goal.kind in (GoalKind.BUILD, GoalKind.TYPES)
+            )
             if trailer and not _ERROR_WORDS.search(_NO_ERRORS.sub("", section)):
                 return self._judged(ran, goal, Verdict.PASS)
         return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)
@@ -364,19 +339,31 @@ class _Judge:
         body = section.strip()
         if ran.view.opaque:
             counted = body.isdigit() and looks_for_errors
-            verdict = (Verdict.PASS if int(body) == 0 else Verdict.FAIL) if counted and len(body) < 9 else Verdict.UNCLEAR
+            verdict = (
+                (Verdict.PASS if int(body) == 0 else Verdict.FAIL) if counted and len(body) < 9 else Verdict.UNCLEAR
+            )
             return self._judged(ran, goal, verdict, reached=counted)
         lines = [line for line in body.split("\n") if _ERROR_WORDS.search(line) and not _NO_ERRORS.search(line)]
         if looks_for_errors and not body:
             return self._judged(ran, goal, Verdict.PASS)
-        if has_real_errors(section, goal.tool) or (looks_for_errors and any(_REPORTS_ERROR.search(line) for line in lines)):
+        if has_real_errors(section, goal.tool) or (
+            looks_for_errors and any(_REPORTS_ERROR.search(line) for line in lines)
+        ):
             return self._judged(ran, goal, Verdict.FAIL)
         return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)
 
 
-_REPORTS_ERROR = re.compile(r"\berror\b\s*(?:TS\d+|\[|:)|^\s*(?:error|fail(?:ed|ure)?)\b|\bERR!|\bFAILED\b|\b[1-9]\d* (?:errors?|failed|failures?)\b", re.IGNORECASE)
+_REPORTS_ERROR = re.compile(
+    r"\berror\b\s*(?:TS\d+|\[|:)|^\s*(?:error|fail(?:ed|ure)?)\b|\bERR!|\bFAILED\b|\b[1-9]\d* (?:errors?|failed|failures?)\b",
+    re.IGNORECASE,
+)
 _ERROR_LINE = re.compile(r"\s*(?:error|fatal|Error|FATAL|ERROR|\w+Error)(?:\[\w+\])?: \S")
-_PROBES = ("error TS2345: Argument", "src/a.ts:1:2: error: something", "Error: something went wrong", "error: cannot find value")
+_PROBES = (
+    "error TS2345: Argument",
+    "src/a.ts:1:2: error: something",
+    "Error: something went wrong",
+    "error: cannot find value",
+)
 
 
 def _looks_for_errors(pattern: str) -> bool:
@@ -385,19 +372,23 @@ def _looks_for_errors(pattern: str) -> bool:
         return False
     alternatives = re.split(r"\\?\|", pattern.strip("()"))
     try:
-        return any(re.search(a.replace("\\", "\\") or "^$", probe, re.IGNORECASE) for a in alternatives for probe in _PROBES)
+        return any(
+            re.search(a.replace("\\", "\\") or "^$", probe, re.IGNORECASE) for a in alternatives for probe in _PROBES
+        )
     except re.error:
         return "error" in pattern.lower()
 
 
 def _contradicted(fails: list[Found], ran: Ran) -> bool:
     """Lines that only look like a failure when the command is known to have exited with 0."""
-    return ran.told is Told.PASSED and all(f.family in ("tap", "counts", "missing", "terraform", "tsc", "ruff") for f in fails)
+    return ran.told is Told.PASSED and all(
+        f.family in ("tap", "counts", "missing", "terraform", "tsc", "ruff") for f in fails
+    )
 
 
 def _counts(found: list[Found]) -> tuple[int | None, int | None]:
     """Passed and failed tests, of the family that tells both where there is one."""
-    tests = [f for f in found if f.family in _TEST_FAMILIES]
+    tests = [f for f in found if f.family in TEST_FAMILIES]
     both = [f for f in tests if f.passed is not None and f.failed is not None and f.passed + f.failed]
     if both:
         return both[0].passed, both[0].failed
@@ -432,7 +423,7 @@ def _all_told(one: Judged) -> bool:
 
 
 def _family_errors(section: str, goal: Goal) -> bool:
-    if goal.kind is GoalKind.TEST and goal.tool in ("bun test", "jest", "vitest", "mocha") or not section:
+    if (goal.kind is GoalKind.TEST and goal.tool in ("bun test", "jest", "vitest", "mocha")) or not section:
         return False
     return has_real_errors(section, goal.tool)
 

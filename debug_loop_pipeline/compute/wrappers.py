@@ -72,7 +72,11 @@ _TABLE = _wrappers(
     ("yarn exec", "", 0),
     ("yarn dlx", "-p --package", 0),
     ("corepack", "", 0),
-    ("uv run", "--with --python -p --extra --group --package --directory --project --env-file --index --with-requirements", 0),
+    (
+        "uv run",
+        "--with --python -p --extra --group --package --directory --project --env-file --index --with-requirements",
+        0,
+    ),
     ("uvx", "--from --with --python -p", 0),
     ("uv tool run", "--from --with --python -p", 0),
     ("pipx run", "--spec", 0),
@@ -123,7 +127,9 @@ _TABLE = _wrappers(
     ("reattach-to-user-namespace", "", 0),
     ("script", "", 1),
 )
-_RTK_LINTED = frozenset({"bun", "npm", "pnpm", "yarn", "npx", "bunx", "eslint", "biome", "ruff", "mypy", "pylint", "make", "mise"})
+_RTK_LINTED = frozenset(
+    {"bun", "npm", "pnpm", "yarn", "npx", "bunx", "eslint", "biome", "ruff", "mypy", "pylint", "make", "mise"}
+)
 
 
 def unwrap(words: list[str]) -> tuple[list[str], str | None]:

@@ -6,7 +6,6 @@ segmenter's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -182,21 +181,15 @@ def status_of(attempt: Attempt) -> tuple[Status, EvidenceTier]:
     return Status.PARTIAL, EvidenceTier.OBSERVED if seen else EvidenceTier.UNMEASURED
 
 
-def event_of(
-    attempt: Attempt,
-    attempt_id: UUID,
-    run: Trajectory,
-    run_started_at: datetime | None,
-    limit: Callable[[str, int], str],
-) -> ExecutionEvent:
-    """The execution event of a finished attempt; `limit` cuts a text after redaction."""
+def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at: datetime | None) -> ExecutionEvent:
+    """The execution event of a finished attempt."""
     status, tier = status_of(attempt)
     started = attempt.started_at or run_started_at or utc(run.file_time)
     estimated = attempt.started_at is None
     started = started or _EPOCH
     ended = max(started, attempt.ended_at or started)
     usage = tuple(attempt.usage.values())
-    contents = {path: text for path, text in attempt.code.items()}
+    contents = dict(attempt.code)
     for path, pieces in attempt.fragments.items():
         contents.setdefault(path, "\n\n".join(pieces))
     return unchecked(

@@ -10,35 +10,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
-from debug_loop_pipeline.compute.goals import Action, Meaning, meaning_of
+from debug_loop_pipeline.compute.command_meaning import meaning_of
+from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE
+from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.toolbox import GoalKind
-from debug_loop_pipeline.compute.verdicts import Judged, Output, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import (
     Attempt,
     TaskState,
     Where,
     event_of,
     infrastructure_origin,
-    language_name,
     status_of,
     utc,
-    verification_of,
 )
+from debug_loop_pipeline.importers.call_results import ResultRecorder, WaitingCall
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Status, Verdict
-from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError, ExecutionEvent, Verification
+from debug_loop_pipeline.models.execution import ExecutionError, ExecutionEvent, Verification
 from debug_loop_pipeline.models.identity import attempt_id, correlation_id
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
-    FileEdit,
     RunVerdict,
     Step,
     StepSource,
@@ -53,15 +51,8 @@ _WINDOW = 16
 _MAX_SAID = 200
 _MAX_APPROACH = 1_000
 _MAX_REQUEST = 20_000
-_MAX_COMMAND = 20_000
-_MAX_CODE = 400_000
 _MAX_CALLS = 20_000
 """Calls whose result may still come; older ones are forgotten."""
-_MAX_ERRORS_IN_ATTEMPT = 60
-_ERRORS_OF_A_CALL = 3
-_QUIET_FAILURES = frozenset(
-    "grep rg egrep fgrep ag test [ [[ diff cmp which command type find ls pgrep false exit".split()
-)
 
 
 @dataclass(slots=True)
@@ -82,27 +73,11 @@ def segment(trajectory: Trajectory, options: SegmenterOptions | None = None) -> 
     return _Run(trajectory, options or SegmenterOptions()).events()
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A call whose result has not come."""
-
-    call: ToolCall
-    call_id: str
-    attempt: Attempt
-    step: int
-    said: str | None
-    cwd: str
-    meanings: list[Meaning] = field(default_factory=list)
-
-    @property
-    def verifies(self) -> bool:
-        return any(meaning.goal is not None for meaning in self.meanings)
-
-
 class _Run:
     def __init__(self, trajectory: Trajectory, options: SegmenterOptions) -> None:
         self.run = trajectory
         self.options = options
+        self.recorder = ResultRecorder(options.redact)
         self.base = trajectory.cwd or ""
         self.where = Where(trajectory.cwd, trajectory.branch)
         self.started_at = utc(trajectory.started_at)
@@ -111,7 +86,7 @@ class _Run:
         self.files = TaskFiles()
         self.open: Attempt | None = None
         self.window: deque[Attempt] = deque()
-        self.waiting: dict[str, _Waiting] = {}
+        self.waiting: dict[str, WaitingCall] = {}
         self.usage_home: dict[tuple[str, str], Attempt] = {}
         self.step = 0
         self.said: str | None = None
@@ -173,9 +148,9 @@ class _Run:
         if step.model:
             attempt.model = step.model
         if step.text and not step.text.isspace():
-            self.said = self._limited(step.text.strip(), _MAX_SAID)
+            self.said = self.recorder.limited(step.text.strip(), _MAX_SAID)
             if attempt.approach is None:
-                attempt.approach = self._limited(step.text.strip(), _MAX_APPROACH)
+                attempt.approach = self.recorder.limited(step.text.strip(), _MAX_APPROACH)
         attempt.ended_at = self.time
 
     def _begin_task(self, ref: str, text: str) -> None:
@@ -187,7 +162,7 @@ class _Run:
         elif run.parent_session_id and run.parent_call_id and self.options.subagent_tasks is not None:
             parent = self.options.subagent_tasks.get((run.parent_session_id, run.parent_call_id))
         request = run.request or text
-        self.task = TaskState(correlation_id(run.format, key), self._limited(request, _MAX_REQUEST), parent)
+        self.task = TaskState(correlation_id(run.format, key), self.recorder.limited(request, _MAX_REQUEST), parent)
         self.files = TaskFiles()
         self.ending = LastEnding.NONE
 
@@ -226,7 +201,9 @@ class _Run:
             attempt.first_step = self.step
         attempt.tools.append(call.name)
         attempt.ended_at = self.time
-        waiting = _Waiting(call, call_id, attempt, self.step, self.said, call.cwd or self.where.cwd or self.base)
+        waiting = WaitingCall(
+            call, call_id, attempt, self.step, self.said, call.cwd or self.where.cwd or self.base, self.files
+        )
         attempt.unanswered += 1
         if call_id in self.waiting:
             self.waiting[call_id].attempt.unanswered -= 1
@@ -238,7 +215,7 @@ class _Run:
         elif call.kind is ToolKind.SUBAGENT and self.options.subagent_tasks is not None and self.task is not None:
             self.options.subagent_tasks[(self.run.session_id, call_id)] = self.task.correlation_id
 
-    def _shell_call(self, waiting: _Waiting) -> None:
+    def _shell_call(self, waiting: WaitingCall) -> None:
         command = waiting.call.command
         assert command is not None
         for other in self.waiting.values():
@@ -281,7 +258,7 @@ class _Run:
         attempt = waiting.attempt
         if result.pending:
             if waiting.call.kind is ToolKind.SHELL and waiting.call.command and not waiting.verifies:
-                self._commands(waiting, None)
+                self.recorder.commands(waiting, None)
             return
         del self.waiting[waiting.call_id]
         attempt.unanswered -= 1
@@ -289,137 +266,18 @@ class _Run:
         attempt.stopped = result.cancelled
         kind = waiting.call.kind
         if kind is ToolKind.SHELL and waiting.call.command:
-            self._shell_result(waiting, result)
+            self.recorder.shell_result(waiting, result, self.time)
+            if waiting.verifies:
+                self.ending = _ending(attempt)
         elif result.cancelled:
             pass
         elif result.is_error:
-            self._failed_call(waiting, result, None)
+            self.recorder.failed_call(waiting, result, None)
         elif kind is ToolKind.EDIT or result.edits or waiting.call.edits:
-            self._edited(waiting, result.edits if result.edits is not None else waiting.call.edits)
+            self.recorder.edited(waiting, result.edits if result.edits is not None else waiting.call.edits)
             attempt.clean_end = True
         else:
             attempt.clean_end = True
-
-    def _edited(self, waiting: _Waiting, edits: list[FileEdit]) -> None:
-        attempt = waiting.attempt
-        for edit in edits:
-            content = edit.content if edit.content is None or len(edit.content) <= _MAX_CODE else None
-            attempt.write(edit, content)
-            self.files.record_edit(edit.path, edit.content)
-            language = language_name(edit.path)
-            attempt.edits.append(
-                unchecked(
-                    Edit,
-                    path=edit.path,
-                    language=None if language == "text" else language,
-                    before=self._limited(edit.before, _MAX_CODE),
-                    after=self._limited(edit.after, _MAX_CODE),
-                    said=waiting.said,
-                    step=waiting.step,
-                    tool_call_id=waiting.call_id,
-                )
-            )
-
-    def _shell_result(self, waiting: _Waiting, result: ToolResult) -> None:
-        attempt = waiting.attempt
-        code, text = result.exit_code, result.output
-        if code is None:
-            code, text = exit_code_in(text)
-        told = code
-        if told is None and result.is_error is not None and not result.cancelled:
-            told = 1 if result.is_error else 0
-        if waiting.verifies:
-            self._verified(waiting, result, told, text)
-        elif result.cancelled:
-            pass
-        elif told not in (0, None) or result.timed_out:
-            self._failed_call(waiting, result, code)
-        else:
-            attempt.clean_end = True
-        if not result.cancelled:
-            self._commands(waiting, code if code is not None else (0 if told == 0 else None))
-            if result.edits:
-                self._edited(waiting, result.edits)
-
-    def _commands(self, waiting: _Waiting, code: int | None) -> None:
-        attempt = waiting.attempt
-        command = waiting.call.command
-        assert command is not None
-        changes = [m for m in waiting.meanings if m.action is Action.CHANGE]
-        files = tuple(dict.fromkeys(path for m in changes for path in m.files))
-        for meaning in changes:
-            if meaning.content is not None and len(meaning.files) == 1 and len(meaning.content) <= _MAX_CODE:
-                attempt.write(FileEdit(meaning.files[0], None, meaning.content), meaning.content)
-        for path in files:
-            attempt.files[path] = None
-        attempt.commands.append(
-            unchecked(
-                Command,
-                command=self._limited(command, _MAX_COMMAND),
-                exit_code=code,
-                mutating=bool(changes),
-                said=waiting.said,
-                step=waiting.step,
-                tool_call_id=waiting.call_id,
-                files_modified=files,
-            )
-        )
-
-    def _verified(self, waiting: _Waiting, result: ToolResult, code: int | None, text: str) -> None:
-        attempt = waiting.attempt
-        command = waiting.call.command
-        assert command is not None
-        ran = commands_of(command, waiting.cwd, code, text)
-        goals = []
-        changes_before = False
-        for one, meaning in zip(ran, waiting.meanings, strict=False):
-            if meaning.goal is not None:
-                goals.append((one, meaning.goal))
-            elif meaning.action is Action.CHANGE and not goals:
-                changes_before = True
-        redact = self.options.redact
-        if redact is not None and text:
-            text = redact(text)
-        output = Output(text, code, result.cancelled, result.timed_out)
-        judged = judge(goals, output, changes_before=changes_before)
-        attempt.timed_out = attempt.timed_out or result.timed_out
-        self._keep_judged(waiting, judged)
-        self.ending = _ending(attempt)
-
-    def _keep_judged(self, waiting: _Waiting, judged: list[Judged]) -> None:
-        attempt = waiting.attempt
-        command = self._limited(waiting.call.command or "", _MAX_COMMAND)
-        for one in judged:
-            index = len(attempt.verifications)
-            attempt.verifications.append(verification_of(one, command, waiting.step, waiting.call_id, self.time))
-            attempt.errors_not_kept += one.errors_not_kept
-            attempt.errors += [_error(e, waiting, index, one.exit_code) for e in one.errors]
-
-    def _failed_call(self, waiting: _Waiting, result: ToolResult, code: int | None) -> None:
-        """A call that failed and verifies nothing: an error inside the attempt."""
-        attempt = waiting.attempt
-        attempt.clean_end = False
-        text = exit_code_in(result.output)[1]
-        shell = waiting.call.kind is ToolKind.SHELL
-        if shell and not result.timed_out and not text.strip() and _last_program(waiting) in _QUIET_FAILURES:
-            attempt.clean_end = True
-            return
-        if len(attempt.errors) >= _MAX_ERRORS_IN_ATTEMPT:
-            attempt.errors_not_kept += 1
-            return
-        redact = self.options.redact
-        if redact is not None:
-            text = redact(text)
-        if result.timed_out:
-            found = [CutError("Command timed out", type="Timeout")]
-        elif shell:
-            found = cut_errors(text, _last_program(waiting) or None, code)[0][:_ERRORS_OF_A_CALL]
-        else:
-            found = [CutError(_first_line(text) or f"{waiting.call.name} failed", tool=waiting.call.name)]
-        for error in found:
-            if error.path is None and not shell:
-                error.path = waiting.call.target
-            attempt.errors.append(_error(error, waiting, None, code))
 
     # the run's ends
 
@@ -434,7 +292,7 @@ class _Run:
             unchecked(
                 ExecutionError,
                 type=error.kind,
-                message=self._limited(error.message or error.kind or "service error", MAX_MESSAGE),
+                message=self.recorder.limited(error.message or error.kind or "service error", MAX_MESSAGE),
                 origin=infrastructure_origin(error.kind, error.message),
                 step=self.step,
             )
@@ -466,35 +324,7 @@ class _Run:
             )
         )
         if said is Verdict.FAIL:
-            self._outside_errors(attempt, verdict, index)
-
-    def _outside_errors(self, attempt: Attempt, verdict: RunVerdict, index: int) -> None:
-        found: list[CutError] = []
-        if verdict.output:
-            text = self.options.redact(verdict.output) if self.options.redact else verdict.output
-            found, more = cut_errors(text, verdict.source)
-            attempt.errors_not_kept += more
-        told = {e.test for e in found if e.test}
-        whole = bool(found) and not told
-        missing = [] if whole else [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
-        found += [
-            CutError("test failed", tool=verdict.source, test=test) for test in missing[: max(0, 20 - len(found))]
-        ]
-        for error in found or [CutError("not resolved", tool=verdict.source)]:
-            attempt.errors.append(
-                unchecked(
-                    ExecutionError,
-                    type=error.type,
-                    message=error.message,
-                    stacktrace=error.stacktrace,
-                    tool=error.tool,
-                    test=error.test,
-                    path=error.path,
-                    line=error.line,
-                    step=self.step + 1,
-                    verification=index,
-                )
-            )
+            self.recorder.outside_errors(attempt, verdict, index, self.step + 1)
 
     def _end_task(self) -> Iterator[ExecutionEvent]:
         """Finishes what is open; closing words without a call go to the attempt before them."""
@@ -517,58 +347,23 @@ class _Run:
         """Calls whose result never came: their goals are unclear, their commands are kept."""
         for waiting in list(self.waiting.values()):
             if waiting.attempt.unanswered and waiting.call.kind is ToolKind.SHELL and waiting.call.command:
-                self._without_result(waiting)
-
-    def _without_result(self, waiting: _Waiting) -> None:
-        if waiting.verifies:
-            ran = commands_of(waiting.call.command or "", waiting.cwd)
-            goals = [(one, m.goal) for one, m in zip(ran, waiting.meanings, strict=False) if m.goal is not None]
-            self._keep_judged(waiting, judge(goals, Output("", missing=True)))
-            self._commands(waiting, None)
-        elif not any(c.tool_call_id == waiting.call_id for c in waiting.attempt.commands):
-            self._commands(waiting, None)
+                self.recorder.without_result(waiting, self.time)
 
     def _finished(self, attempt: Attempt) -> ExecutionEvent:
         if attempt.unanswered:
             for call_id, waiting in list(self.waiting.items()):
                 if waiting.attempt is attempt:
-                    if waiting.call.kind is ToolKind.SHELL and waiting.call.command and not _has(attempt, call_id):
-                        self._without_result(waiting)
+                    if waiting.call.kind is ToolKind.SHELL and waiting.call.command and waiting.told_at is None:
+                        self.recorder.without_result(waiting, self.time)
                     del self.waiting[call_id]
         for key in attempt.usage:
             self.usage_home.pop(key, None)
-        return event_of(attempt, self._id_of(attempt), self.run, self.started_at, self._limited)
+        return event_of(attempt, self._id_of(attempt), self.run, self.started_at)
 
     def _id_of(self, attempt: Attempt) -> UUID:
         if attempt.id is None:
             attempt.id = attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
         return attempt.id
-
-    def _limited(self, text: str | None, limit: int) -> str:
-        """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
-        if text is None:
-            return None  # type: ignore[return-value]
-        if len(text) <= limit:
-            return text
-        redact = self.options.redact
-        return (redact(text) if redact is not None else text)[:limit]
-
-
-def _has(attempt: Attempt, call_id: str) -> bool:
-    return any(c.tool_call_id == call_id for c in attempt.commands)
-
-
-def _last_program(waiting: _Waiting) -> str:
-    command = (waiting.call.command or "").strip()
-    ran = commands_of(command, waiting.cwd)
-    return ran[-1].name if ran else ""
-
-
-def _first_line(text: str) -> str:
-    for line in text.split("\n"):
-        if line.strip():
-            return line.strip()[:MAX_MESSAGE]
-    return ""
 
 
 def _ending(attempt: Attempt) -> LastEnding:
@@ -578,20 +373,3 @@ def _ending(attempt: Attempt) -> LastEnding:
     if status is Status.SUCCESS:
         return LastEnding.PASSED
     return LastEnding.STOPPED if status is Status.CANCELLED else LastEnding.OPEN
-
-
-def _error(error: CutError, waiting: _Waiting, verification: int | None, code: int | None) -> ExecutionError:
-    return unchecked(
-        ExecutionError,
-        type=error.type,
-        message=error.message[:MAX_MESSAGE] or "failed",
-        stacktrace=error.stacktrace[:MAX_STACK] if error.stacktrace else None,
-        tool=error.tool,
-        test=error.test,
-        path=error.path,
-        line=error.line,
-        exit_code=code,
-        step=waiting.step,
-        verification=verification,
-        tool_call_id=waiting.call_id,
-    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.goals import Action, Goal, Meaning, covers, meaning_of
+from debug_loop_pipeline.compute.command_meaning import meaning_of
+from debug_loop_pipeline.compute.goals import Goal, covers
+from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.toolbox import GoalKind
@@ -172,7 +174,10 @@ def test_a_program_of_the_project_is_verified_once_its_source_was_edited() -> No
 
 
 def test_compound_commands_have_a_goal_each() -> None:
-    assert [g.text for g in goals("mise run fmt && mise run lint && mise run test")] == ["mise run lint", "mise run test"]
+    assert [g.text for g in goals("mise run fmt && mise run lint && mise run test")] == [
+        "mise run lint",
+        "mise run test",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def words(line: str) -> list[list[str]]:
         ("run() { go test; }; run", [[], ["go", "test"], ["run"]]),
         ("a |\n tail -3\n\nb &&\nc", [["a"], ["tail", "-3"], ["b"], ["c"]]),
         ("! grep x y", [["grep", "x", "y"]]),
-        ("echo \"a $(date) b\"", [["echo", "a $(date) b"]]),
+        ('echo "a $(date) b"', [["echo", "a $(date) b"]]),
         ("echo $'it\\'s'", [["echo", "it's"]]),
         ("x=$(npm test)", [[]]),
     ],
@@ -44,7 +44,7 @@ def test_a_here_document_is_data_and_not_a_command() -> None:
     commands = list(simple_commands(items))
     assert [c.words for c in commands] == [["cat"], ["python", "t.py"]]
     assert commands[0].writes() == ["t.py"]
-    assert commands[0].heredoc == "import os; print(\"it's\")\nrm -rf x\n"
+    assert commands[0].heredoc == 'import os; print("it\'s")\nrm -rf x\n'
 
 
 def test_quotes_in_a_here_document_inside_a_substitution_do_not_swallow_what_follows() -> None:

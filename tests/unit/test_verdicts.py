@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.goals import meaning_of
+from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.shell_status import Told, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.verdicts import Judged, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.models.base import Verdict
 
 
-def judged(line: str, text: str, code: int | None = None, files: TaskFiles | None = None, **state: bool) -> list[Judged]:
+def judged(
+    line: str, text: str, code: int | None = None, files: TaskFiles | None = None, **state: bool
+) -> list[Judged]:
     goals = []
     changes = False
     for ran in commands_of(line, "/repo", code, text):
@@ -57,12 +59,12 @@ def test_the_exit_code_of_a_line_is_told_apart_from_that_of_its_commands(line: s
 @pytest.mark.parametrize(
     ("line", "text", "expected"),
     [
-        ("pytest; echo \"exit: $?\"", "...\nexit: 1\n", "fail"),
+        ('pytest; echo "exit: $?"', "...\nexit: 1\n", "fail"),
         ("pytest -q; echo EXIT=$?", "...\nEXIT=0\n", "pass"),
         ("npx tsc --noEmit 2>&1 | tail -5; echo ${PIPESTATUS[0]}", "0\n", "pass"),
         ("go vet ./... && echo VET_OK || echo VET_BAD", "x.go: bad\nVET_BAD\n", "fail"),
         ("go vet ./... && echo VET_OK", "VET_OK\n", "pass"),
-        ("out=$(npm test 2>&1); echo \"rc=$?\"; echo \"$out\" | tail -3", "rc=1\nfoo\n", "fail"),
+        ('out=$(npm test 2>&1); echo "rc=$?"; echo "$out" | tail -3', "rc=1\nfoo\n", "fail"),
     ],
 )
 def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected: str) -> None:
@@ -129,12 +131,18 @@ def test_a_failed_and_list_blames_the_goal_whose_errors_show() -> None:
     text = "a.go:1:2: bad thing (revive)\n1 issues:\n* revive: 1\n"
     (lint,) = judged("mise run lint && mise run test", text, 1)
     assert (lint.goal.tool, lint.verdict) == ("mise run lint", Verdict.FAIL)
-    tests = judged("npx tsc --noEmit && npx vitest run", " FAIL  a.test.ts > x\nAssertionError: no\n Test Files  1 failed (1)\n      Tests  1 failed (1)\n", 1)
+    tests = judged(
+        "npx tsc --noEmit && npx vitest run",
+        " FAIL  a.test.ts > x\nAssertionError: no\n Test Files  1 failed (1)\n      Tests  1 failed (1)\n",
+        1,
+    )
     assert [(j.goal.tool, j.verdict.value) for j in tests] == [("tsc", "pass"), ("vitest", "fail")]
 
 
 def test_an_and_list_that_succeeds_passes_every_goal() -> None:
-    assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == ["pass"] * 3
+    assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == [
+        "pass"
+    ] * 3
 
 
 def test_a_change_that_fails_before_the_goal_leaves_it_not_reached() -> None:

@@ -6,10 +6,29 @@ of this package; patterns and signatures of the errors are `error_pattern_extrac
 
 from __future__ import annotations
 
-from debug_loop_pipeline.compute.error_cutting import blocks, compilers, generic, go, javascript, jvm, others, python, rust
+from debug_loop_pipeline.compute.error_cutting import (
+    blocks,
+    compilers,
+    generic,
+    go,
+    javascript,
+    jvm,
+    others,
+    python,
+    rust,
+)
 from debug_loop_pipeline.compute.error_cutting.common import GENERIC, MAX_MESSAGE, MAX_STACK, CutError, without_ansi
 
-__all__ = ["GENERIC", "MAX_ERRORS", "MAX_MESSAGE", "MAX_STACK", "CutError", "cut_errors", "has_real_errors", "without_ansi"]
+__all__ = [
+    "GENERIC",
+    "MAX_ERRORS",
+    "MAX_MESSAGE",
+    "MAX_STACK",
+    "CutError",
+    "cut_errors",
+    "has_real_errors",
+    "without_ansi",
+]
 
 MAX_ERRORS = 20
 """Distinct errors kept of one verification; the rest is counted."""
@@ -76,7 +95,9 @@ def _specific(text: str, tool: str | None, prints_means_fail: bool) -> list[CutE
 
 def _echoed(error: CutError, tests: list[CutError]) -> bool:
     """A compiler-like line that is only a place inside a failing test's report."""
-    return error.type is None and any(t.stacktrace and error.message and error.message[:80] in t.stacktrace for t in tests)
+    return error.type is None and any(
+        t.stacktrace and error.message and error.message[:80] in t.stacktrace for t in tests
+    )
 
 
 def _tests(text: str) -> list[CutError]:

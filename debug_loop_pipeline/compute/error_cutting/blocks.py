@@ -10,19 +10,39 @@ import re
 from debug_loop_pipeline.compute.error_cutting.common import CutError, number, one_line
 
 _FILE_LINE = re.compile(r"^(?P<path>(?:[A-Za-z]:)?[\w./\\@\-\[\]() +]+\.\w{1,6})$")
-_ESLINT = re.compile(r"^\s+(?P<line>\d+):(?P<col>\d+)\s+(?P<severity>error|warning|✖|⚠|×)\s+(?P<message>.+?)(?:\s{2,}(?P<rule>[@\w\-/.]+))?\s*$")
-_BIOME = re.compile(r"^\s*(?:at )?(?P<path>[^\s:]+\.\w+|\S+/\S+)(?::(?P<line>\d+):\d+)? (?P<rule>(?:lint|assist|format|parse|organizeImports|syntax|check|ci|plugin|suppressions|internalError|project|files|configuration|deserialize)\S*)(?:[ \t]+[A-Z]+)*[ \t]*━+", re.MULTILINE)
+_ESLINT = re.compile(
+    r"^\s+(?P<line>\d+):(?P<col>\d+)\s+(?P<severity>error|warning|✖|⚠|×)\s+(?P<message>.+?)(?:\s{2,}(?P<rule>[@\w\-/.]+))?\s*$"
+)
+_BIOME = re.compile(
+    r"^\s*(?:at )?(?P<path>[^\s:]+\.\w+|\S+/\S+)(?::(?P<line>\d+):\d+)? (?P<rule>(?:lint|assist|format|parse|organizeImports|syntax|check|ci|plugin|suppressions|internalError|project|files|configuration|deserialize)\S*)(?:[ \t]+[A-Z]+)*[ \t]*━+",
+    re.MULTILINE,
+)
 _BIOME_MESSAGE = re.compile(r"^\s*[×✖!⚠] (?P<message>.+)$", re.MULTILINE)
 _BIOME_HEAD = re.compile(r"━{5,}")
-_OXLINT = re.compile(r"^\s*[×!⚠] (?P<rule>[\w\-]+\([\w\-/]+\)): (?P<message>.+)\n\s*[╭,][-─]*\[(?P<path>[^\]:]+):(?P<line>\d+):\d+\]", re.MULTILINE)
-_WEBPACK = re.compile(r"^(?:ERROR|Error) in (?P<path>\./\S+|\S+\.\w+)(?:[ :](?P<line>\d+):\d+(?:-\d+)?)?\n(?P<message>.+)$", re.MULTILINE)
-_ESBUILD = re.compile(r"^[✘X] \[ERROR\] (?P<message>.+?)(?: \[plugin [^\]]+\])?\n\n\s+(?P<path>[^\s:]+):(?P<line>\d+):\d+:", re.MULTILINE)
+_OXLINT = re.compile(
+    r"^\s*[×!⚠] (?P<rule>[\w\-]+\([\w\-/]+\)): (?P<message>.+)\n\s*[╭,][-─]*\[(?P<path>[^\]:]+):(?P<line>\d+):\d+\]",
+    re.MULTILINE,
+)
+_WEBPACK = re.compile(
+    r"^(?:ERROR|Error) in (?P<path>\./\S+|\S+\.\w+)(?:[ :](?P<line>\d+):\d+(?:-\d+)?)?\n(?P<message>.+)$", re.MULTILINE
+)
+_ESBUILD = re.compile(
+    r"^[✘X] \[ERROR\] (?P<message>.+?)(?: \[plugin [^\]]+\])?\n\n\s+(?P<path>[^\s:]+):(?P<line>\d+):\d+:", re.MULTILINE
+)
 _ESBUILD_BARE = re.compile(r"^[✘X] \[ERROR\] (?P<message>.+)$", re.MULTILINE)
-_NEXT = re.compile(r"^(?P<path>\./\S+?)(?::(?P<line>\d+):\d+)?\n(?P<message>(?:Type error|Module not found|Error|Syntax error|Parsing ecmascript).*)$", re.MULTILINE)
+_NEXT = re.compile(
+    r"^(?P<path>\./\S+?)(?::(?P<line>\d+):\d+)?\n(?P<message>(?:Type error|Module not found|Error|Syntax error|Parsing ecmascript).*)$",
+    re.MULTILINE,
+)
 _NEXT_LINT = re.compile(r"^(?P<line>\d+):\d+\s+(?P<severity>Error|Warning): (?P<message>.+?)\s{2,}(?P<rule>[@\w\-/]+)$")
-_SVELTE = re.compile(r"^(?P<path>\S+?\.\w+):(?P<line>\d+):\d+\n(?P<severity>Error|Warn|Hint): (?P<message>.+)$", re.MULTILINE)
+_SVELTE = re.compile(
+    r"^(?P<path>\S+?\.\w+):(?P<line>\d+):\d+\n(?P<severity>Error|Warn|Hint): (?P<message>.+)$", re.MULTILINE
+)
 _VITE = re.compile(r"^error during build:\n(?P<message>.+)$", re.MULTILINE)
-_TERRAFORM = re.compile(r"^[│|]?\s*Error: (?P<message>.+)(?:\n[│|]\s*)*(?:\n[│|]\s+on (?P<path>\S+) line (?P<line>\d+))?", re.MULTILINE)
+_TERRAFORM = re.compile(
+    r"^[│|]?\s*Error: (?P<message>.+)(?:(?:\n[│|][ \t]*)*\n[│|][ \t]+on (?P<path>\S+) line (?P<line>\d+))?",
+    re.MULTILINE,
+)
 _DOCKER = re.compile(r"^(?:ERROR: )?failed to solve: (?P<message>.+)$", re.MULTILINE)
 _DOCKER_STEP = re.compile(r"^#\d+ (?:\d+\.\d+ )?", re.MULTILINE)
 _PRETTIER_ERROR = re.compile(r"^\[error\] (?P<path>\S+): (?P<message>.+?)(?: \(\d+:\d+\))?$", re.MULTILINE)
@@ -46,17 +66,24 @@ def cut(output: str) -> list[CutError]:
     if "[ERROR]" in output and not any(e.tool == "esbuild" for e in found):
         found += [CutError(one_line(m["message"]), tool="esbuild") for m in _ESBUILD_BARE.finditer(output)]
     if "\nError: " in output or "\nWarn: " in output:
-        found += [CutError(one_line(m["message"]), tool="svelte-check", path=m["path"], line=number(m["line"])) for m in _SVELTE.finditer(output) if m["severity"] == "Error"]
+        found += [
+            CutError(one_line(m["message"]), tool="svelte-check", path=m["path"], line=number(m["line"]))
+            for m in _SVELTE.finditer(output)
+            if m["severity"] == "Error"
+        ]
     if "error during build" in output:
         found += [CutError(one_line(m["message"]), tool="vite build") for m in _VITE.finditer(output)]
     return found
 
 
 def cut_infrastructure(output: str) -> list[CutError]:
-    """terraform and docker."""
+    """Terraform and docker."""
     found: list[CutError] = []
     if "│" in output or "╷" in output:
-        found += [CutError(one_line(m["message"]), tool="terraform", path=m["path"], line=number(m["line"])) for m in _TERRAFORM.finditer(output)]
+        found += [
+            CutError(one_line(m["message"]), tool="terraform", path=m["path"], line=number(m["line"]))
+            for m in _TERRAFORM.finditer(output)
+        ]
     if "failed to solve" in output:
         found += [CutError(one_line(m["message"]), tool="docker build") for m in _DOCKER.finditer(output)]
     return found
@@ -100,10 +127,20 @@ def _eslint(output: str) -> list[CutError]:
 
 def _biome(output: str) -> list[CutError]:
     if "━━" not in output:
-        return [
-            CutError(one_line(f"{m['message']} ({m['rule']})"), type=m["rule"], tool="oxlint", path=m["path"], line=number(m["line"]))
-            for m in _OXLINT.finditer(output)
-        ] if "─[" in output or "-[" in output else []
+        return (
+            [
+                CutError(
+                    one_line(f"{m['message']} ({m['rule']})"),
+                    type=m["rule"],
+                    tool="oxlint",
+                    path=m["path"],
+                    line=number(m["line"]),
+                )
+                for m in _OXLINT.finditer(output)
+            ]
+            if "─[" in output or "-[" in output
+            else []
+        )
     found: list[CutError] = []
     heads = list(_BIOME.finditer(output))
     for at, head in enumerate(heads):

@@ -4,6 +4,8 @@ Belongs here: gcc, clang, go, golangci-lint, tsc, mypy, pyright, flake8, ruff, p
 MSBuild lines, and formatters that list files. Findings in blocks (eslint, biome, rustc) are in `blocks` and `rust`.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
 
 import re
@@ -18,7 +20,8 @@ _COLON = re.compile(
     re.MULTILINE,
 )
 _PAREN = re.compile(
-    rf"^[ \t]*(?P<path>{_PATH})\((?P<line>\d+)(?:,(?P<col>\d+))?(?:,\d+,\d+)?\)[ \t]*:[ \t]*(?P<rest>\S.*)$", re.MULTILINE
+    rf"^[ \t]*(?P<path>{_PATH})\((?P<line>\d+)(?:,(?P<col>\d+))?(?:,\d+,\d+)?\)[ \t]*:[ \t]*(?P<rest>\S.*)$",
+    re.MULTILINE,
 )
 _MAVEN = re.compile(rf"^\[ERROR\] (?P<path>{_PATH}):\[(?P<line>\d+),(?P<col>\d+)\] (?P<rest>.+)$", re.MULTILINE)
 _SEVERITY = re.compile(
@@ -27,7 +30,9 @@ _SEVERITY = re.compile(
     r"(?:\[(?P<bracket>[\w\-:/]+)\])?(?:[ \t]*:[ \t]+|[ \t]+(?=[A-Z]+\d+[ \t]*:))(?:(?P<code>(?:TS|CS|FS|BC|MSB|NU|CA|SA|IDE|NETSDK|AVLN|SYSLIB|LNK|C)\d{3,5})[ \t]*:[ \t]*)?",
 )
 _RULE_AT_END = re.compile(r"[ \t]+[\[(](?P<rule>[a-zA-Z][\w\-./:@]*\d*)[\])]\s*$")
-_CODE_AT_START = re.compile(r"^(?P<code>[A-Z]{1,5}\d{2,5}|SC\d{4}|DL\d{4})(?::|[ \t])[ \t]*(?:(?:warning|error|info|style)[: ]+)?(?:\[\*\] )?")
+_CODE_AT_START = re.compile(
+    r"^(?P<code>[A-Z]{1,5}\d{2,5}|SC\d{4}|DL\d{4})(?::|[ \t])[ \t]*(?:(?:warning|error|info|style)[: ]+)?(?:\[\*\] )?"
+)
 _CODE_BEFORE_SEVERITY = re.compile(r"^(?P<code>(?:DL|SC)\d{4}) (?P<severity>error|warning|info|style): ")
 _PROJECT_TRAILER = re.compile(r"\s+\[[^\]]*\.\w*proj[^\]]*\]\s*$")
 _NOISE = re.compile(
@@ -142,8 +147,8 @@ def _plausible(path: str, suffix: str, col: str | None, rest: str, rule: str | N
     if suffix == "go":
         return (col is not None or not _GO_TEST_LOG.search(path)) and not _NOT_A_COMPILER.match(rest)
     if suffix == "rb":
-        return " (" in rest and "Error)" in rest or rest.startswith("syntax error")
-    if tool is None or suffix not in _TOOL_BY_SUFFIX and suffix != "py":
+        return (" (" in rest and "Error)" in rest) or rest.startswith("syntax error")
+    if tool is None or (suffix not in _TOOL_BY_SUFFIX and suffix != "py"):
         return rule is not None and col is not None
     if suffix == "py" and tool.split()[0] in ("flake8", "ruff", "pylint", "pycodestyle", "black", "pytest"):
         return False
@@ -154,13 +159,24 @@ def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:
     if code:
         if code.startswith("TS"):
             return "tsc"
-        if code.startswith(("CS", "FS", "MSB", "NU", "NETSDK")) and suffix in ("cs", "fs", "vb", "csproj", "fsproj", "targets"):
+        if code.startswith(("CS", "FS", "MSB", "NU", "NETSDK")) and suffix in (
+            "cs",
+            "fs",
+            "vb",
+            "csproj",
+            "fsproj",
+            "targets",
+        ):
             return "dotnet build"
         if code.startswith("SC"):
             return "shellcheck"
         if code.startswith("DL"):
             return "hadolint"
-    if tool and tool.split()[0] not in ("npm", "bun", "yarn", "pnpm", "make", "mise", "just", "task", "run", "go") and tool != "go test":
+    if (
+        tool
+        and tool.split()[0] not in ("npm", "bun", "yarn", "pnpm", "make", "mise", "just", "task", "run", "go")
+        and tool != "go test"
+    ):
         return tool
     return _TOOL_BY_SUFFIX.get(suffix, tool)
 
@@ -175,7 +191,10 @@ _LINKER = re.compile(
     r"^(?:.*?: )?(?P<message>undefined reference to .+|ld: (?!warning).+|multiple definition of .+|undefined symbols? .+|cannot find -l\S+)$",
     re.MULTILINE | re.IGNORECASE,
 )
-_CMAKE = re.compile(r"^CMake Error(?: at (?P<path>[^\s:]+):(?P<line>\d+))?(?: \([^)]*\))?:\s*\n?(?P<message>(?:[ \t]+.+\n?|.+\n?)+?)(?=\n\s*\n|\Z)", re.MULTILINE)
+_CMAKE = re.compile(
+    r"^CMake Error(?: at (?P<path>[^\s:]+):(?P<line>\d+))?(?: \([^)]*\))?:\s*\n?(?P<message>(?:[ \t]+.+\n?|.+\n?)+?)(?=\n\s*\n|\Z)",
+    re.MULTILINE,
+)
 _UNFORMATTED = (
     ("prettier", re.compile(r"^\[warn\] (?P<path>\S+\.\w+)$", re.MULTILINE), "[warn]"),
     ("black", re.compile(r"^would reformat (?P<path>\S+)$", re.MULTILINE), "would reformat"),
@@ -184,20 +203,29 @@ _UNFORMATTED = (
     ("cargo fmt", re.compile(r"^Diff in (?P<path>\S+?)(?::\d+:?| at line \d+:?)$", re.MULTILINE), "Diff in"),
     ("dart format", re.compile(r"^Changed (?P<path>\S+\.dart)$", re.MULTILINE), "Changed "),
 )
-_DIFF_HEAD = re.compile(r"^diff (?:-u )?(?P<old>\S+) (?P<path>\S+)$|^--- (?P<unified>\S+)(?:\.orig)?\b.*\n\+\+\+ \S+", re.MULTILINE)
+_DIFF_HEAD = re.compile(
+    r"^diff (?:-u )?(?P<old>\S+) (?P<path>\S+)$|^--- (?P<unified>\S+)(?:\.orig)?\b.*\n\+\+\+ \S+", re.MULTILINE
+)
 
 
 def cut_builds(output: str) -> list[CutError]:
     """Errors of module resolution, linkers and CMake, which have no `file:line`."""
     found: list[CutError] = []
     if "go: " in output or "package " in output or "Go files" in output:
-        for match in _GO_MODULE.finditer(output):
-            found.append(CutError(one_line(match["go"] or match["pkg"] or match["cfg"]), tool="go build"))
-    if "undefined reference" in output or "ld: " in output or "ndefined symbol" in output or "multiple definition" in output:
+        told = (m["go"] or m["pkg"] or m["cfg"] for m in _GO_MODULE.finditer(output))
+        found += [CutError(one_line(text), tool="go build") for text in told]
+    if (
+        "undefined reference" in output
+        or "ld: " in output
+        or "ndefined symbol" in output
+        or "multiple definition" in output
+    ):
         found += [CutError(one_line(m["message"]), tool="ld") for m in _LINKER.finditer(output)]
     if "CMake Error" in output:
         for match in _CMAKE.finditer(output):
-            found.append(CutError(one_line(match["message"]), tool="cmake", path=match["path"], line=number(match["line"])))
+            found.append(
+                CutError(one_line(match["message"]), tool="cmake", path=match["path"], line=number(match["line"]))
+            )
     return found
 
 
@@ -206,11 +234,17 @@ def cut_formats(output: str, tool: str | None = None, prints_means_fail: bool = 
     found: list[CutError] = []
     for name, pattern, needle in _UNFORMATTED:
         if needle in output:
-            found += [CutError(f"file is not formatted ({name})", type="format", tool=name, path=m["path"]) for m in pattern.finditer(output)]
+            found += [
+                CutError(f"file is not formatted ({name})", type="format", tool=name, path=m["path"])
+                for m in pattern.finditer(output)
+            ]
     if found or not prints_means_fail:
         return found
     name = tool or "format"
     paths = [m["path"] or m["unified"].removesuffix(".orig") for m in _DIFF_HEAD.finditer(output)]
     if not paths and "\n@@" not in output:
         paths = [line.strip() for line in output.splitlines() if line.strip() and " " not in line.strip()]
-    return [CutError(f"file is not formatted ({name})", type="format", tool=name, path=path) for path in dict.fromkeys(paths)]
+    return [
+        CutError(f"file is not formatted ({name})", type="format", tool=name, path=path)
+        for path in dict.fromkeys(paths)
+    ]

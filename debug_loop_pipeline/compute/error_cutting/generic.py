@@ -10,7 +10,7 @@ import re
 from debug_loop_pipeline.compute.error_cutting.common import GENERIC, CutError, one_line
 
 _SHELL = re.compile(
-    r"^(?:(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh: )?(?:line \d+: |\d+: |\(eval\):\d+: )?(?P<message>[\w./@~+\-]+: (?:command not found|not found|Permission denied|No such file or directory|cannot execute.*)|command not found: \S+|no such file or directory: \S+|syntax error.*|unexpected EOF.*)$",
+    r"^(?:(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh: )?(?:line \d+: |\d+: |\(eval\):\d+: )?(?P<message>(?:[\w./@~+\-']+: ){1,2}(?:command not found|not found|Permission denied|No such file or directory|Is a directory|Not a directory|cannot execute.*)|command not found: \S+|no such file or directory: \S+|syntax error.*|unexpected EOF.*)$",
     re.MULTILINE,
 )
 _PACKAGE = re.compile(
@@ -55,7 +55,11 @@ def cut_error_lines(output: str) -> list[CutError]:
         if _TRAILERS.search(line) or _COUNTED_OK.search(line):
             continue
         kind = match["kind"]
-        named = kind if kind and kind[0].isupper() and kind not in ("ERROR", "FATAL", "CRITICAL", "Fatal", "Error") else None
+        named = (
+            kind
+            if kind and kind[0].isupper() and kind not in ("ERROR", "FATAL", "CRITICAL", "Fatal", "Error")
+            else None
+        )
         message = match["message"].strip()
         found.append(CutError(one_line(f"{named}: {message}" if named else message), type=named))
     return found

@@ -11,13 +11,18 @@ import re
 from debug_loop_pipeline.compute.error_cutting.common import CutError, block, number, one_line
 
 _FAIL = re.compile(r"^(?P<indent>[ \t]*)--- FAIL: (?P<name>\S+)")
-_MARK = re.compile(r"^[ \t]*(?:=== (?:RUN|CONT|NAME|PAUSE)[ \t]+(?P<run>\S+)|--- (?:PASS|FAIL|SKIP|BENCH): (?P<done>\S+))")
+_MARK = re.compile(
+    r"^[ \t]*(?:=== (?:RUN|CONT|NAME|PAUSE)[ \t]+(?P<run>\S+)|--- (?:PASS|FAIL|SKIP|BENCH): (?P<done>\S+))"
+)
 _LOG = re.compile(r"^[ \t]+(?P<path>[\w./\-]+\.go):(?P<line>\d+):[ \t]?(?P<text>.*)$")
 _TESTIFY_ERROR = re.compile(r"^\s*Error:\s+(?P<text>.*)$")
 _TESTIFY_FIELD = re.compile(r"^\s*(?:Error Trace|Error|Test|Messages):")
 _PANIC = re.compile(r"^(?P<kind>panic|fatal error): (?P<text>.+?)(?: \[recovered.*)?$", re.MULTILINE)
 _FRAME = re.compile(r"^\t(?P<path>\S+\.go):(?P<line>\d+)(?: \+0x[0-9a-f]+)?$", re.MULTILINE)
-_TELLS_FAILURE = re.compile(r"\b(?:want|wanted|expected|expect|got|error|err|fail(?:ed|ure)?|unexpected|should|must|cannot|not|invalid|mismatch|missing)\b|!=", re.IGNORECASE)
+_TELLS_FAILURE = re.compile(
+    r"\b(?:want|wanted|expected|expect|got|error|err|fail(?:ed|ure)?|unexpected|should|must|cannot|not|invalid|mismatch|missing)\b|!=",
+    re.IGNORECASE,
+)
 _MAX_BLOCK = 60
 
 
@@ -79,7 +84,11 @@ def _error(name: str, told: list[str]) -> CutError:
         log = _LOG.match(text)
         if log is not None:
             logged.append((log["path"], number(log["line"]), log["text"].strip()))
-    telling = [entry for entry in logged if _TELLS_FAILURE.search(entry[2])] or [entry for entry in logged if entry[2]] or logged
+    telling = (
+        [entry for entry in logged if _TELLS_FAILURE.search(entry[2])]
+        or [entry for entry in logged if entry[2]]
+        or logged
+    )
     path, line, message = telling[-1] if telling else (None, None, "")
     return _test_error(name, message, path, line, told)
 
@@ -109,7 +118,14 @@ def _panics(output: str) -> list[CutError]:
     for match in _PANIC.finditer(output):
         rest = output[match.end() : match.end() + 8_000]
         frames = [(f["path"], f["line"]) for f in _FRAME.finditer(rest)]
-        ours = next((f for f in frames if "/go/src/" not in f[0] and "/usr/local/go/" not in f[0] and "/libexec/src/" not in f[0]), None)
+        ours = next(
+            (
+                f
+                for f in frames
+                if "/go/src/" not in f[0] and "/usr/local/go/" not in f[0] and "/libexec/src/" not in f[0]
+            ),
+            None,
+        )
         text = match["text"]
         kind = "timeout" if text.startswith("test timed out") else match["kind"]
         found.append(

@@ -10,14 +10,27 @@ import re
 
 from debug_loop_pipeline.compute.error_cutting.common import CutError, block, is_ours, number, one_line
 
-_AT = re.compile(r"^\s*(?:at |❯ )(?:async )?(?:.*?\()?(?:file://)?(?P<path>(?:[A-Za-z]:)?[^\s():]+\.\w+):(?P<line>\d+)(?::\d+)?\)?", re.MULTILINE)
-_ERROR = re.compile(r"^\s*(?:Uncaught )?(?:\[)?(?P<type>[A-Z]\w*(?:Error|Exception|Rejection|Warning)|Error|TypeError)(?: \[(?P<code>[A-Z_0-9]+)\])?\]?: (?P<message>.+)$", re.MULTILINE)
+_AT = re.compile(
+    r"^\s*(?:at |❯ )(?:async )?(?:.*?\()?(?:file://)?(?P<path>(?:[A-Za-z]:)?[^\s():]+\.\w+):(?P<line>\d+)(?::\d+)?\)?",
+    re.MULTILINE,
+)
+_ERROR = re.compile(
+    r"^\s*(?:Uncaught )?(?:\[)?(?P<type>[A-Z]\w*(?:Error|Exception|Rejection|Warning)|Error|TypeError)(?: \[(?P<code>[A-Z_0-9]+)\])?\]?: (?P<message>.+)$",
+    re.MULTILINE,
+)
 _NAMED_ERROR = re.compile(r"^(?P<type>[A-Z]\w*(?:Error|Exception))\b")
 _JEST = re.compile(r"^  ● (?P<name>.+)$", re.MULTILINE)
-_VITEST = re.compile(r"^[ \t]*(?:×|❌)?[ \t]*FAIL[ \t]+(?:\|?[\w@/\-]+\|?[ \t]+)?(?P<name>\S+\.\w+(?:[ \t]*>[ \t]*.+)?)(?:[ \t]*\[.*\])?$", re.MULTILINE)
-_BUN_END = re.compile(r"^\((?P<word>pass|fail|skip|todo)\) (?P<name>.+?)(?: \[[\d.]+\s?m?s\])?$|^[✗✓»] (?P<other>.+)$", re.MULTILINE)
+_VITEST = re.compile(
+    r"^[ \t]*(?:×|❌)?[ \t]*FAIL[ \t]+(?:\|?[\w@/\-]+\|?[ \t]+)?(?P<name>\S+\.\w+(?:[ \t]*>[ \t]*.+)?)(?:[ \t]*\[.*\])?$",
+    re.MULTILINE,
+)
+_BUN_END = re.compile(
+    r"^\((?P<word>pass|fail|skip|todo)\) (?P<name>.+?)(?: \[[\d.]+\s?m?s\])?$|^[✗✓»] (?P<other>.+)$", re.MULTILINE
+)
 _BUN_FILE = re.compile(r"^\S+\.(?:test|spec)\.\w+:$", re.MULTILINE)
-_BUN_ERROR = re.compile(r"^(?:\x1b\[\d+m)?(?P<kind>error|\w*Error|\w*Exception)(?: \[\w+\])?: (?P<message>.+)$", re.MULTILINE)
+_BUN_ERROR = re.compile(
+    r"^(?:\x1b\[\d+m)?(?P<kind>error|\w*Error|\w*Exception)(?: \[\w+\])?: (?P<message>.+)$", re.MULTILINE
+)
 _UNHANDLED = re.compile(r"^# Unhandled error between tests\n-+\n(?P<body>.*?)\n-{5,}$", re.MULTILINE | re.DOTALL)
 _MOCHA = re.compile(r"^  (?P<n>\d+)\) (?P<name>.+)$", re.MULTILINE)
 _PLAYWRIGHT = re.compile(r"^  \d+\) (?P<name>(?:\[[^\]]+\] › )?\S+\.\w+:\d+:\d+ › .+?)(?: [─-]+)?$", re.MULTILINE)
@@ -34,7 +47,9 @@ _MAX_BLOCK = 6_000
 
 def cut_jest(output: str) -> list[CutError]:
     """`● Suite › test` blocks; jest repeats them at the end, the key makes them one."""
-    heads = [m for m in _JEST.finditer(output) if not m["name"].startswith(("Console", "Deprecation", "Validation Warning"))]
+    heads = [
+        m for m in _JEST.finditer(output) if not m["name"].startswith(("Console", "Deprecation", "Validation Warning"))
+    ]
     return [_block_error(output, m.end(), _next(heads, at, output), m["name"], "jest") for at, m in enumerate(heads)]
 
 
@@ -64,20 +79,22 @@ def cut_bun(output: str) -> list[CutError]:
             text = text[files[-1].end() :] if files else text
             found.append(_bun_error(text[-_MAX_BLOCK:], end["name"]))
         start = end.end()
-    for match in _UNHANDLED.finditer(output):
-        found.append(_bun_error(match["body"], None))
-    return found
+    return [*found, *(_bun_error(match["body"], None) for match in _UNHANDLED.finditer(output))]
 
 
 def _bun_error(text: str, test: str | None) -> CutError:
     errors = list(_BUN_ERROR.finditer(text))
     if not errors:
-        return CutError("test failed" if not text.strip() else one_line(text.strip().split("\n")[-1]), tool="bun test", test=test)
+        return CutError(
+            "test failed" if not text.strip() else one_line(text.strip().split("\n")[-1]), tool="bun test", test=test
+        )
     last = errors[-1]
     place = _own_place(text[last.end() :])
     kind = last["kind"] if last["kind"] != "error" else None
     message = _without_origin(last["message"])
-    if message.startswith("expect(") and (detail := re.search(r"^Expected: .*\nReceived: .*$", text[last.end() :], re.MULTILINE)):
+    if message.startswith("expect(") and (
+        detail := re.search(r"^Expected: .*\nReceived: .*$", text[last.end() :], re.MULTILINE)
+    ):
         message = f"{message} {detail.group()}"
     return CutError(
         one_line(f"{kind}: {message}" if kind else message),
@@ -109,7 +126,9 @@ def cut_mocha(output: str) -> list[CutError]:
     for at, head in enumerate(heads):
         body = text[head.end() : _next(heads, at, text)]
         titles, _, rest = body.partition(":\n")
-        name = " ".join([head["name"].strip(), *titles.split("\n")]) if "Error" not in titles else head["name"].rstrip(":")
+        name = (
+            " ".join([head["name"].strip(), *titles.split("\n")]) if "Error" not in titles else head["name"].rstrip(":")
+        )
         found.append(_of_block(rest or body, one_line(name, 300), "mocha"))
     return found
 
@@ -117,11 +136,14 @@ def cut_mocha(output: str) -> list[CutError]:
 def cut_playwright(output: str) -> list[CutError]:
     """The numbered blocks of Playwright."""
     heads = list(_PLAYWRIGHT.finditer(output))
-    return [_block_error(output, m.end(), _next(heads, at, output), re.sub(r":\d+:\d+", "", m["name"]), "playwright") for at, m in enumerate(heads)]
+    return [
+        _block_error(output, m.end(), _next(heads, at, output), re.sub(r":\d+:\d+", "", m["name"]), "playwright")
+        for at, m in enumerate(heads)
+    ]
 
 
 def cut_node(output: str) -> list[CutError]:
-    """node --test (spec reporter and TAP) and any TAP producer; deno test."""
+    """Node --test (spec reporter and TAP) and any TAP producer; deno test."""
     found: list[CutError] = []
     heads = list(_NODE_SPEC.finditer(output))
     for at, head in enumerate(heads):
@@ -130,17 +152,32 @@ def cut_node(output: str) -> list[CutError]:
         found.append(error)
     for match in _DENO.finditer(output):
         kind = _NAMED_ERROR.match(match["message"])
-        found.append(CutError(one_line(match["message"]), type=kind["type"] if kind else None, tool="deno test", test=match["name"], path=match["path"], line=number(match["line"])))
+        found.append(
+            CutError(
+                one_line(match["message"]),
+                type=kind["type"] if kind else None,
+                tool="deno test",
+                test=match["name"],
+                path=match["path"],
+                line=number(match["line"]),
+            )
+        )
     if found:
         return found
-    names = [m for m in _TAP.finditer(output) if not (m["rest"] and re.match(r"#\s*(?:todo|skip)", m["rest"], re.IGNORECASE))]
+    names = [
+        m for m in _TAP.finditer(output) if not (m["rest"] and re.match(r"#\s*(?:todo|skip)", m["rest"], re.IGNORECASE))
+    ]
     for match in names:
         fields = _tap_fields(output[match.end() : match.end() + 1_500].split("\n")[1:40])
         if fields.get("failureType", "").strip("'") == "subtestsFailed":
             continue
         message = fields.get("error") or fields.get("message") or f"not ok - {match['name'].strip()}"
         kind = _NAMED_ERROR.match(message)
-        found.append(CutError(one_line(message), type=kind["type"] if kind else None, tool="tap", test=match["name"].strip() or None))
+        found.append(
+            CutError(
+                one_line(message), type=kind["type"] if kind else None, tool="tap", test=match["name"].strip() or None
+            )
+        )
     return found
 
 
@@ -179,10 +216,19 @@ def cut_uncaught(output: str) -> list[CutError]:
         last_end = match.end() + sum(len(line) + 1 for line in stack)
         place = _own_place("\n".join(stack))
         message = _without_origin(match["message"])
-        found.append(CutError(one_line(f"{match['type']}: {message}"), type=match["code"] or match["type"], tool="node", path=place[0], line=place[1], stacktrace=block([match.group(), *stack])))
+        found.append(
+            CutError(
+                one_line(f"{match['type']}: {message}"),
+                type=match["code"] or match["type"],
+                tool="node",
+                path=place[0],
+                line=place[1],
+                stacktrace=block([match.group(), *stack]),
+            )
+        )
     if not found:
-        for match in _RESOLVE.finditer(output):
-            found.append(CutError(one_line(_without_origin(match["message"])), type="ModuleNotFound", tool="bundler"))
+        told = (_without_origin(m["message"]) for m in _RESOLVE.finditer(output))
+        found = [CutError(one_line(text), type="ModuleNotFound", tool="bundler") for text in told]
     return found
 
 
@@ -196,7 +242,10 @@ def _block_error(output: str, start: int, end: int, name: str, tool: str) -> Cut
 
 
 _CODE_FRAME = re.compile(r"^\s*(?:>\s*)?\d*\s*\|")
-_END_OF_BLOCK = re.compile(r"^(?:Test(?:s| Suites| Files)?:? |Snapshots:|⎯+|={5,}|(?:PASS|FAIL) |\s+\d+ (?:failed|passed|flaky))")
+_DETAIL = re.compile(r"(?:Expected|Received|expected|actual|got)\b[^:]{0,40}:\s*\S")
+_END_OF_BLOCK = re.compile(
+    r"^(?:Test(?:s| Suites| Files)?:? |Snapshots:|⎯+|={5,}|(?:PASS|FAIL) |\s+\d+ (?:failed|passed|flaky))"
+)
 
 
 def _of_block(text: str, test: str, tool: str) -> CutError:
@@ -221,11 +270,13 @@ def _of_block(text: str, test: str, tool: str) -> CutError:
         if len(message) >= 6:
             break
     kind = next((m["type"] for part in message if (m := _NAMED_ERROR.match(part))), None)
-    detail = [m for m in message if re.match(r"(?:- )?(?:Expected|Received|expected|actual|\+ expected)", m)]
+    detail = [part for part in message[1:] if _DETAIL.match(part)]
     head = message[0] if message else "test failed"
-    joined = " ".join([head, *[d for d in (detail or message[1:3]) if d != head]]) if head.startswith(("expect(", "Error: expect(", "AssertionError")) else head
+    joined = " ".join([head, *detail]) if head.startswith(("expect(", "Error: expect(", "AssertionError")) else head
     place = _own_place("\n".join(body))
-    return CutError(one_line(joined), type=kind, tool=tool, test=test, path=place[0], line=place[1], stacktrace=block(body))
+    return CutError(
+        one_line(joined), type=kind, tool=tool, test=test, path=place[0], line=place[1], stacktrace=block(body)
+    )
 
 
 def _own_place(text: str) -> tuple[str | None, int | None]:

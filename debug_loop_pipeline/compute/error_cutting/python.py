@@ -9,18 +9,31 @@ import re
 
 from debug_loop_pipeline.compute.error_cutting.common import CutError, block, is_ours, number, one_line
 
-_SUMMARY = re.compile(r"^(?:\[gw\d+\] )?(?P<word>FAILED|ERROR) (?P<id>\S+\.py(?:::\S+(?: \S+?)*?)?|\S+::\S+)(?: - (?P<message>.*))?$", re.MULTILINE)
+_SUMMARY = re.compile(
+    r"^(?:\[gw\d+\] )?(?P<word>FAILED|ERROR) (?P<id>\S+\.py(?:::\S+(?: \S+?)*?)?|\S+::\S+)(?: - (?P<message>.*))?$",
+    re.MULTILINE,
+)
 _SECTION = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$", re.MULTILINE)
 _SECTION_END = re.compile(r"^(?:={5,}.*={3,}|_{3,} .+? _{3,}|-{5,} .*Captured|- generated )", re.MULTILINE)
 _E_LINE = re.compile(r"^E(?:   ?| {2,})(?P<text>.*)$", re.MULTILINE)
 _PLACE = re.compile(r"^(?P<path>[^\s:]+\.pyx?):(?P<line>\d+): (?P<type>[A-Za-z_][\w.]*)?(?P<rest>.*)$", re.MULTILINE)
-_EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Failed|Timeout|NotFound|DoesNotExist|Iteration|Fault|Abort\w*|Invalid\w*|[A-Z]\w+))(?:: (?P<message>.*))?$")
+_EXCEPTION = re.compile(
+    r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Failed|Timeout|NotFound|DoesNotExist|Iteration|Fault|Abort\w*|Invalid\w*|[A-Z]\w+))(?:: (?P<message>.*))?$"
+)
 _HEAD = re.compile(r"^(?P<indent>[ \t|+]*)Traceback \(most recent call last\):$", re.MULTILINE)
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
-_SYNTAX = re.compile(r'^[ \t]*File "(?P<path>[^"]+)", line (?P<line>\d+)\n(?:(?!\s*File ).*\n){0,4}?(?P<type>SyntaxError|IndentationError|TabError): (?P<message>.+)$', re.MULTILINE)
+_SYNTAX = re.compile(
+    r'^[ \t]*File "(?P<path>[^"]+)", line (?P<line>\d+)\n(?:(?!\s*File ).*\n){0,4}?(?P<type>SyntaxError|IndentationError|TabError): (?P<message>.+)$',
+    re.MULTILINE,
+)
 _UNITTEST = re.compile(r"^(?P<word>FAIL|ERROR): (?P<name>[\w ]+?) \((?P<where>[\w.<>]+)\)(?P<sub>.*)$", re.MULTILINE)
-_USAGE = re.compile(r"^(?:collecting \.\.\. )?(?P<message>ERROR: (?:file or directory not found|not found|usage|found no collectors).*|INTERNALERROR> \w*Error.*|pytest: error: .*|.*: error: (?:unrecognized arguments|the following arguments).*)$", re.MULTILINE)
-_INTERPRETER = re.compile(r"^\S*python[\d.]*: (?P<message>(?:No module named|can't open file|can't find).*)$", re.MULTILINE)
+_USAGE = re.compile(
+    r"^(?:collecting \.\.\. )?(?P<message>ERROR: (?:file or directory not found|not found|usage|found no collectors).*|INTERNALERROR> \w*Error.*|pytest: error: .*|.*: error: (?:unrecognized arguments|the following arguments).*)$",
+    re.MULTILINE,
+)
+_INTERPRETER = re.compile(
+    r"^\S*python[\d.]*: (?P<message>(?:No module named|can't open file|can't find).*)$", re.MULTILINE
+)
 _CONFTEST = re.compile(r"ImportError while loading conftest '(?P<path>[^']+)'")
 _CUT_SHORT = re.compile(r"\w*\.\.\.\Z")
 _MAX_SECTIONS = 200
@@ -44,7 +57,15 @@ def cut_pytest(output: str) -> list[CutError]:
         kind, message = _of_e_lines([m["text"] for m in _E_LINE.finditer(output)])
         conftest = _CONFTEST.search(output)
         if message:
-            found = [CutError(one_line(message), type=kind, tool="pytest", path=conftest["path"] if conftest else None, stacktrace=block(output.split("\n")[:80]))]
+            found = [
+                CutError(
+                    one_line(message),
+                    type=kind,
+                    tool="pytest",
+                    path=conftest["path"] if conftest else None,
+                    stacktrace=block(output.split("\n")[:80]),
+                )
+            ]
     if not found:
         found = [CutError(one_line(m["message"]), tool="pytest") for m in _USAGE.finditer(output)]
     return found
@@ -85,7 +106,11 @@ def _pytest_error(test: str, short: str | None, section: str | None, collecting:
                 kind, message = inner[-1].type, inner[-1].message
     if message is None and short and not _CUT_SHORT.match(short):
         exception = _EXCEPTION.match(short)
-        kind, message = (exception["type"], short) if exception else ("AssertionError" if short.startswith("assert ") else None, short)
+        kind, message = (
+            (exception["type"], short)
+            if exception
+            else ("AssertionError" if short.startswith("assert ") else None, short)
+        )
     label = test.removeprefix("ERROR collecting ")
     return CutError(
         one_line(message or ("collection failed" if collecting else "test failed")),
@@ -100,7 +125,11 @@ def _pytest_error(test: str, short: str | None, section: str | None, collecting:
 
 def _of_e_lines(lines: list[str]) -> tuple[str | None, str | None]:
     """Exception type and message of a section's `E` lines; the exception that ended it is the last one that names a class."""
-    named = [(at, m) for at, text in enumerate(lines) if (m := _EXCEPTION.match(text.strip())) and not text.startswith("    ")]
+    named = [
+        (at, m)
+        for at, text in enumerate(lines)
+        if (m := _EXCEPTION.match(text.strip())) and not text.startswith("    ")
+    ]
     if named:
         at, match = named[-1]
         message = lines[at].strip()
@@ -146,7 +175,11 @@ def cut_tracebacks(output: str) -> list[CutError]:
     if not found and ("SyntaxError" in output or "IndentationError" in output or "TabError" in output):
         for match in _SYNTAX.finditer(output):
             message = f"{match['type']}: {match['message'].strip()}"
-            found.append(CutError(one_line(message), type=match["type"], tool="python", path=match["path"], line=number(match["line"])))
+            found.append(
+                CutError(
+                    one_line(message), type=match["type"], tool="python", path=match["path"], line=number(match["line"])
+                )
+            )
     if not found:
         found = [CutError(one_line(m["message"]), tool="python") for m in _INTERPRETER.finditer(output)]
     return found
@@ -171,7 +204,11 @@ def _traceback(text: str, indent: str) -> tuple[CutError | None, bool]:
         if exception is None and (not frames or any(_EXCEPTION.match(rest) for rest in lines[at + 1 : at + 30])):
             continue
         message = [line]
-        message += [more for more in lines[at + 1 : at + 4] if more.startswith("  ") and not more.strip().startswith(("File ", "+"))]
+        message += [
+            more
+            for more in lines[at + 1 : at + 4]
+            if more.startswith("  ") and not more.strip().startswith(("File ", "+"))
+        ]
         chained = any(marker in rest for rest in lines[at + 1 : at + 6] for marker in _CHAINED)
         ours = next((f for f in reversed(frames) if is_ours(f[0]) and not f[0].startswith("<")), None)
         error = CutError(

@@ -19,8 +19,14 @@ _BARE = re.compile(
 )
 _RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
 _STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
-_NEW_PANIC = re.compile(r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:.+\n?){1,6}?)(?=note: |stack backtrace|\n\s*\n|\Z|^----)", re.MULTILINE)
-_OLD_PANIC = re.compile(r"^thread '(?P<thread>[^']*)' panicked at '(?P<message>.*?)', (?P<path>[^\s:]+):(?P<line>\d+):\d+", re.MULTILINE | re.DOTALL)
+_NEW_PANIC = re.compile(
+    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:.+\n?){1,6}?)(?=note: |stack backtrace|\n\s*\n|\Z|^----)",
+    re.MULTILINE,
+)
+_OLD_PANIC = re.compile(
+    r"^thread '(?P<thread>[^']*)' panicked at '(?P<message>.*?)', (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    re.MULTILINE | re.DOTALL,
+)
 _FAILED_LINE = re.compile(r"^test (?P<test>\S+)(?: - .*)? \.\.\. FAILED$", re.MULTILINE)
 _ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
 
@@ -30,7 +36,9 @@ def cut(output: str) -> list[CutError]:
     found = _diagnostics(output)
     tests = _tests(output) if "FAILED" in output or "stdout ----" in output else []
     if not tests and not found and "panicked at" in output:
-        tests = [e for e in (_panic(output[m.start() :], None) for m in re.finditer(r"^thread '", output, re.MULTILINE)) if e][:20]
+        tests = [
+            e for e in (_panic(output[m.start() :], None) for m in re.finditer(r"^thread '", output, re.MULTILINE)) if e
+        ][:20]
     if not found and not tests and "error: " in output:
         found = [CutError(one_line(m["message"]), type=m["code"], tool="cargo") for m in _BARE.finditer(output)]
     return [*found, *tests]
@@ -53,7 +61,13 @@ def _diagnostics(output: str) -> list[CutError]:
             text = f"[{match['code']}] {text}"
         elif name:
             text = f"{text} ({name})"
-        error = CutError(one_line(text), type=name, tool="clippy" if name and "clippy" in (rule.group() if rule else "") else "rustc", path=match["path"], line=number(match["line"]))
+        error = CutError(
+            one_line(text),
+            type=name,
+            tool="clippy" if name and "clippy" in (rule.group() if rule else "") else "rustc",
+            path=match["path"],
+            line=number(match["line"]),
+        )
         (strong if match["level"] == "error" else weak).append(error)
     return strong or weak
 

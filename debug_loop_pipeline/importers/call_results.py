@@ -1,0 +1,283 @@
+"""What the result of a call adds to its attempt: edits, commands, verifications, errors.
+
+Belongs here: one call and its result. Which attempt a call belongs to, and where attempts end, is `segmenter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
+from debug_loop_pipeline.compute.meanings import Action, Meaning
+from debug_loop_pipeline.compute.shell_status import commands_of
+from debug_loop_pipeline.compute.task_files import TaskFiles
+from debug_loop_pipeline.compute.verdicts import Judged, Output, exit_code_in, judge
+from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
+from debug_loop_pipeline.importers.unchecked import unchecked
+from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError
+from debug_loop_pipeline.models.trajectory import FileEdit, RunVerdict, ToolCall, ToolKind, ToolResult
+
+_MAX_COMMAND = 20_000
+_MAX_CODE = 400_000
+_MAX_ERRORS_IN_ATTEMPT = 60
+_ERRORS_OF_A_CALL = 3
+_OUTSIDE_ERRORS = 20
+_QUIET_FAILURES = frozenset(
+    [
+        "grep",
+        "rg",
+        "egrep",
+        "fgrep",
+        "ag",
+        "test",
+        "[",
+        "[[",
+        "diff",
+        "cmp",
+        "which",
+        "command",
+        "type",
+        "find",
+        "ls",
+        "pgrep",
+        "false",
+        "exit",
+    ]
+)
+"""Programs that say "no" with their exit code: silent, it is no error."""
+
+
+@dataclass(slots=True)
+class WaitingCall:
+    """A call whose result has not come."""
+
+    call: ToolCall
+    call_id: str
+    attempt: Attempt
+    step: int
+    said: str | None
+    cwd: str
+    files: TaskFiles
+    """What the task has written and built so far."""
+    meanings: list[Meaning] = field(default_factory=list)
+    told_at: int | None = None
+    """Where its command stands in the attempt, once it is told (a background command is told twice)."""
+
+    @property
+    def verifies(self) -> bool:
+        """Whether any command of its line has a goal."""
+        return any(meaning.goal is not None for meaning in self.meanings)
+
+
+class ResultRecorder:
+    """Writes results into attempts; knows how texts are redacted and cut."""
+
+    def __init__(self, redact: Callable[[str], str] | None) -> None:
+        self.redact = redact
+
+    def limited(self, text: str | None, limit: int) -> str:
+        """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
+        if text is None:
+            return None  # type: ignore[return-value]
+        if len(text) <= limit:
+            return text
+        return (self.redact(text) if self.redact is not None else text)[:limit]
+
+    def _clean(self, text: str) -> str:
+        return self.redact(text) if self.redact is not None and text else text
+
+    def edited(self, waiting: WaitingCall, edits: list[FileEdit]) -> None:
+        """Edits that were carried out."""
+        attempt = waiting.attempt
+        for edit in edits:
+            content = edit.content if edit.content is None or len(edit.content) <= _MAX_CODE else None
+            attempt.write(edit, content)
+            waiting.files.record_edit(edit.path, edit.content)
+            language = language_name(edit.path)
+            attempt.edits.append(
+                unchecked(
+                    Edit,
+                    path=edit.path,
+                    language=None if language == "text" else language,
+                    before=self.limited(edit.before, _MAX_CODE),
+                    after=self.limited(edit.after, _MAX_CODE),
+                    said=waiting.said,
+                    step=waiting.step,
+                    tool_call_id=waiting.call_id,
+                )
+            )
+
+    def shell_result(self, waiting: WaitingCall, result: ToolResult, at: datetime | None) -> None:
+        """A command line's result: verdicts where it verifies, else an error where it failed; the command itself."""
+        attempt = waiting.attempt
+        code, text = result.exit_code, result.output
+        if code is None:
+            code, text = exit_code_in(text)
+        told = code
+        if told is None and result.is_error is not None and not result.cancelled:
+            told = 1 if result.is_error else 0
+        if waiting.verifies:
+            self._verified(waiting, result, told, text, at)
+        elif result.cancelled:
+            pass
+        elif told not in (0, None) or result.timed_out:
+            self.failed_call(waiting, result, code)
+        else:
+            attempt.clean_end = True
+        if not result.cancelled:
+            self.commands(waiting, code if code is not None else (0 if told == 0 else None))
+            if result.edits:
+                self.edited(waiting, result.edits)
+
+    def commands(self, waiting: WaitingCall, code: int | None) -> None:
+        """The command line, whether it changes something, and the files it says it writes."""
+        attempt = waiting.attempt
+        command = waiting.call.command
+        assert command is not None
+        changes = [m for m in waiting.meanings if m.action is Action.CHANGE]
+        files = tuple(dict.fromkeys(path for m in changes for path in m.files))
+        for meaning in changes:
+            if meaning.content is not None and len(meaning.files) == 1 and len(meaning.content) <= _MAX_CODE:
+                attempt.write(FileEdit(meaning.files[0], None, meaning.content), meaning.content)
+        for path in files:
+            attempt.files[path] = None
+        told = unchecked(
+            Command,
+            command=self.limited(command, _MAX_COMMAND),
+            exit_code=code,
+            mutating=bool(changes),
+            said=waiting.said,
+            step=waiting.step,
+            tool_call_id=waiting.call_id,
+            files_modified=files,
+        )
+        if waiting.told_at is None:
+            waiting.told_at = len(attempt.commands)
+            attempt.commands.append(told)
+        else:
+            attempt.commands[waiting.told_at] = told
+
+    def _verified(
+        self, waiting: WaitingCall, result: ToolResult, code: int | None, text: str, at: datetime | None
+    ) -> None:
+        attempt = waiting.attempt
+        command = waiting.call.command
+        assert command is not None
+        ran = commands_of(command, waiting.cwd, code, text)
+        goals = []
+        changes_before = False
+        for one, meaning in zip(ran, waiting.meanings, strict=False):
+            if meaning.goal is not None:
+                goals.append((one, meaning.goal))
+            elif meaning.action is Action.CHANGE and not goals:
+                changes_before = True
+        output = Output(self._clean(text), code, result.cancelled, result.timed_out)
+        judged = judge(goals, output, changes_before=changes_before)
+        attempt.timed_out = attempt.timed_out or result.timed_out
+        self._keep_judged(waiting, judged, at)
+
+    def _keep_judged(self, waiting: WaitingCall, judged: list[Judged], at: datetime | None) -> None:
+        attempt = waiting.attempt
+        command = self.limited(waiting.call.command or "", _MAX_COMMAND)
+        for one in judged:
+            index = len(attempt.verifications)
+            attempt.verifications.append(verification_of(one, command, waiting.step, waiting.call_id, at))
+            attempt.errors_not_kept += one.errors_not_kept
+            attempt.errors += [_error(e, waiting, index, one.exit_code) for e in one.errors]
+
+    def failed_call(self, waiting: WaitingCall, result: ToolResult, code: int | None) -> None:
+        """A call that failed and verifies nothing: an error inside the attempt."""
+        attempt = waiting.attempt
+        attempt.clean_end = False
+        text = exit_code_in(result.output)[1]
+        shell = waiting.call.kind is ToolKind.SHELL
+        if shell and not result.timed_out and not text.strip() and _last_program(waiting) in _QUIET_FAILURES:
+            attempt.clean_end = True
+            return
+        if len(attempt.errors) >= _MAX_ERRORS_IN_ATTEMPT:
+            attempt.errors_not_kept += 1
+            return
+        text = self._clean(text)
+        if result.timed_out:
+            found = [CutError("Command timed out", type="Timeout")]
+        elif shell:
+            found = cut_errors(text, _last_program(waiting) or None, code)[0][:_ERRORS_OF_A_CALL]
+        else:
+            found = [CutError(_first_line(text) or f"{waiting.call.name} failed", tool=waiting.call.name)]
+        for error in found:
+            if error.path is None and not shell:
+                error.path = waiting.call.target
+            attempt.errors.append(_error(error, waiting, None, code))
+
+    def without_result(self, waiting: WaitingCall, at: datetime | None) -> None:
+        """A command whose result never came: its goals are unclear."""
+        if waiting.verifies:
+            ran = commands_of(waiting.call.command or "", waiting.cwd)
+            goals = [(one, m.goal) for one, m in zip(ran, waiting.meanings, strict=False) if m.goal is not None]
+            self._keep_judged(waiting, judge(goals, Output("", missing=True)), at)
+            self.commands(waiting, None)
+        elif waiting.told_at is None:
+            self.commands(waiting, None)
+
+    def outside_errors(self, attempt: Attempt, verdict: RunVerdict, index: int, step: int) -> None:
+        """What a failing verdict from outside showed: errors in its log, else its failing tests by name."""
+        found: list[CutError] = []
+        if verdict.output:
+            found, more = cut_errors(self._clean(verdict.output), verdict.source)
+            attempt.errors_not_kept += more
+        told = {e.test for e in found if e.test}
+        whole = bool(found) and not told
+        missing = (
+            [] if whole else [t for t in verdict.failing_tests if not any(t in known or known in t for known in told)]
+        )
+        found += [
+            CutError("test failed", tool=verdict.source, test=test)
+            for test in missing[: max(0, _OUTSIDE_ERRORS - len(found))]
+        ]
+        for error in found or [CutError("not resolved", tool=verdict.source)]:
+            attempt.errors.append(
+                unchecked(
+                    ExecutionError,
+                    type=error.type,
+                    message=error.message,
+                    stacktrace=error.stacktrace,
+                    tool=error.tool,
+                    test=error.test,
+                    path=error.path,
+                    line=error.line,
+                    step=step,
+                    verification=index,
+                )
+            )
+
+
+def _last_program(waiting: WaitingCall) -> str:
+    command = (waiting.call.command or "").strip()
+    ran = commands_of(command, waiting.cwd)
+    return ran[-1].name if ran else ""
+
+
+def _first_line(text: str) -> str:
+    for line in text.split("\n"):
+        if line.strip():
+            return line.strip()[:MAX_MESSAGE]
+    return ""
+
+
+def _error(error: CutError, waiting: WaitingCall, verification: int | None, code: int | None) -> ExecutionError:
+    return unchecked(
+        ExecutionError,
+        type=error.type,
+        message=error.message[:MAX_MESSAGE] or "failed",
+        stacktrace=error.stacktrace[:MAX_STACK] if error.stacktrace else None,
+        tool=error.tool,
+        test=error.test,
+        path=error.path,
+        line=error.line,
+        exit_code=code,
+        step=waiting.step,
+        verification=verification,
+        tool_call_id=waiting.call_id,
+    )

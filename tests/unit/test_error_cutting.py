@@ -1,0 +1,265 @@
+"""Errors cut out of the output of runners, compilers and linters of all ecosystems."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from debug_loop_pipeline.compute.error_cutting import GENERIC, MAX_ERRORS, CutError, cut_errors, has_real_errors
+
+Expected = tuple[str, str | None, str | None, str | None, int | None]
+"""message, type, test, path, line"""
+
+
+def cut(output: str, tool: str | None = None) -> list[Expected]:
+    return [(e.message, e.type, e.test, e.path, e.line) for e in cut_errors(output, tool)[0]]
+
+
+LINES = [
+    ("go build", "# m/a\na/b.go:12:5: undefined: foo\na/b.go:14:2: too many errors\n", [("undefined: foo", None, None, "a/b.go", 12)]),
+    ("go test", "FAIL\tm/a [build failed]\n# m/a\na/b_test.go:12:5: declared and not used: x\nFAIL\n", [("declared and not used: x", None, None, "a/b_test.go", 12)]),
+    (
+        "golangci-lint run",
+        "a/b.go:35:3: Error return value of `f` is not checked (errcheck)\n\tf()\n\t^\na/c.go:1:2: x.Y undefined (type Z has no field) (typecheck)\n2 issues:\n* errcheck: 1\n",
+        [
+            ("Error return value of `f` is not checked (errcheck)", "errcheck", None, "a/b.go", 35),
+            ("x.Y undefined (type Z has no field)", None, None, "a/c.go", 1),
+        ],
+    ),
+    ("tsc", "src/a.ts(12,5): error TS2345: Argument of type 'x' is not assignable.\n", [("TS2345: Argument of type 'x' is not assignable.", "TS2345", None, "src/a.ts", 12)]),
+    ("tsc", "src/a.ts:12:5 - error TS2304: Cannot find name 'y'.\n\n12 y()\n   ~\n", [("TS2304: Cannot find name 'y'.", "TS2304", None, "src/a.ts", 12)]),
+    ("mypy", "a.py:3: error: Name \"x\" is not defined  [name-defined]\na.py:3: note: hint\nFound 1 error in 1 file (checked 2 source files)\n", [('Name "x" is not defined [name-defined]', None, None, "a.py", 3)]),
+    ("flake8", "a.py:3:80: E501 line too long (90 > 79 characters)\n", [("E501 line too long (90 > 79 characters)", "E501", None, "a.py", 3)]),
+    ("ruff check", "a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
+    ("pyright", "/r/a.py:3:5 - error: \"x\" is not defined (reportUndefinedVariable)\n1 error, 0 warnings\n", [('"x" is not defined (reportUndefinedVariable)', None, None, "/r/a.py", 3)]),
+    ("cc", "a.c: In function 'main':\na.c:3:5: error: 'x' undeclared (first use in this function)\na.c:3:5: note: each\n", [("'x' undeclared (first use in this function)", None, None, "a.c", 3)]),
+    ("cc", "a.c:3:5: warning: unused variable 'x' [-Wunused-variable]\na.c:4:1: error: expected ';'\n", [("expected ';'", None, None, "a.c", 4)]),
+    ("javac", "A.java:12: error: cannot find symbol\n  symbol: class B\n", [("cannot find symbol", None, None, "A.java", 12)]),
+    ("mvn compile", "[ERROR] /r/src/A.java:[12,5] cannot find symbol\n[ERROR]   symbol: class B\n", [("cannot find symbol", None, None, "/r/src/A.java", 12)]),
+    ("gradle build", "e: file:///r/src/A.kt:12:5 Unresolved reference: b\n", [("Unresolved reference: b", None, None, "/r/src/A.kt", 12)]),
+    ("dotnet build", "/r/A.cs(12,5): error CS0103: The name 'x' does not exist [/r/A.csproj]\n", [("CS0103: The name 'x' does not exist", "CS0103", None, "/r/A.cs", 12)]),
+    ("shellcheck", "a.sh:3:5: warning: Double quote to prevent globbing. [SC2086]\n", [("Double quote to prevent globbing. [SC2086]", None, None, "a.sh", 3)]),
+    ("hadolint", "Dockerfile:3 DL3008 warning: Pin versions in apt get install\n", [("DL3008: Pin versions in apt get install", "DL3008", None, "Dockerfile", 3)]),
+    ("rubocop", "a.rb:3:5: C: Style/StringLiterals: Prefer single-quoted strings.\n", [("Style/StringLiterals: Prefer single-quoted strings.", None, None, "a.rb", 3)]),
+    ("swift build", "/r/A.swift:3:5: error: cannot find 'x' in scope\n", [("cannot find 'x' in scope", None, None, "/r/A.swift", 3)]),
+    ("gofmt", "a/b.go\n", [("file is not formatted (gofmt)", "format", None, "a/b.go", None)]),
+    ("prettier", "Checking formatting...\n[warn] src/a.ts\n[warn] Code style issues found in the above file.\n", [("file is not formatted (prettier)", "format", None, "src/a.ts", None)]),
+    ("black", "would reformat a.py\nOh no! 1 file would be reformatted.\n", [("file is not formatted (black)", "format", None, "a.py", None)]),
+]  # fmt: skip
+
+BLOCKS = [
+    (
+        "eslint",
+        "/r/src/a.ts\n  12:5  error  'x' is defined but never used  @typescript-eslint/no-unused-vars\n  13:1  warning  Unexpected any  no-explicit-any\n\n✖ 2 problems (1 error, 1 warning)\n",
+        [("'x' is defined but never used (@typescript-eslint/no-unused-vars)", "@typescript-eslint/no-unused-vars", None, "/r/src/a.ts", 12)],
+    ),
+    (
+        "biome check",
+        "src/a.tsx:10:3 lint/style/useConst  FIXABLE  ━━━━━━━━━━\n\n  × This let declares a variable that is only assigned once.\n\n    10 │ let x\n\nsrc/b.ts format ━━━━━━━━━━\n\n  × Formatter would have printed the following content:\n\ncheck ━━━━━━━━━━\n\n  × Some errors were emitted while running checks.\n",
+        [
+            ("This let declares a variable that is only assigned once. (useConst)", "lint/style/useConst", None, "src/a.tsx", 10),
+            ("Formatter would have printed the following content", "format", None, "src/b.ts", None),
+        ],
+    ),
+    (
+        "cargo build",
+        "error[E0308]: mismatched types\n --> src/a.rs:3:5\n  |\n3 |     x\n\nwarning: unused\n --> src/a.rs:1:1\n\nerror: could not compile `a` (lib) due to 1 previous error\n",
+        [("[E0308] mismatched types", "E0308", None, "src/a.rs", 3)],
+    ),
+    (
+        "cargo clippy",
+        "error: unneeded `return` statement\n --> src/a.rs:3:5\n  |\n  = note: `-D clippy::needless-return` implied by `-D warnings`\n\nerror: could not compile `a`\n",
+        [("unneeded `return` statement (clippy::needless-return)", "clippy::needless-return", None, "src/a.rs", 3)],
+    ),
+    ("next build", "Failed to compile.\n\n./app/page.tsx:12:5\nType error: Property 'x' does not exist on type 'Y'.\n", [("Type error: Property 'x' does not exist on type 'Y'.", None, None, "./app/page.tsx", 12)]),
+    ("terraform validate", "╷\n│ Error: Unsupported argument\n│ \n│   on main.tf line 12, in resource \"a\" \"b\":\n", [("Unsupported argument", None, None, "main.tf", 12)]),
+    ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
+    ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
+]  # fmt: skip
+
+TESTS = [
+    (
+        "go test",
+        "=== RUN   TestA\n=== RUN   TestA/x\n    a_test.go:12: got 1, want 2\n--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/x (0.00s)\n    --- PASS: TestA/y (0.00s)\nFAIL\nFAIL\tm/a\t0.1s\n",
+        [("got 1, want 2", None, "TestA/x", "a_test.go", 12)],
+    ),
+    ("go test", "--- FAIL: TestB (0.00s)\nFAIL\n", [("--- FAIL: TestB", None, "TestB", None, None)]),
+    (
+        "go test",
+        "--- FAIL: TestC (0.00s)\n    c_test.go:9: \n        \tError Trace:\tc_test.go:9\n        \tError:      \tNot equal: \n        \t            \texpected: 1\n        \t            \tactual  : 2\n        \tTest:       \tTestC\nFAIL\n",
+        [("Not equal: expected: 1 actual : 2", None, "TestC", "c_test.go", 9)],
+    ),
+    (
+        "go test",
+        "--- FAIL: TestD (0.00s)\npanic: runtime error: index out of range [1] with length 0 [recovered]\n\ngoroutine 1 [running]:\nm/a.f()\n\t/r/a/a.go:7 +0x1d\nFAIL\tm/a\t0.1s\n",
+        [("panic: runtime error: index out of range [1] with length 0", "panic", "TestD", "/r/a/a.go", 7)],
+    ),
+    (
+        "pytest",
+        "____________ test_x ____________\n\n    def test_x():\n>       assert f(1) == 2\nE       assert 1 == 2\nE        +  where 1 = f(1)\n\ntests/test_a.py:5: AssertionError\n=== short test summary info ===\nFAILED tests/test_a.py::test_x - assert 1 == 2\n=== 1 failed in 0.01s ===\n",
+        [("assert 1 == 2", "AssertionError", "tests/test_a.py::test_x", "tests/test_a.py", 5)],
+    ),
+    (
+        "pytest",
+        "_______ ERROR collecting tests/test_b.py _______\nImportError while importing test module 'tests/test_b.py'.\ntests/test_b.py:1: in <module>\n    import foo\nE   ModuleNotFoundError: No module named 'foo'\n=== short test summary info ===\nERROR tests/test_b.py\n!!! Interrupted: 1 error during collection !!!\n",
+        [("ModuleNotFoundError: No module named 'foo'", "ModuleNotFoundError", "tests/test_b.py", "tests/test_b.py", 1)],
+    ),
+    ("pytest", "FAILED tests/test_c.py::TestK::test_y[a-1] - ValueError: bad value\n1 failed, 2 passed in 0.1s\n", [("ValueError: bad value", "ValueError", "tests/test_c.py::TestK::test_y[a-1]", "tests/test_c.py", None)]),
+    (
+        "unittest",
+        "FAIL: test_z (tests.test_d.TestD.test_z)\n----------\nTraceback (most recent call last):\n  File \"/r/tests/test_d.py\", line 9, in test_z\n    self.assertEqual(1, 2)\nAssertionError: 1 != 2\n\n----------\nRan 1 test in 0.0s\n\nFAILED (failures=1)\n",
+        [("AssertionError: 1 != 2", "AssertionError", "tests.test_d.TestD.test_z", "/r/tests/test_d.py", 9)],
+    ),
+    (
+        "jest",
+        "FAIL src/a.test.ts\n  ● math › adds\n\n    expect(received).toBe(expected) // Object.is equality\n\n    Expected: 3\n    Received: 2\n\n      3 | test\n    > 4 |   expect(add(1, 1)).toBe(3)\n\n      at Object.<anonymous> (src/a.test.ts:4:21)\n\nTests:       1 failed, 1 total\n",
+        [("expect(received).toBe(expected) // Object.is equality Expected: 3 Received: 2", None, "math › adds", "src/a.test.ts", 4)],
+    ),
+    (
+        "vitest",
+        " FAIL  src/a.test.ts > math > adds\nAssertionError: expected 2 to be 3 // Object.is equality\n\n- Expected\n+ Received\n\n- 3\n+ 2\n\n ❯ src/a.test.ts:4:21\n\n Test Files  1 failed (1)\n",
+        [("AssertionError: expected 2 to be 3 // Object.is equality", "AssertionError", "math > adds", "src/a.test.ts", 4)],
+    ),
+    (
+        "bun test",
+        "a.test.ts:\n(pass) ok [0.1ms]\nerror: noise of a passing test\n(pass) noisy [0.1ms]\n3 | test(\n4 |   expect(1).toBe(2)\n                ^\nerror: expect(received).toBe(expected)\n\nExpected: 2\nReceived: 1\n\n      at <anonymous> (/r/a.test.ts:4:13)\n(fail) math > adds [0.2ms]\n\n 2 pass\n 1 fail\n",
+        [("expect(received).toBe(expected) Expected: 2 Received: 1", None, "math > adds", "/r/a.test.ts", 4)],
+    ),
+    (
+        "mocha",
+        "  1 passing (5ms)\n  1 failing\n\n  1) math\n       adds:\n\n      AssertionError: expected 1 to equal 2\n      + expected - actual\n\n      at Context.<anonymous> (test/a.js:4:10)\n",
+        [("AssertionError: expected 1 to equal 2", "AssertionError", "math adds", "test/a.js", 4)],
+    ),
+    ("node --test", "TAP version 13\nnot ok 1 - adds\n  ---\n  error: 'Expected values to be strictly equal'\n  code: 'ERR_ASSERTION'\n  ...\n# fail 1\n", [("Expected values to be strictly equal", None, "adds", None, None)]),
+    (
+        "playwright test",
+        "  1) [chromium] › e2e/a.spec.ts:12:5 › login works ───────\n\n    Error: Timed out 5000ms waiting for expect(locator).toBeVisible()\n\n        at /r/e2e/a.spec.ts:14:20\n\n  1 failed\n",
+        [("Error: Timed out 5000ms waiting for expect(locator).toBeVisible()", None, "[chromium] › e2e/a.spec.ts › login works", "/r/e2e/a.spec.ts", 14)],
+    ),
+    (
+        "cargo test",
+        "test a::adds ... FAILED\n\nfailures:\n\n---- a::adds stdout ----\nthread 'a::adds' panicked at src/a.rs:9:5:\nassertion `left == right` failed\n  left: 1\n right: 2\nnote: run with `RUST_BACKTRACE=1`\n\nfailures:\n    a::adds\n\ntest result: FAILED. 0 passed; 1 failed; 0\nerror: test failed, to rerun pass `--lib`\n",
+        [("assertion `left == right` failed left: 1 right: 2", "panic", "a::adds", "src/a.rs", 9)],
+    ),
+    (
+        "gradle test",
+        "com.a.FooTest > adds() FAILED\n    org.opentest4j.AssertionFailedError: expected: <3> but was: <2>\n        at org.junit.jupiter.api.AssertionUtils.fail(AssertionUtils.java:39)\n        at com.a.FooTest.adds(FooTest.java:12)\n\nBUILD FAILED in 1s\n",
+        [("AssertionFailedError: expected: <3> but was: <2>", "AssertionFailedError", "com.a.FooTest.adds()", "FooTest.java", 12)],
+    ),
+    ("mvn test", "[ERROR] Failures: \n[ERROR]   FooTest.adds:12 expected: <3> but was: <2>\n[INFO] BUILD FAILURE\n", [("expected: <3> but was: <2>", None, "FooTest.adds", None, 12)]),
+    (
+        "dotnet test",
+        "  Failed A.FooTests.Adds [5 ms]\n  Error Message:\n   Assert.Equal() Failure: Values differ\n  Stack Trace:\n     at A.FooTests.Adds() in /r/FooTests.cs:line 12\n\nFailed!  - Failed:     1, Passed:     0\n",
+        [("Assert.Equal() Failure: Values differ", None, "A.FooTests.Adds", "/r/FooTests.cs", 12)],
+    ),
+    (
+        "rspec",
+        "Failures:\n\n  1) Cart adds an item\n     Failure/Error: expect(cart.size).to eq(2)\n\n       expected: 2\n            got: 1\n\n     # ./spec/cart_spec.rb:5:in `block'\n\nFinished in 0.1 seconds\n1 example, 1 failure\n",
+        [("expected: 2 got: 1", None, "Cart adds an item", "./spec/cart_spec.rb", 5)],
+    ),
+    ("rails test", "Failure:\nCartTest#test_adds [test/cart_test.rb:5]:\nExpected: 2\n  Actual: 1\n\n1 runs, 1 assertions, 1 failures, 0 errors, 0 skips\n", [("Expected: 2 Actual: 1", None, "CartTest#test_adds", "test/cart_test.rb", 5)]),
+    ("phpunit", "There was 1 failure:\n\n1) CartTest::testAdds\nFailed asserting that 1 matches expected 2.\n\n/r/tests/CartTest.php:12\n\nFAILURES!\n", [("Failed asserting that 1 matches expected 2.", None, "CartTest::testAdds", "/r/tests/CartTest.php", 12)]),
+    (
+        "mix test",
+        "  1) test adds (CartTest)\n     test/cart_test.exs:5\n     Assertion with == failed\n     code:  assert 1 == 2\n\n1 test, 1 failure\n",
+        [("Assertion with == failed code: assert 1 == 2", None, "adds (CartTest)", "test/cart_test.exs", 5)],
+    ),
+    ("swift test", "/r/Tests/ATests.swift:9: error: -[ATests.CartTests testAdds] : XCTAssertEqual failed: (\"1\") is not equal to (\"2\")\n", [('XCTAssertEqual failed: ("1") is not equal to ("2")', None, "ATests.CartTests testAdds", "/r/Tests/ATests.swift", 9)]),
+    ("run", "[ RUN      ] Cart.Adds\n/r/cart_test.cc:9: Failure\nExpected equality of these values:\n  1\n  2\n\n[  FAILED  ] Cart.Adds (0 ms)\n", [("Expected equality of these values: 1 2", None, "Cart.Adds", "/r/cart_test.cc", 9)]),
+]  # fmt: skip
+
+UNCAUGHT = [
+    (
+        "run",
+        "Traceback (most recent call last):\n  File \"/r/a.py\", line 3, in <module>\n    f()\n  File \"/usr/lib/python3.11/json/__init__.py\", line 9, in loads\n    x\nKeyError: 'x'\n",
+        [("KeyError: 'x'", "KeyError", None, "/r/a.py", 3)],
+    ),
+    (
+        "run",
+        "Traceback (most recent call last):\n  File \"/r/a.py\", line 3, in f\n    g()\nValueError: a\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"/r/a.py\", line 5, in <module>\n    f()\napp.errors.AppError: b\n",
+        [("app.errors.AppError: b", "AppError", None, "/r/a.py", 5)],
+    ),
+    ("run", "  File \"/r/a.py\", line 3\n    x = (\n        ^\nSyntaxError: '(' was never closed\n", [("SyntaxError: '(' was never closed", "SyntaxError", None, "/r/a.py", 3)]),
+    ("run", "/r/a.js:3\n  f()\n  ^\n\nTypeError: f is not a function\n    at Object.<anonymous> (/r/a.js:3:3)\n    at node:internal/main:1:1\n", [("TypeError: f is not a function", "TypeError", None, "/r/a.js", 3)]),
+    ("run", "Exception in thread \"main\" java.lang.IllegalStateException: no\n\tat com.a.Main.main(Main.java:5)\n", [("IllegalStateException: no", "IllegalStateException", None, "Main.java", 5)]),
+    ("run", "thread 'main' panicked at src/main.rs:3:5:\nboom\nnote: run with `RUST_BACKTRACE=1`\n", [("boom", "panic", None, "src/main.rs", 3)]),
+    ("make", "bash: line 1: foo: command not found\n", [("foo: command not found", None, None, None, None)]),
+    ("npm run x", "npm error Missing script: \"x\"\nnpm error A complete log of this run\n", [('Missing script: "x"', None, None, None, None)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tool", "output", "expected"), [*LINES, *BLOCKS, *TESTS, *UNCAUGHT])
+def test_each_ecosystem_gives_its_errors(tool: str, output: str, expected: list[Expected]) -> None:
+    found, more = cut_errors(output, tool if tool != "run" else None, 1, prints_means_fail=tool == "gofmt")
+    assert [(e.message, e.type, e.test, e.path, e.line) for e in found] == expected
+    assert more == 0
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        'error: script "lint" exited with code 1\n',
+        "make: *** [test] Error 1\n",
+        " 24 fail\n 3 pass\n",
+        "[test] ERROR task failed\n",
+        "",
+        "something\nhappened\n",
+    ],
+)
+def test_what_only_says_that_it_failed_is_generic(output: str) -> None:
+    (error,), _ = cut_errors(output, "npm run lint", 1)
+    assert error.type == GENERIC
+    assert not has_real_errors(output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "ok  \tm/a\t0.1s\n",
+        "5 passed in 0.1s\n",
+        "0 issues.\n",
+        "> app@1 build\n> tsc\n",
+        "2024-01-01 10:00:00 INFO server.py:12: started\n",
+    ],
+)
+def test_a_passing_output_shows_no_errors(output: str) -> None:
+    assert not has_real_errors(output, "npm run build")
+
+
+def test_a_trailer_is_no_error_beside_a_real_one() -> None:
+    assert [
+        m
+        for m, *_ in cut(
+            "src/a.ts(1,2): error TS2304: Cannot find name 'x'.\nerror: script \"build\" exited with code 2\n",
+            "npm run build",
+        )
+    ] == ["TS2304: Cannot find name 'x'."]
+
+
+def test_the_same_finding_in_one_file_is_one_and_in_two_files_two() -> None:
+    output = "a.go:1:2: undefined: x\na.go:9:2: undefined: x\nb.go:1:2: undefined: x\n"
+    assert [(path, line) for *_, path, line in cut(output, "go build")] == [("a.go", 1), ("b.go", 1)]
+
+
+def test_over_twenty_errors_are_counted() -> None:
+    found, more = cut_errors("".join(f"a.go:{n}:1: undefined: x{n}\n" for n in range(1, 31)), "go build")
+    assert (len(found), more) == (MAX_ERRORS, 10)
+
+
+def test_terminal_colours_do_not_hide_an_error() -> None:
+    assert cut("\x1b[31msrc/a.ts\x1b[0m(1,2): \x1b[91merror\x1b[0m TS2304: no\r\n", "tsc")[0][0] == "TS2304: no"
+
+
+def test_a_stack_is_kept_beside_the_message() -> None:
+    (error,), _ = cut_errors(UNCAUGHT[0][1], "run")
+    assert error.stacktrace is not None
+    assert "line 3, in <module>" in error.stacktrace
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=400))
+def test_any_output_gives_at_least_one_error_and_never_fails(output: str) -> None:
+    found, more = cut_errors(output, None, 1)
+    assert found
+    assert more >= 0
+    assert all(isinstance(error, CutError) and error.message for error in found)

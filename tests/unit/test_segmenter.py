@@ -1,0 +1,513 @@
+"""Runs cut into attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
+from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
+from debug_loop_pipeline.importers.unchecked import unchecked
+from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
+from debug_loop_pipeline.models.execution import Edit, ExecutionEvent
+from debug_loop_pipeline.models.identity import attempt_id, correlation_id
+from debug_loop_pipeline.models.trajectory import (
+    ApiError,
+    FileEdit,
+    RunVerdict,
+    Step,
+    StepSource,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Trajectory,
+    Usage,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Story:
+    """Steps of a run, told one after the other."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.calls = 0
+
+    def _step(self, source: StepSource, **fields: Any) -> Step:
+        at = START + timedelta(seconds=len(self.steps))
+        step = Step(f"m{len(self.steps)}", source, at, **fields)
+        self.steps.append(step)
+        return step
+
+    def human(self, text: str) -> Story:
+        self._step(StepSource.HUMAN, text=text)
+        return self
+
+    def says(self, text: str) -> Story:
+        self._step(StepSource.AGENT, text=text)
+        return self
+
+    def call(self, *calls: ToolCall, usage: Usage | None = None) -> Story:
+        self._step(StepSource.AGENT, calls=list(calls), usage=usage)
+        return self
+
+    def result(self, *results: ToolResult) -> Story:
+        self._step(StepSource.TOOL, results=list(results))
+        return self
+
+    def shell(self, command: str, output: str = "", code: int = 0, **fields: Any) -> Story:
+        call = self.new_call(command)
+        return self.call(call).result(ToolResult(call.id, output, code != 0, code, **fields))
+
+    def edit(
+        self, path: str, before: str = "a", after: str = "b", content: str | None = None, error: bool = False
+    ) -> Story:
+        self.calls += 1
+        call = ToolCall(f"c{self.calls}", "Edit", ToolKind.EDIT, edits=[FileEdit(path, before, after, content)])
+        return self.call(call).result(ToolResult(call.id, "String to replace not found" if error else "ok", error))
+
+    def new_call(self, command: str, name: str = "Bash") -> ToolCall:
+        self.calls += 1
+        return ToolCall(f"c{self.calls}", name, ToolKind.SHELL, command=command)
+
+    def events(self, **fields: Any) -> list[ExecutionEvent]:
+        return run(self.steps, **fields)
+
+
+def run(steps: Iterable[Step], options: SegmenterOptions | None = None, **fields: Any) -> list[ExecutionEvent]:
+    trajectory = Trajectory(
+        **({"format": "test", "session_id": "s", "run_key": "s", "agent_name": "agent", "cwd": "/repo"} | fields),
+        steps=iter(steps),
+    )
+    events = list(segment(trajectory, options))
+    for event in events:
+        ExecutionEvent.model_validate(event.model_dump())
+    return events
+
+
+FAILS = "--- FAIL: TestA (0.00s)\n    a_test.go:3: got 1, want 2\nFAIL\nFAIL\tm/a\t0.1s\n"
+PASSES = "ok  \tm/a\t0.1s\n"
+
+
+def test_each_verifying_command_closes_an_attempt_and_the_next_names_it_as_parent() -> None:
+    first, second = (
+        Story().human("fix the test").says("I will look.").shell("cat a.go", "x").shell("go test ./a", FAILS, 1).says("Now the fix.")
+        .edit("/repo/a.go", "1", "2", "package a\n").shell("go test ./a", PASSES).says("Done.").events()
+    )  # fmt: skip
+    assert (first.status, first.evidence_tier, second.status, second.evidence_tier) == (
+        Status.ERROR,
+        EvidenceTier.MEASURED,
+        Status.SUCCESS,
+        EvidenceTier.MEASURED,
+    )
+    assert (first.parent_attempt_id, second.parent_attempt_id) == (None, first.attempt_id)
+    assert first.attempt_id == attempt_id("test", "c1")
+    assert first.correlation_id == second.correlation_id == correlation_id("test", "m0")
+    assert (first.tools_used, second.tools_used) == (("Bash", "Bash"), ("Edit", "Bash"))
+    (error,) = first.errors
+    assert (error.message, error.test, error.verification, error.tool) == ("got 1, want 2", "TestA", 0, "go test")
+    (edit,) = second.edits
+    assert (edit.path, edit.language, edit.said, edit.step) == ("/repo/a.go", "go", "Now the fix.", 3)
+    assert [(b.path, b.language, b.content) for b in second.code_written] == [("/repo/a.go", "go", "package a\n")]
+    assert [v.step for v in (*first.verifications, *second.verifications)] == [2, 4]
+    assert first.verifications[0].tool_call_id == "c2"
+    assert first.user_request == "fix the test"
+    assert (first.started_at, first.completed_at) == (START + timedelta(seconds=1), START + timedelta(seconds=5))
+
+
+def test_closing_words_belong_to_the_attempt_before_them() -> None:
+    story = Story().human("go").shell("go test", PASSES)
+    story.call(usage=Usage("m9", "", "model", None, START, tokens_output=7))
+    (event,) = story.events()
+    assert event.tokens_output == 7
+
+
+def test_work_without_a_verification_is_one_partial_attempt() -> None:
+    (event,) = Story().human("look around").shell("ls").shell("cat x").events()
+    assert (event.status, event.evidence_tier, event.verifications) == (Status.PARTIAL, EvidenceTier.OBSERVED, ())
+    (talk,) = Story().human("what is x?").says("It is y.").events()
+    assert (talk.status, talk.evidence_tier) == (Status.PARTIAL, EvidenceTier.UNMEASURED)
+
+
+def test_a_failing_call_that_verifies_nothing_is_an_error_inside_the_attempt() -> None:
+    (event,) = (
+        Story()
+        .human("go")
+        .shell("cat nope", "cat: nope: No such file or directory\n", 1)
+        .edit("/repo/a.go", error=True)
+        .shell("go vet ./...")
+        .events()
+    )
+    assert [(e.verification, e.message, e.tool) for e in event.errors] == [
+        (None, "cat: nope: No such file or directory", "shell"),
+        (None, "String to replace not found", "Edit"),
+    ]
+    assert event.edits == ()
+    assert event.status is Status.SUCCESS
+
+
+def test_a_search_that_finds_nothing_is_no_error() -> None:
+    (event,) = Story().human("go").shell("grep -rn foo .", "", 1).events()
+    assert (event.errors, event.evidence_tier) == ((), EvidenceTier.OBSERVED)
+
+
+def test_commands_keep_what_they_change_and_what_was_said() -> None:
+    (event,) = (
+        Story()
+        .human("go")
+        .says("x" * 300)
+        .shell("sed -i 's/a/b/' a.py")
+        .shell("ls")
+        .shell("cat > t.py <<'EOF'\nprint(1)\nEOF")
+        .events()
+    )
+    assert [(c.mutating, c.files_modified, len(c.said or ""), c.exit_code) for c in event.commands] == [
+        (True, ("a.py",), 200, 0),
+        (False, (), 0, 0),
+        (True, ("t.py",), 0, 0),
+    ]
+    assert [(b.path, b.content) for b in event.code_written] == [("t.py", "print(1)\n")]
+    assert set(event.files_modified) == {"a.py", "t.py"}
+
+
+def test_running_the_script_that_was_written_verifies() -> None:
+    story = (
+        Story()
+        .human("go")
+        .edit("/repo/show.py", "", "print(1)", "print(1)")
+        .shell("python show.py", "1\n")
+        .shell("python other.py", "1\n")
+    )
+    first, second = story.events()
+    assert [v.goal for v in first.verifications] == ["python show.py"]
+    assert second.verifications == ()
+
+
+def test_parallel_calls_with_results_out_of_order_each_close_their_attempt() -> None:
+    story = Story().human("go")
+    a, b, c = story.new_call("go test ./a"), story.new_call("go vet ./..."), story.new_call("ls")
+    story.call(a, b, c).result(ToolResult(c.id, "x", False)).result(ToolResult(b.id, "", False, 0)).result(
+        ToolResult(a.id, FAILS, True, 1)
+    )
+    events = story.events()
+    assert [[v.goal for v in e.verifications] for e in events] == [["go test ./a"], ["go vet ./..."], []]
+    assert [e.status for e in events] == [Status.ERROR, Status.SUCCESS, Status.PARTIAL]
+    assert [e.parent_attempt_id for e in events] == [None, events[0].attempt_id, events[1].attempt_id]
+
+
+def test_a_result_that_never_comes_leaves_the_goal_unclear_and_loses_nothing() -> None:
+    story = Story().human("go")
+    lost = story.new_call("go test ./a")
+    events = story.call(lost).shell("go test ./a", PASSES).events()
+    assert [[v.verdict for v in e.verifications] for e in events] == [[Verdict.UNCLEAR], [Verdict.PASS]]
+    assert [len(e.commands) for e in events] == [1, 1]
+
+
+def test_a_background_command_is_judged_by_its_late_result() -> None:
+    story = Story().human("go")
+    late = story.new_call("go test ./a")
+    story.call(late).result(ToolResult(late.id, "running in background", False, pending=True)).shell("ls")
+    story.result(ToolResult(late.id, FAILS, True, 1))
+    events = story.events()
+    assert [v.verdict for v in events[0].verifications] == [Verdict.FAIL]
+    assert sum(len(e.commands) for e in events) == 2
+
+
+def test_denials_and_interrupts_are_cancelled_and_no_error() -> None:
+    denied = Story().human("go")
+    call = denied.new_call("go test ./a")
+    denied.call(call).result(ToolResult(call.id, "The user doesn't want to proceed", True, cancelled=True))
+    (event,) = denied.events()
+    assert (event.status, event.errors, event.verifications[0].verdict) == (Status.CANCELLED, (), Verdict.CANCELLED)
+    stopped = Story().human("go").shell("ls")
+    stopped._step(StepSource.SYSTEM, interrupted=True)
+    assert stopped.events()[0].status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "origin"),
+    [
+        ("rate_limit_error", "429", Origin.RATE_LIMIT),
+        ("authentication_error", "invalid x-api-key", Origin.AUTH),
+        (None, "Overloaded", Origin.TRANSIENT),
+        (None, "credit balance is too low", Origin.QUOTA),
+        (None, "boom", Origin.INTERNAL),
+    ],
+)
+def test_failures_of_the_service_are_not_the_agents(kind: str | None, message: str, origin: Origin) -> None:
+    story = Story().human("go").shell("ls")
+    story._step(StepSource.SYSTEM, api_error=ApiError(message, kind))
+    (event,) = story.events()
+    assert (event.status, event.errors[0].origin, event.errors[0].verification) == (Status.ERROR, origin, None)
+
+
+def test_a_verdict_from_outside_closes_the_last_attempt_as_verified() -> None:
+    story = Story().human("go").shell("go test", PASSES).edit("/repo/a.go")
+    failed = RunVerdict(False, "report.json", ["t.py::a"], "FAILED t.py::a - ValueError: bad\n")
+    events = story.events(verdict=failed)
+    assert [(e.status, e.evidence_tier) for e in events] == [
+        (Status.SUCCESS, EvidenceTier.MEASURED),
+        (Status.ERROR, EvidenceTier.VERIFIED),
+    ]
+    (outside,) = events[1].verifications
+    assert (outside.outside, outside.verdict, outside.reached) == (True, Verdict.FAIL, True)
+    assert [(e.message, e.verification) for e in events[1].errors] == [("ValueError: bad", 0)]
+    (passed,) = Story().human("go").shell("ls").events(verdict=RunVerdict(True, "ci"))
+    assert (passed.status, passed.evidence_tier) == (Status.SUCCESS, EvidenceTier.VERIFIED)
+
+
+def test_a_timed_out_check_is_a_timeout() -> None:
+    story = Story().human("go")
+    call = story.new_call("go test ./a")
+    (event,) = story.call(call).result(ToolResult(call.id, "Command timed out", True, timed_out=True)).events()
+    assert (event.status, event.errors[0].type, event.verifications[0].reached) == (Status.TIMEOUT, "Timeout", False)
+
+
+def test_a_new_request_is_a_new_task_and_a_go_ahead_is_not() -> None:
+    story = Story().human("add a feature").shell("go test", FAILS, 1).human("try again please").shell("go test", PASSES)
+    story.human("Now write documentation for the whole module").shell("ls")
+    events = story.events()
+    assert len({e.correlation_id for e in events}) == 2
+    assert [e.user_request for e in events] == [
+        "add a feature",
+        "add a feature",
+        "Now write documentation for the whole module",
+    ]
+    assert events[2].parent_attempt_id is None
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "stays"),
+    [
+        ("yes", LastEnding.PASSED, True),
+        ("ok, continue", LastEnding.NONE, True),
+        ("sorry, continue", LastEnding.STOPPED, True),
+        ("it still fails", LastEnding.FAILED, True),
+        ("it still fails", LastEnding.PASSED, False),
+        ("make the dialog a bit wider", LastEnding.FAILED, True),
+        ("make the dialog a bit wider", LastEnding.PASSED, False),
+        ("Implement the following plan:\n\n# Plan", LastEnding.FAILED, False),
+        ("word " * 60, LastEnding.FAILED, False),
+        ("commit", LastEnding.PASSED, False),
+    ],
+)
+def test_which_message_goes_on_with_a_task(text: str, ending: LastEnding, stays: bool) -> None:
+    assert goes_on(text, ending) is stays
+
+
+def test_a_benchmark_problem_is_one_task_over_its_runs() -> None:
+    one = (
+        Story()
+        .human("solve it")
+        .shell("pytest", "1 failed in 0.1s\n", 1)
+        .human("more text")
+        .events(problem_id="p-1", run_key="a")
+    )
+    two = Story().human("solve it").shell("pytest", "1 passed in 0.1s\n").events(problem_id="p-1", run_key="b")
+    assert {e.correlation_id for e in (*one, *two)} == {correlation_id("test", "p-1")}
+    assert {e.execution_id for e in (*one, *two)} == {"a", "b"}
+
+
+def test_a_sub_agent_is_a_child_task_of_the_call_that_started_it() -> None:
+    story = Story().human("go")
+    story.calls += 1
+    story.call(ToolCall("c1", "Task", ToolKind.SUBAGENT)).result(ToolResult("c1", "done", False))
+    shared: dict[tuple[str, str], Any] = {}
+    (parent,) = run(story.steps, SegmenterOptions(subagent_tasks=shared))
+    child_story = Story().human("explore").shell("ls")
+    (child,) = run(
+        child_story.steps,
+        SegmenterOptions(subagent_tasks=shared),
+        session_id="s/agent",
+        run_key="s/agent",
+        parent_session_id="s",
+        parent_call_id="c1",
+    )
+    assert child.parent_correlation_id == parent.correlation_id
+    (told,) = child_story.events(parent_correlation_id=str(parent.correlation_id))
+    assert told.parent_correlation_id == parent.correlation_id
+
+
+def test_ids_do_not_depend_on_where_the_run_was_read() -> None:
+    story = Story().human("go").shell("go test", PASSES)
+    assert [e.attempt_id for e in story.events(file="/a/x.jsonl")] == [
+        e.attempt_id for e in story.events(file="/b/y.jsonl")
+    ]
+
+
+def test_missing_times_come_from_the_run_then_from_the_file() -> None:
+    steps = [
+        Step("m0", StepSource.HUMAN, text="go"),
+        Step("m1", StepSource.AGENT, calls=[ToolCall("c1", "Bash", ToolKind.SHELL, command="ls")]),
+    ]
+    (event,) = run(steps, started_at=START)
+    assert (event.started_at, event.source.time_estimated, event.duration_ms) == (START, True, None)
+    (by_file,) = run(steps, file_time=START)
+    assert (by_file.started_at, by_file.source.time_estimated) == (START, True)
+    (told,) = Story().human("go").shell("ls").events()
+    assert not told.source.time_estimated
+
+
+def test_the_last_version_of_a_file_wins_and_pieces_stand_in_where_none_is_known() -> None:
+    (event,) = (
+        Story().human("go").edit("/repo/a.py", "", "x = 1\n", "x = 1\n").edit("/repo/a.py", "1", "2", None).edit("/repo/b.py", "p", "def f(): pass", None)
+        .edit("/repo/b.py", "q", "def g(): pass", None).events()
+    )  # fmt: skip
+    assert {b.path: b.content for b in event.code_written} == {
+        "/repo/a.py": "x = 2\n",
+        "/repo/b.py": "def f(): pass\n\ndef g(): pass",
+    }
+
+
+def test_text_is_redacted_before_it_is_cut() -> None:
+    secret = "SECRET" * 10
+    story = (
+        Story()
+        .human("a" * 19_990 + secret)
+        .says("b" * 190 + secret)
+        .shell("cat x", "c" * 10 + f"\nerror: token {secret}\n", 1)
+    )
+    story.shell("go test ./a", f"--- FAIL: TestA (0.00s)\n    a_test.go:3: got {secret}\nFAIL\n", 1)
+    (event,) = run(story.steps, SegmenterOptions(redact=lambda text: text.replace(secret, "<REDACTED:x>")))
+    cut = [
+        event.user_request,
+        *(c.said or "" for c in event.commands),
+        *(e.message for e in event.errors),
+        *(e.stacktrace or "" for e in event.errors),
+    ]
+    assert not any("SECRET" in text for text in cut)
+    assert event.errors[-1].message == "got <REDACTED:x>"
+
+
+def test_usage_counts_once_with_its_largest_copy() -> None:
+    story = Story().human("go")
+    for tokens in (3, 9, 5):
+        story.call(usage=Usage("m", "r", "model-x", None, START, tokens_input=10, tokens_output=tokens))
+    (event,) = story.events()
+    assert (event.tokens_input, event.tokens_output, len(event.usage), event.model_used) == (10, 9, 1, "model-x")
+
+
+def test_a_late_copy_of_a_response_stays_with_the_attempt_that_has_it() -> None:
+    story = Story().human("go")
+    call = story.new_call("go test ./a")
+    story.call(call, usage=Usage("m", "r", None, None, None, tokens_output=1)).call(
+        usage=Usage("m", "r", None, None, None, tokens_output=8)
+    )
+    story.result(ToolResult(call.id, PASSES, False, 0)).shell("ls")
+    events = story.events()
+    assert [e.tokens_output for e in events] == [8, 0]
+
+
+def test_models_made_without_checks_equal_checked_ones() -> None:
+    values = {"path": "a.py", "before": "x", "after": "y", "step": 3}
+    assert unchecked(Edit, **values) == Edit(**values)
+    assert unchecked(Edit, **values).model_dump() == Edit(**values).model_dump()
+
+
+COMMANDS = [
+    "go test ./a",
+    "ls",
+    "go vet ./... && go test ./a",
+    "npm install",
+    "cat x | head",
+    "python t.py",
+    "cat > t.py <<'EOF'\nx\nEOF",
+    "(((",
+    "",
+]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Step]:
+    """Any interleaving of messages, calls and results, with results late, out of order, doubled or missing."""
+    steps: list[Step] = []
+    waiting: list[str] = []
+    calls = 0
+    for number in range(draw(st.integers(0, 40))):
+        kind = draw(st.sampled_from(["human", "text", "call", "call", "result", "result", "error", "stop"]))
+        usage = None
+        if draw(st.booleans()):
+            usage = Usage(
+                f"u{draw(st.integers(0, 12))}",
+                "r",
+                None,
+                None,
+                None,
+                tokens_input=draw(st.integers(0, 9)),
+                tokens_output=draw(st.integers(0, 9)),
+            )
+        at = START + timedelta(seconds=number) if draw(st.booleans()) else None
+        step = Step(f"m{number}", StepSource.AGENT, at, usage=usage)
+        if kind == "human":
+            step.source, step.text = (
+                StepSource.HUMAN,
+                draw(st.sampled_from(["go", "yes", "fix it", "write a parser for the new format", ""])),
+            )
+        elif kind == "text":
+            step.text = "words"
+        elif kind == "call":
+            for _ in range(draw(st.integers(1, 3))):
+                calls += 1
+                shell = draw(st.booleans())
+                call = ToolCall(f"c{calls}", f"tool{calls}", ToolKind.SHELL if shell else ToolKind.EDIT)
+                if shell:
+                    call.command = draw(st.sampled_from(COMMANDS))
+                else:
+                    call.edits = [
+                        FileEdit(f"/repo/f{calls % 3}.py", "a", "b", draw(st.sampled_from([None, "x = 1\n"])))
+                    ]
+                step.calls.append(call)
+                waiting.append(call.id)
+        elif kind == "result" and waiting:
+            at_index = draw(st.integers(0, len(waiting) - 1))
+            call_id = waiting[at_index]
+            pending = draw(st.booleans()) and draw(st.booleans())
+            if not pending:
+                waiting.pop(at_index)
+            step.source = StepSource.TOOL
+            step.results.append(
+                ToolResult(
+                    call_id,
+                    draw(st.sampled_from([FAILS, PASSES, "", "error: x"])),
+                    draw(st.sampled_from([True, False, None])),
+                    pending=pending,
+                    cancelled=draw(st.sampled_from([False, False, True])),
+                )
+            )
+        elif kind == "error":
+            step.source, step.api_error = StepSource.SYSTEM, ApiError("overloaded")
+        elif kind == "stop":
+            step.source, step.interrupted = StepSource.SYSTEM, True
+        steps.append(step)
+    return steps
+
+
+@settings(max_examples=150, deadline=None)
+@given(stories(), st.sampled_from([None, RunVerdict(True, "ci"), RunVerdict(False, "ci")]))
+def test_every_call_and_every_token_is_in_exactly_one_attempt(steps: list[Step], verdict: RunVerdict | None) -> None:
+    called = [call.name for step in steps for call in step.calls]
+    largest: dict[str, Usage] = {}
+    for step in steps:
+        if step.usage is not None and (
+            step.usage.message_id not in largest or step.usage.total > largest[step.usage.message_id].total
+        ):
+            largest[step.usage.message_id] = step.usage
+    events = run(steps, verdict=verdict)
+    assert sorted(tool for event in events for tool in event.tools_used) == sorted(called)
+    told: dict[str, int] = {}
+    for event in events:
+        for usage in event.usage:
+            told[usage.message_id] = max(told.get(usage.message_id, 0), usage.tokens_input + usage.tokens_output)
+    assert told == {key: usage.total for key, usage in largest.items()}
+    assert len({event.attempt_id for event in events}) == len(events)
+    shells = [c for step in steps for c in step.calls if c.kind is ToolKind.SHELL and c.command]
+    cancelled = {r.call_id for step in steps for r in step.results if r.cancelled}
+    commands = [c.tool_call_id for event in events for c in event.commands]
+    assert len(commands) == len(set(commands))
+    assert {c.id for c in shells} - cancelled <= set(commands)

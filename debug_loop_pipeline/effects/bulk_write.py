@@ -84,7 +84,7 @@ def stage_and_upsert(
         connection: in a transaction.
         table: its name, with or without schema.
         columns: the order of the values in a row.
-        rows: no two with the same key. Values as in `copy_rows`.
+        rows: no two with the same key (where nothing is overwritten, one of them is taken). Values as in `copy_rows`.
         key: the columns of a unique constraint; none of them NULL.
         update: columns to overwrite where the key exists: all but the key, the named ones, or None (leave the row as
             it is).

@@ -227,7 +227,7 @@ _CRAFTED = {
     "heads of keys": "-----BEGIN PRIVATE KEY-----" * 20_000,
     "white space in a key": "-----BEGIN PRIVATE KEY-----" + "AAAAaaaa" * 3 + " " * 500_000,
     "words without values": "token.token_" * 50_000 + "=",
-    "words as values": "token=token=" * 15_000,
+    "words as values": "token=token=" * 6_000,
     "placeholder words": "password=" + "passwdpasswordpass" * 30_000 + "~",
     "quotes": "password=" + "\\" * 500_000 + '"',
     "commands": "curl -s x " * 20_000,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -40,6 +40,7 @@ _SERVER_FIXTURES = {
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
 _TEMPLATE = "migrated_template"
+_PRICED = "priced_template"
 
 
 def pytest_configure() -> None:
@@ -165,12 +166,30 @@ def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
     _drop(postgres_server_url, name)
 
 
+@pytest.fixture(scope="session")
+def priced(postgres_server_url: str, migrated: str) -> str:
+    """Name of a migrated database with the price list in it, to be used as a template."""
+    from debug_loop_pipeline.effects.postgres import Database
+    from debug_loop_pipeline.steps.model_prices import seed
+
+    database = Database(_create(postgres_server_url, _PRICED, migrated))
+    seed(database)
+    database.close()
+    return _PRICED
+
+
 @pytest.fixture
-def second_postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """Another fresh, empty database, for tests that compare two stores."""
-    name = f"test_{uuid4().hex[:12]}"
-    yield _create(postgres_server_url, name, "template0")
-    _drop(postgres_server_url, name)
+def store_urls(postgres_server_url: str, priced: str) -> Iterator[Callable[[], str]]:
+    """Makes fresh databases with schema and prices, as many as a test asks for."""
+    names: list[str] = []
+
+    def make(template: str = priced) -> str:
+        names.append(f"test_{uuid4().hex[:12]}")
+        return _create(postgres_server_url, names[-1], template)
+
+    yield make
+    for name in names:
+        _drop(postgres_server_url, name)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
+from debug_loop_pipeline.compute.error_cutting import GENERIC, cut_errors
+from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.problem_category import problem_category
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
@@ -110,27 +111,45 @@ def may_cross(settings: Settings, origin: str | None, asking: str | None) -> boo
 
 
 def _for_error(database: Database, settings: Settings, manifest: Manifest, error: str) -> Manifest:
-    pattern = extract_error_pattern(error)
-    signature = group_decisions(database).signature_of(pattern, ExecutionError(message=error))
-    rows = manifest_store.fixes_of(database, signature)
+    decisions = group_decisions(database)
+    shown = {decisions.signature_of(pattern, told): pattern for told, pattern in _errors_in(error)}
+    found = [
+        (pattern, row) for signature, pattern in shown.items() for row in manifest_store.fixes_of(database, signature)
+    ]
     fixes = [
         _fix(row, pattern)
-        for row in rows
+        for pattern, row in found
         if row["success_count"] > 0 and round(row["wilson_lower_bound"], 2) >= settings.manifest.min_wilson
     ]
     fixes.sort(key=lambda fix: (not fix.same_slots, -fix.wilson_lower_bound, -fix.success_count, fix.mapping_id))
     failures = sorted(
-        (row for row in rows if row["failure_count"] > row["success_count"]),
+        (row for _, row in found if row["failure_count"] > row["success_count"]),
         key=lambda row: (-row["failure_count"], row["mapping_id"]),
     )
+    known = [signature for signature in shown if any(row["signature"] == signature for _, row in found)]
+    told_of = (known or list(shown))[0]
     return manifest.model_copy(
         update={
-            "error_signature": signature,
-            "error_pattern": pattern.pattern,
+            "error_signature": told_of,
+            "error_pattern": shown[told_of].pattern,
             "fixes": tuple(fixes),
             "tried_and_failed": tuple(_failure(row) for row in failures),
         }
     )
+
+
+def _errors_in(text: str) -> list[tuple[ExecutionError, ErrorPattern]]:
+    """The errors of a pasted text: those that a tool's output shows, then the text as one error."""
+    cut, _ = cut_errors(text)
+    errors = [
+        ExecutionError(
+            type=c.type, message=c.message, stacktrace=c.stacktrace, tool=c.tool, test=c.test, path=c.path, line=c.line
+        )
+        for c in cut
+        if c.type != GENERIC
+    ]
+    errors.append(ExecutionError(message=text))
+    return [(error, pattern_of(error)) for error in errors]
 
 
 def _fix(row: dict[str, Any], pattern: ErrorPattern) -> ManifestFix:

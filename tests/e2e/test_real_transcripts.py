@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.importing import ImportSummary, import_files
-from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_all
 from tests.support.digests import table_digests
 
@@ -34,22 +32,23 @@ FOLDERS = (
 )
 
 
-def open_context(url: str) -> StepContext:
-    schema.upgrade(url)
-    context = StepContext(Database(url), Settings())
-    seed(context.database)
-    return context
-
-
 @pytest.fixture(scope="module")
-def stores(postgres_server_url: str, request: pytest.FixtureRequest) -> Iterator[tuple[StepContext, StepContext]]:
+def stores(
+    postgres_server_url: str, priced: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[StepContext, StepContext]]:
     from tests.conftest import _create, _drop
 
-    made = [open_context(_create(postgres_server_url, f"real_{name}", "template0")) for name in ("one", "other")]
-    yield made[0], made[1]
-    for context, name in zip(made, ("one", "other"), strict=True):
+    names = ("real_one", "real_other")
+    one, other = (
+        StepContext(
+            Database(_create(postgres_server_url, name, priced)), Settings(data_dir=tmp_path_factory.mktemp(name))
+        )
+        for name in names
+    )
+    yield one, other
+    for context, name in zip((one, other), names, strict=True):
         context.database.close()
-        _drop(postgres_server_url, f"real_{name}")
+        _drop(postgres_server_url, name)
 
 
 def transcripts(root: Path) -> list:
@@ -72,7 +71,17 @@ def test_every_format_gives_attempts_and_nothing_is_rejected(stores, imported: I
     assert imported.rejected == 0
     rows = fetch_rows(stores[0].database, "select distinct importer from debug_execution_attempts")
     found = {row["importer"] for row in rows}
-    assert found >= {"claude-code", "codex", "copilot", "pi", "openhands", "mini-swe-agent", "aider", "dgm", "swe-agent"}
+    assert found >= {
+        "claude-code",
+        "codex",
+        "copilot",
+        "pi",
+        "openhands",
+        "mini-swe-agent",
+        "aider",
+        "dgm",
+        "swe-agent",
+    }
 
 
 def test_an_unchanged_file_is_skipped(stores, imported: ImportSummary, shared_data: Path) -> None:

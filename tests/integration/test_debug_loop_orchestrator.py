@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import CRITICAL, DebugLoopOrchestrator, _Run
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
-from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
 from tests.support.digests import table_digests
 from tests.support.events import attempt, fixed_task
@@ -22,22 +21,15 @@ SPAN = Span(EVENTS[0].started_at.date(), EVENTS[-1].started_at.date())
 STEPS = [name for name, _ in _Run(None, SPAN, EVENTS[0].attempt_id).steps(EVENTS[0])]  # type: ignore[arg-type]
 
 
-def open_context(url: str) -> StepContext:
-    schema.upgrade(url)
-    context = StepContext(Database(url), Settings())
-    seed(context.database)
-    return context
-
-
 @pytest.fixture
-def context(empty_postgres_url: str) -> Iterator[StepContext]:
-    made = open_context(empty_postgres_url)
+def context(store_urls: Callable[[], str], tmp_path: Path) -> Iterator[StepContext]:
+    made = StepContext(Database(store_urls()), Settings(data_dir=tmp_path))
     yield made
     made.database.close()
 
 
-def test_one_at_a_time_equals_the_batch(context: StepContext, second_postgres_url: str) -> None:
-    batch = open_context(second_postgres_url)
+def test_one_at_a_time_equals_the_batch(context: StepContext, store_urls: Callable[[], str]) -> None:
+    batch = StepContext(Database(store_urls()), Settings(data_dir=context.settings.data_dir / "batch"))
     try:
         for event in EVENTS:
             result = DebugLoopOrchestrator(context).process(event)

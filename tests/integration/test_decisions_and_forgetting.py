@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from debug_loop_pipeline.compute.manifest_text import render_markdown
-from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -33,13 +34,25 @@ from tests.support.events import attempt, fixed_task
 REQUEST = "Fix the reader of names in config.py, it fails on a missing name"
 
 
-@pytest.fixture
-def context(empty_postgres_url: str) -> Iterator[StepContext]:
-    schema.upgrade(empty_postgres_url)
-    made = StepContext(Database(empty_postgres_url), Settings())
-    seed(made.database)
+@pytest.fixture(scope="module")
+def computed(postgres_server_url: str, priced: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a database in which three fixed tasks are computed, to be copied by each test."""
+    from tests.conftest import _create, _drop
+
+    name = f"computed_{uuid4().hex[:8]}"
+    made = StepContext(
+        Database(_create(postgres_server_url, name, priced)), Settings(data_dir=tmp_path_factory.mktemp("computed"))
+    )
     ingest_events(made, [event for day in range(3) for event in fixed_task(f"task-{day}", day=day)], "test")
     run_dirty_days(made)
+    made.database.close()
+    yield name
+    _drop(postgres_server_url, name)
+
+
+@pytest.fixture
+def context(store_urls: Callable[..., str], computed: str, tmp_path: Path) -> Iterator[StepContext]:
+    made = StepContext(Database(store_urls(computed)), Settings(data_dir=tmp_path))
     yield made
     made.database.close()
 
@@ -202,12 +215,10 @@ def test_seeding_again_changes_nothing(context: StepContext) -> None:
 
 
 def test_forgetting_a_session_leaves_the_rows_of_a_store_that_never_saw_it(
-    context: StepContext, second_postgres_url: str
+    context: StepContext, store_urls: Callable[[], str]
 ) -> None:
-    schema.upgrade(second_postgres_url)
-    never = StepContext(Database(second_postgres_url), Settings())
+    never = StepContext(Database(store_urls()), Settings(data_dir=context.settings.data_dir / "never"))
     try:
-        seed(never.database)
         kept = [event for day in range(2) for event in fixed_task(f"task-{day}", day=day)]
         ingest_events(never, kept, "test")
         run_dirty_days(never)

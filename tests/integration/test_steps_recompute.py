@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -17,7 +17,6 @@ from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import framework
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
-from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
 from tests.support.digests import table_digests
 from tests.support.events import START, attempt, fixed_task
@@ -26,16 +25,9 @@ FIRST = START.date()
 SPAN = Span(FIRST, FIRST + timedelta(days=8))
 
 
-def store(url: str) -> StepContext:
-    schema.upgrade(url)
-    context = StepContext(Database(url), Settings())
-    seed(context.database)
-    return context
-
-
 @pytest.fixture
-def context(empty_postgres_url: str):
-    made = store(empty_postgres_url)
+def context(store_urls: Callable[[], str], tmp_path: Path) -> Iterator[StepContext]:
+    made = StepContext(Database(store_urls()), Settings(data_dir=tmp_path))
     yield made
     made.database.close()
 
@@ -65,8 +57,8 @@ def reference(context: StepContext) -> dict[str, str]:
 
 
 @pytest.fixture
-def other(second_postgres_url: str):
-    made = store(second_postgres_url)
+def other(store_urls: Callable[[], str], tmp_path: Path) -> Iterator[StepContext]:
+    made = StepContext(Database(store_urls()), Settings(data_dir=tmp_path / "other"))
     yield made
     made.database.close()
 

@@ -32,6 +32,7 @@ HOSTILE = [
     ("javascript", "{a:" * 130_000, "too_deep"),
     ("javascript", "a=>" * 100_000 + "b", "too_deep"),
     ("typescript", "*</" * 100_000, "malformed"),
+    ("typescript", "new `...|async " * 26_000, "too_deep"),
     ("go", "*" * 200_000, "too_large"),
     ("go", "*" * 40_000, None),
     ("javascript", "x=1\n" * 45_000, None),

@@ -13,6 +13,8 @@ from debug_loop_pipeline.effects import report_store
 
 app = typer.Typer(add_completion=False)
 
+_SHORT = 100
+
 
 @app.command()
 def report(
@@ -38,6 +40,16 @@ def show_overview(found: dict[str, Any]) -> None:
     """Prints the report as tables; each title names the command that shows where its numbers come from."""
     for title, columns, rows in tables(found):
         print_table(columns, rows, title=title)
+
+
+def change_in_short(kind: str, template: str, example_diff: str) -> str:
+    """A change on a few lines: the command, or the first lines an example took away and added."""
+    if kind == "command":
+        return template[:_SHORT]
+    lines = [line for line in example_diff.splitlines() if line[:1] in "+-" and not line.startswith(("---", "+++"))]
+    gone = [line for line in lines if line.startswith("-") and line[1:].strip()][:1]
+    came = [line for line in lines if line.startswith("+") and line[1:].strip()][:2]
+    return "\n".join(f"{line[0]} {line[1:].strip()}"[:_SHORT] for line in (*gone, *came)) or template[:_SHORT]
 
 
 def tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
@@ -78,7 +90,7 @@ def tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple
                 (
                     r["mapping_id"][:12],
                     r["pattern"][:60],
-                    (r["template"] if r["kind"] == "command" else r["example_diff"] or r["template"])[:160],
+                    change_in_short(r["kind"], r["template"], r["example_diff"]),
                     r["success_count"],
                     r["failure_count"],
                     f"{r['wilson_lower_bound']:.2f}",

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import re2
 
-from debug_loop_pipeline.client import secret_assignments
-from debug_loop_pipeline.client.redaction_formats import FORMATS, Span
-from debug_loop_pipeline.client.secret_structures import STRUCTURES, check_format, format_trigger
+from debug_loop_pipeline.client import secret_assignments, secret_structures
+from debug_loop_pipeline.client.redaction_formats import Span
 from debug_loop_pipeline.text import clean_text
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _find(data: bytes) -> list[Span]:
         if resume > start:
             span = span and _named_by_format(data, span)
         else:  # no word is there, so it is a form
-            span = _check_form(data, start)
+            span = secret_structures.check(data, start)
             # What lies between a trigger and a secret far behind it is searched as well.
             resume = span.end if span is not None and span.start - start < _NEAR else start + 1
         if span is not None:
@@ -91,20 +90,9 @@ def _find(data: bytes) -> list[Span]:
     return _without_overlap(spans) if len(spans) > 1 else spans
 
 
-def _check_form(data: bytes, start: int) -> Span | None:
-    """The secret that a structure or a known format at `start` gives away."""
-    hit = _classifier().match(data, start)
-    if hit is None:
-        return None
-    number = hit.lastindex - 1
-    if number < len(STRUCTURES):
-        return STRUCTURES[number].check(data, start)
-    return check_format(number - len(STRUCTURES), data, start)
-
-
 def _named_by_format(data: bytes, span: Span) -> Span:
     """An assigned value that is of a known format bears the format's name."""
-    form = _check_form(data, span.start)
+    form = secret_structures.check(data, span.start)
     return span if form is None or form.start != span.start else form._replace(end=max(span.end, form.end))
 
 
@@ -123,29 +111,14 @@ def _without_overlap(spans: list[Span]) -> list[Span]:
 
 @cache
 def _finder() -> Any:
-    """One automaton for all triggers, without groups."""
-    options = _options()
-    options.never_capture = True
-    triggers = [*_form_triggers(), secret_assignments.TRIGGER]
-    return re2.compile("|".join(f"(?:{trigger})" for trigger in triggers).encode(), options)
-
-
-@cache
-def _classifier() -> Any:
-    """A group for the trigger of each form: which one hit."""
-    return re2.compile("|".join(f"({trigger})" for trigger in _form_triggers()).encode(), _options())
-
-
-def _form_triggers() -> list[str]:
-    return [*(structure.trigger for structure in STRUCTURES), *(format_trigger(form.pattern) for form in FORMATS)]
-
-
-def _options() -> Any:
+    """One automaton for all triggers."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1  # bytes: no automaton for UTF-8, no folds outside ASCII
+    options.never_capture = True
     options.max_mem = 64 << 20
     options.log_errors = False
-    return options
+    triggers = [*secret_structures.triggers(), secret_assignments.TRIGGER]
+    return re2.compile("|".join(f"(?:{trigger})" for trigger in triggers).encode(), options)
 
 
 def _replace(data: bytes, spans: list[Span]) -> bytes:

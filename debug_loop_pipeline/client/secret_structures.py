@@ -18,7 +18,7 @@ from functools import cache
 from typing import NamedTuple
 
 from debug_loop_pipeline.client.credibility import is_placeholder, is_random
-from debug_loop_pipeline.client.redaction_formats import FORMATS, Span
+from debug_loop_pipeline.client.redaction_formats import FORMATS, Format, Span
 
 _ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _Q = r"[\\\"'`]*"  # quotes, escaped as often as the text was nested in JSON
@@ -33,16 +33,20 @@ _EXAMPLE = re.compile(rb"(?i)EXAMPLE|x{5}|(.)\1{7}|0123456789ab|1234567890ab?$")
 
 
 class Structure(NamedTuple):
-    """A trigger (RE2 over bytes) and the check of what begins where it hit."""
+    """The bytes it can begin with, a trigger (RE2 over bytes), and the check of what begins where it hit."""
 
+    leads: bytes
     trigger: str
     check: Callable[[bytes, int], Span | None]
 
 
-def check_format(number: int, data: bytes, start: int) -> Span | None:
-    """The secret of a known format at `start`: `FORMATS[number]`, whose trigger hit, or one after it in the table."""
-    for later in range(number, len(FORMATS)):
-        form = FORMATS[later]
+def check(data: bytes, start: int) -> Span | None:
+    """The secret of the structure or known format that begins at `start`, where a trigger hit."""
+    first = data[start]
+    for structure in STRUCTURES:
+        if first in structure.leads and (span := structure.check(data, start)) is not None:
+            return span
+    for form in _formats_by_first_byte().get(first, ()):
         if not form.before and _touches_left(data, start):
             continue
         pattern = _compiled(form.pattern)
@@ -55,6 +59,31 @@ def check_format(number: int, data: bytes, start: int) -> Span | None:
         if span is not None:
             return span
     return None
+
+
+def triggers() -> list[str]:
+    """Of every structure and known format, RE2 over bytes."""
+    return [*(structure.trigger for structure in STRUCTURES), *(format_trigger(form.pattern) for form in FORMATS)]
+
+
+@cache
+def _formats_by_first_byte() -> dict[int, list[Format]]:
+    found: dict[int, list[Format]] = {}
+    for form in FORMATS:
+        for first in _first_bytes(form.pattern):
+            found.setdefault(first, []).append(form)
+    return found
+
+
+def _first_bytes(pattern: str) -> set[int]:
+    """What a pattern that begins with literals can begin with."""
+    firsts: set[int] = set()
+    for alternative in _alternatives(pattern):
+        if alternative.startswith("(?:"):
+            firsts |= _first_bytes(alternative[3 : alternative.index(")")])
+        else:
+            firsts.add(ord(alternative.removeprefix("\\")[0]))
+    return firsts
 
 
 def format_trigger(pattern: str) -> str:
@@ -259,18 +288,20 @@ _USERINFO = r"[^\s/\"'`<>\\@]"
 # At most one slash, so that no two of them share more than a few bytes: the search stays linear whatever the text.
 _URL_TRIGGER = rf"://[^\s/\"'`<>\\:@]*:{_USERINFO}*(?:/{_USERINFO}+)?@"
 STRUCTURES = (
-    Structure(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-[0-9]", _pem),
-    Structure(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40}", _encoded_pem),
-    Structure(_URL_TRIGGER, _url),
-    Structure(r"://[A-Za-z0-9_.~-]{20}[A-Za-z0-9_.~-]*@", _url_user),
-    Structure(r"jdbc:oracle:[a-z]+:[^\s/\"'@]+/", _oracle),
+    Structure(b"-P", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-[0-9]", _pem),
+    Structure(b"L", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40}", _encoded_pem),
+    Structure(b":", _URL_TRIGGER, _url),
+    Structure(b":", r"://[A-Za-z0-9_.~-]{20}[A-Za-z0-9_.~-]*@", _url_user),
+    Structure(b"j", r"jdbc:oracle:[a-z]+:[^\s/\"'@]+/", _oracle),
     Structure(
+        b"aAbBsS",
         rf"(?i:authorization){_Q}\]?[ \t]*(?:=>|[:=,])[ \t]*{_Q}[A-Za-z0-9_+/-]|"
         rf"(?i:bearer|ssws)[ \t]+{_CREDENTIAL}{{16}}",
         _authorization,
     ),
-    Structure(rf"(?i:cookie){_Q}[ \t]*(?:=>|[:=,])[ \t]*{_Q}[A-Za-z0-9_.-]+=[^\s;,\"'`<>\\]", _cookie),
+    Structure(b"cC", rf"(?i:cookie){_Q}[ \t]*(?:=>|[:=,])[ \t]*{_Q}[A-Za-z0-9_.-]+=[^\s;,\"'`<>\\]", _cookie),
     Structure(
+        b"msrdcolL",
         r"(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|docker login|curl|openssl) |"
         r"(?i:login)(?:[ \t\n]|\\n)+[^\s\\]+(?:[ \t\n]|\\n)+(?i:password)[ \t]",
         _command,

@@ -10,8 +10,12 @@ changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from functools import cache
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 import re2
 
@@ -27,6 +31,7 @@ __all__ = ["clean_text", "find_secrets", "redact", "redact_event"]
 E = TypeVar("E", bound="ExecutionEvent | dict[str, Any]")
 _MAX_ROUNDS = 4
 _NEAR = 200  # bytes
+_TEXTLESS = frozenset({NoneType, bool, int, float, datetime, UUID})
 
 
 def redact(text: str) -> str:
@@ -141,12 +146,19 @@ def _collect(value: Any, texts: list[str]) -> None:
                 texts.append(_as_assignment(key, item) if isinstance(item, str) else key)
             _collect(item, texts)
     elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            _collect(item, texts)
+        _collect_all(value, texts)
     elif hasattr(value, "__pydantic_fields_set__"):
-        for item in vars(value).values():
-            if item is not None:
-                _collect(item, texts)
+        _collect_all(vars(value).values(), texts)
+
+
+def _collect_all(values: Iterable[Any], texts: list[str]) -> None:
+    """`_collect` of each; most values of a model are numbers or nothing, which are told by their type alone."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind not in _TEXTLESS:
+            _collect(value, texts)
 
 
 def _redact_deep(value: Any) -> Any:

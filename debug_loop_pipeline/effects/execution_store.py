@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.outcome import evidence_tier
+from debug_loop_pipeline.effects.event_encoding import event_json
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
 from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -63,10 +63,6 @@ class Reject:
     payload: str
 
 
-_PROVENANCE = {"source": {"file", "sha256", "skipped"}}
-"""Where an event was read is no part of its content: a moved or grown file tells the same work."""
-
-
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
     """A file as it was imported; `path` is resolved."""
@@ -78,21 +74,11 @@ class ImportedFile:
     summary: dict[str, Any]
 
 
-def event_json(event: ExecutionEvent) -> bytes:
-    """The content of an event as it is stored: JSON without provenance and without fields at their defaults."""
-    return event.model_dump_json(exclude_defaults=True, exclude=_PROVENANCE).encode()
-
-
-def content_digest(stored: bytes) -> str:
-    """SHA-256 hex of an event's content as `event_json` gives it; the order of keys does not matter."""
-    return hashlib.sha256(orjson.dumps(orjson.loads(stored), option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
 def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
     stored = event_json(event)
     return (
         event.attempt_id,
-        content_digest(stored),
+        hashlib.sha256(stored).hexdigest(),
         event.started_at.date(),
         event.correlation_id,
         event.execution_id,

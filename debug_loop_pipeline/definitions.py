@@ -20,11 +20,18 @@ from debug_loop_pipeline.sensors.maintenance import dead_runs, maintenance_job, 
 from debug_loop_pipeline.sensors.price_list import price_list_sensor
 from debug_loop_pipeline.steps.framework import Span
 
+_DAILY = dg.AssetSelection.groups(debug_intelligence.GROUP) - dg.AssetSelection.assets("model_price_catalog")
 debug_intelligence_job = dg.define_asset_job(
     "debug_intelligence_job",
-    selection=dg.AssetSelection.groups(debug_intelligence.GROUP) - dg.AssetSelection.assets("model_price_catalog"),
+    selection=_DAILY,
     executor_def=dg.in_process_executor,
     description="Everything of Part 1 over a day or a range of days.",
+)
+unchecked_job = dg.define_asset_job(
+    "debug_intelligence_unchecked_job",
+    selection=_DAILY.without_checks(),
+    executor_def=dg.in_process_executor,
+    description="The same without the checks, for the first of several ranges: checks speak of whole tables, once is enough.",
 )
 price_job = dg.define_asset_job(
     "model_price_catalog_job",
@@ -44,7 +51,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     return dg.Definitions(
         assets=dg.load_assets_from_modules([debug_intelligence]),
         asset_checks=debug_intelligence_checks.ALL_CHECKS,
-        jobs=[debug_intelligence_job, price_job, maintenance_job],
+        jobs=[debug_intelligence_job, unchecked_job, price_job, maintenance_job],
         schedules=[maintenance_schedule],
         sensors=[
             dirty_days_sensor(debug_intelligence_job.name, debug_intelligence.CLOSING),
@@ -75,7 +82,8 @@ def materialize_days(spans: Sequence[Span], *, full_refresh: bool = False) -> li
             tags = {RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()}
             refreshable = [name for name in debug_intelligence.REFRESHABLE if full_refresh]
             config = {"ops": {name: {"config": {"full_refresh": True}} for name in refreshable}}
-            result = _execute(defs.resolve_job_def(debug_intelligence_job.name), instance, tags, config)
+            job = debug_intelligence_job if span is spans[-1] else unchecked_job
+            result = _execute(defs.resolve_job_def(job.name), instance, tags, config)
             # an event per partition says the same of the whole run: the last of each asset is enough
             for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():
                 _add(told.setdefault(row["asset"], {"asset": row["asset"]}), row)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.import_ import show_summary
-from debug_loop_pipeline.cli.materialize import run_jobs, show_results
+from debug_loop_pipeline.cli.materialize import MAX_STEP, run_jobs, show_results
 from debug_loop_pipeline.cli.report import show_overview
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.runtime import start
@@ -51,7 +51,7 @@ def demo(
             show_summary(import_files(store, list(files_under(data))))
         dirty = store.executions.dirty_days()
     if dirty:
-        spans = contiguous_spans(dirty)
+        spans = contiguous_spans(dirty, max_step=MAX_STEP)
         say(f"materialising {len(dirty)} days in {len(spans)} runs, {dirty[0]} to {dirty[-1]}")
         show_results(run_jobs(runtime.settings, spans))
     else:

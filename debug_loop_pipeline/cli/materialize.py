@@ -16,6 +16,9 @@ from debug_loop_pipeline.steps.framework import Span, contiguous_spans
 
 app = typer.Typer(add_completion=False)
 
+MAX_STEP = 14
+"""Dirty days at most this far apart share a run: a clean day in between costs less than a run."""
+
 
 @app.command()
 def materialize(
@@ -48,7 +51,7 @@ def _spans(dirty: list[date], first: datetime | None, last: datetime | None) -> 
         return [Span(first.date(), last.date())]
     if (first is None) != (last is None):
         raise DebugLoopError("give both --from and --to")
-    return contiguous_spans(dirty)
+    return contiguous_spans(dirty, max_step=MAX_STEP)
 
 
 def run_jobs(settings: Settings, spans: list[Span], *, full_refresh: bool = False) -> list[dict[str, Any]]:

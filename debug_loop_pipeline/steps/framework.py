@@ -41,12 +41,15 @@ class Span:
     last: date
 
 
-def contiguous_spans(days: Iterable[date], max_days: int = 366) -> list[Span]:
-    """The maximal contiguous ranges of some days, oldest first, none longer than `max_days`."""
+def contiguous_spans(days: Iterable[date], max_days: int = 366, max_step: int = 1) -> list[Span]:
+    """The maximal ranges of some days, oldest first, none longer than `max_days`.
+
+    Days at most `max_step` apart share a range: 1 gives contiguous ones, more takes clean days along where that spares a run.
+    """
     spans: list[Span] = []
     for day in sorted(set(days)):
         newest = spans[-1] if spans else None
-        if newest is not None and day - newest.last == timedelta(days=1) and (day - newest.first).days < max_days:
+        if newest is not None and day - newest.last <= timedelta(days=max_step) and (day - newest.first).days < max_days:
             spans[-1] = Span(newest.first, day)
         else:
             spans.append(Span(day, day))

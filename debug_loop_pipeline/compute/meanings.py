@@ -81,7 +81,7 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
     if name == "xcodebuild":
         verbs = [a for a in args[1:] if a in ("test", "build", "analyze", "build-for-testing")]
         args = ["xcodebuild", *(verbs[-1:] or ["build"]), *[a for a in args[1:] if a not in verbs]]
-    found = find_tool(args)
+    found = find_tool(args) or _through_package_manager(args)
     if found is not None:
         return tool_meaning(*found)
     script = package_script(args)
@@ -103,6 +103,22 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
         script.where if script.where.startswith((".", "/")) or (script.where and script.tool.startswith("make")) else ""
     )
     return Meaning(Action.VERIFY, Goal(script.tool, kind, targets, filters, cwd))
+
+
+_BINARY_RUNNERS = frozenset({"yarn", "pnpm", "bun"})
+_COMMON_SCRIPT_NAMES = frozenset({"lint", "build", "test", "check", "format"})
+
+
+def _through_package_manager(args: list[str]) -> tuple[Tool, list[str]] | None:
+    """`pnpm vitest run`, `yarn eslint .`: package managers run a binary of the project by its name."""
+    if args[0] not in _BINARY_RUNNERS:
+        return None
+    at = 1
+    while at < len(args) and args[at].startswith("-"):
+        at += 2 if args[at] in ("-F", "--filter", "-C", "--cwd", "--dir") else 1
+    if at >= len(args) or args[at] in _COMMON_SCRIPT_NAMES:
+        return None
+    return find_tool(args[at:])
 
 
 _PASSED_FILTERS = frozenset(

@@ -67,9 +67,24 @@ def seen_through(stages: list[Simple | Group], outer: View) -> View:
             "expand",
             "uniq",
             "awk",
+            "xcpretty",
+            "xcbeautify",
+            "gotestfmt",
+            "tparse",
+            "pino-pretty",
+            "tap-spec",
             "cut",
         ):
-            view.opaque = view.opaque or name in ("awk", "cut")
+            view.opaque = view.opaque or name in (
+                "awk",
+                "xcpretty",
+                "xcbeautify",
+                "gotestfmt",
+                "tparse",
+                "pino-pretty",
+                "tap-spec",
+                "cut",
+            )
         else:
             view.opaque = True
     return view

@@ -153,7 +153,7 @@ def _python_module(module: str, args: list[str], words: list[str], ran: Ran, fil
         "this",
     ):
         return _changes_or_neither(words, ran)
-    found = find_tool([module, *args])
+    found = find_tool(["python", "-m", module]) if module == "build" else find_tool([module, *args])
     if found is not None:
         return placed(tool_meaning(*found), place)
     if {"--help", "-h", "--version"}.intersection(args):

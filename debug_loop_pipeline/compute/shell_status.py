@@ -50,6 +50,11 @@ class Ran:
     """The last literal line that the command line echoed before it."""
 
     @property
+    def may_have_failed(self) -> bool:
+        """Whether it may be why the line failed: not certain to have passed, and a command that can fail."""
+        return self.told in (Told.SUSPECT, Told.FAILED) and self.name not in _SAFE | _NEVER_FAIL
+
+    @property
     def name(self) -> str:
         """The program's name."""
         return self.words[0].rsplit("/", 1)[-1] if self.words else ""
@@ -215,6 +220,7 @@ def _codes(chain: list[Item], code: int | None) -> list[tuple[Told, int | None]]
     return told
 
 
+_NEVER_FAIL = frozenset({"tail", "head", "cat", "tee", "sort", "sed", "awk", "wc", "tr", "cut", "uniq", "less"})
 _SAFE = frozenset(
     [
         "cd",
@@ -247,6 +253,8 @@ _SAFE = frozenset(
 def _hardly_fails(pipeline: Pipeline) -> bool:
     """Commands that stand before the one that matters and are not what failed (a failing `cd` says so in the output)."""
     last = pipeline.stages[-1] if pipeline.stages else None
+    if len(pipeline.stages) > 1:
+        return isinstance(last, Simple) and last.name in _NEVER_FAIL
     return isinstance(last, Simple) and (not last.words or last.name in _SAFE)
 
 

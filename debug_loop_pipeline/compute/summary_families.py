@@ -1,9 +1,14 @@
-"""Which summaries are which tool's: the families of `summaries` that a goal's verdict may be read from.
+"""Which summaries and errors are which tool's: the families of `summaries` that a goal's verdict may be read from.
 
-Belongs here: the table from tools to families. Reading a verdict is `verdicts`.
+Belongs here: the tables from tools to families, and to the names under which `error_cutting` files their findings. Reading a verdict is
+`verdicts`.
 """
 
+# ruff: noqa: SIM905 - a list of words reads as words
+
 from __future__ import annotations
+
+from debug_loop_pipeline.compute.toolbox import GoalKind
 
 FAMILIES: dict[str, frozenset[str]] = {
     "pytest": frozenset({"pytest"}),
@@ -54,91 +59,15 @@ FAMILIES: dict[str, frozenset[str]] = {
     "mix test": frozenset({"exunit"}),
     "docker build": frozenset({"docker"}),
     "terraform validate": frozenset({"terraform"}),
-    "tox": frozenset({"tox", "pytest", "unittest"}),
+    "tox": frozenset({"pytest", "tox", "unittest"}),
     "nox": frozenset({"nox", "pytest"}),
     "pre-commit run": frozenset({"pre-commit"}),
 }
-ALWAYS = frozenset({"missing", "counts"})
-RUNNERS = frozenset({"runner"})
-STYLE_FAMILIES = frozenset(
-    [
-        "golangci-lint",
-        "eslint",
-        "oxlint",
-        "biome",
-        "prettier",
-        "black",
-        "isort",
-        "ruff",
-        "rubocop",
-        "pre-commit",
-        "swiftlint",
-    ]
-)
-TEST_FAMILIES = frozenset(
-    [
-        "pytest",
-        "unittest",
-        "go",
-        "jest",
-        "vitest",
-        "bun",
-        "mocha",
-        "node",
-        "tap",
-        "playwright",
-        "cypress",
-        "karma",
-        "deno",
-        "cargo",
-        "maven",
-        "gradle",
-        "sbt",
-        "dotnet",
-        "rspec",
-        "minitest",
-        "phpunit",
-        "ctest",
-        "gtest",
-        "catch2",
-        "meson",
-        "swift",
-        "exunit",
-        "bazel",
-        "dart",
-        "prove",
-        "busted",
-        "testthat",
-        "julia",
-        "clojure",
-        "zig",
-        "forge",
-        "tox",
-        "nox",
-    ]
-)
-LINT_FAMILIES = frozenset(
-    [
-        "golangci-lint",
-        "eslint",
-        "oxlint",
-        "biome",
-        "prettier",
-        "ruff",
-        "black",
-        "isort",
-        "mypy",
-        "pyright",
-        "rubocop",
-        "phpstan",
-        "swiftlint",
-        "pre-commit",
-        "tsc",
-        "svelte",
-        "helm",
-        "cargo-build",
-    ]
-)
+"""Tools whose summaries are known: only these families speak for them."""
+
+ALWAYS = frozenset({"counts", "missing"})
+"""Families that any tool's output may have."""
+
 TRAILING_RUNNERS = (
     "npm run",
     "yarn run",
@@ -162,3 +91,67 @@ TRAILING_RUNNERS = (
     "tox",
     "nox",
 )
+"""Tools that end their output with what failed."""
+
+TEST_FAMILIES = frozenset(
+    "bazel bun busted cargo catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jest julia "
+    "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
+    "unittest vitest zig".split()
+)
+_TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
+_LINT_FAMILIES = frozenset(
+    "biome black cargo-build eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff "
+    "swiftlint".split()
+)
+_BUILD_FAMILIES = frozenset(
+    "bazel bundler cargo cargo-build dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "
+    "zig".split()
+)
+KIND_FAMILIES: dict[GoalKind, frozenset[str]] = {
+    GoalKind.TEST: TEST_FAMILIES | ALWAYS,
+    GoalKind.LINT: _LINT_FAMILIES | _TYPE_FAMILIES,
+    GoalKind.FORMAT: _LINT_FAMILIES,
+    GoalKind.TYPES: _TYPE_FAMILIES | frozenset({"cargo", "cargo-build", "dart"}),
+    GoalKind.BUILD: _BUILD_FAMILIES,
+    GoalKind.RUN: TEST_FAMILIES | ALWAYS,
+    GoalKind.MIXED: TEST_FAMILIES | _LINT_FAMILIES | _TYPE_FAMILIES | _BUILD_FAMILIES | ALWAYS,
+}
+"""Families that speak for a script of that kind where the line has several goals."""
+
+_ERROR_TOOLS: dict[str, frozenset[str]] = {
+    "tsc": frozenset({"tsc"}),
+    "eslint": frozenset({"eslint"}),
+    "go build": frozenset({"go build"}),
+    "go vet": frozenset({"go build", "go vet"}),
+    "go test": frozenset({"go test", "go build"}),
+    "golangci-lint run": frozenset({"golangci-lint", "go build"}),
+    "vitest": frozenset({"vitest"}),
+    "jest": frozenset({"jest"}),
+    "mocha": frozenset({"mocha"}),
+    "bun test": frozenset({"bun test"}),
+    "playwright test": frozenset({"playwright"}),
+    "pytest": frozenset({"pytest"}),
+    "unittest": frozenset({"unittest"}),
+    "django-test": frozenset({"unittest"}),
+    "biome check": frozenset({"biome"}),
+    "biome ci": frozenset({"biome"}),
+    "prettier": frozenset({"prettier"}),
+    "black": frozenset({"black"}),
+    "ruff format": frozenset({"ruff format"}),
+    "isort": frozenset({"isort"}),
+    "cargo test": frozenset({"cargo test", "rustc", "cargo"}),
+    "cargo build": frozenset({"rustc", "cargo"}),
+    "cargo check": frozenset({"rustc", "cargo"}),
+    "cargo clippy": frozenset({"clippy", "rustc", "cargo"}),
+    "cargo fmt": frozenset({"cargo fmt"}),
+    "dotnet test": frozenset({"dotnet test", "dotnet build"}),
+    "dotnet build": frozenset({"dotnet build"}),
+    "rspec": frozenset({"rspec", "ruby"}),
+    "phpunit": frozenset({"phpunit", "php"}),
+    "mix test": frozenset({"mix test", "mix compile", "mix"}),
+}
+
+
+def error_tools(tool: str) -> frozenset[str]:
+    """Names under which the errors of a goal's tool are filed; empty where they cannot be told from others'."""
+    return _ERROR_TOOLS.get(tool, frozenset())

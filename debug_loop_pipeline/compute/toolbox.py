@@ -129,7 +129,8 @@ def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[st
                 targets.append(arg)
             continue
         flag, equals, value = arg.partition("=")
-        options.add(flag)
+        if value not in ("false", "0"):
+            options.add(flag)
         if equals:
             pass
         elif flag in values and at < len(args):

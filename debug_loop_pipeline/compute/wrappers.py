@@ -12,6 +12,7 @@ from dataclasses import dataclass
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _VERSION = re.compile(r"(?<=.)@[\w.^~-]+\Z")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh", "fish", "ash"})
+_REMOTE = frozenset({"ssh", "docker", "podman", "xargs", "watchexec", "parallel"})
 _MAX_LAYERS = 12
 
 
@@ -147,6 +148,8 @@ def unwrap(words: list[str]) -> tuple[list[str], str | None]:
         inner = _one_layer(words)
         if inner is None:
             return words, None
+        if len(inner) == 1 and " " in inner[0].strip() and _program(words[0]) in _REMOTE:
+            return [], inner[0]
         words = inner
     return words, None
 

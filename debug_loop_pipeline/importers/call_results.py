@@ -13,7 +13,7 @@ from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, Cu
 from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Output, exit_code_in, judge
+from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError
@@ -167,14 +167,16 @@ class ResultRecorder:
         assert command is not None
         ran = commands_of(command, waiting.cwd, code, text)
         goals = []
-        changes_before = False
+        changes_before = others = False
         for one, meaning in zip(ran, waiting.meanings, strict=False):
             if meaning.goal is not None:
                 goals.append((one, meaning.goal))
             elif meaning.action is Action.CHANGE and not goals:
                 changes_before = True
+            elif one.may_have_failed:
+                others = True
         output = Output(self._clean(text), code, result.cancelled, result.timed_out)
-        judged = judge(goals, output, changes_before=changes_before)
+        judged = judge(goals, output, Others(changes_before, others))
         attempt.timed_out = attempt.timed_out or result.timed_out
         self._keep_judged(waiting, judged, at)
 

@@ -7,7 +7,7 @@ import pytest
 from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.shell_status import Told, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Output, call_verdict, exit_code_in, judge
+from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.models.base import Verdict
 
 
@@ -15,14 +15,16 @@ def judged(
     line: str, text: str, code: int | None = None, files: TaskFiles | None = None, **state: bool
 ) -> list[Judged]:
     goals = []
-    changes = False
+    changes = others = False
     for ran in commands_of(line, "/repo", code, text):
         meaning = meaning_of(ran, files or TaskFiles(), "/repo")
         if meaning.goal is not None:
             goals.append((ran, meaning.goal))
         elif meaning.action == "change" and not goals:
             changes = True
-    return judge(goals, Output(text, code, **state), changes_before=changes)
+        elif ran.may_have_failed:
+            others = True
+    return judge(goals, Output(text, code, **state), Others(changes, others))
 
 
 def verdict(line: str, text: str, code: int | None = None, files: TaskFiles | None = None) -> str:
@@ -104,6 +106,18 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         ("npm run check 2>&1 | grep 'error TS' | wc -l", "       0\n", 0, "pass"),
         ("npx tsc --noEmit | grep -c error", "3\n", 0, "fail"),
         ("mise run lint 2>&1 | grep -v '^$'", "0 issues.\n", 0, "pass"),
+        ("cargo build 2>&1 | grep -E '^(warning|error)' | head -20", "warning: unused variable\n", 0, "pass"),
+        ("cargo build 2>&1 | grep -E '^(warning|error)' | head -20", "error[E0308]: mismatched types\n", 0, "fail"),
+        ("go test ./... 2>&1 | grep -E '^(FAIL|---)'", "", 1, "pass"),
+        ("go test ./... 2>&1 | grep -E 'FAIL|ok'", "", 1, "unclear"),
+        ("go test ./... 2>&1 | grep -v 'no test files'", "ok  \tm/y\t0.1s\n", 0, "pass"),
+        ("npx jest --watchAll=false", "Tests:       4 passed, 4 total\n", 0, "pass"),
+        ("pnpm vitest run | tail -4", " Test Files  1 passed (1)\n      Tests  3 passed (3)\n", 0, "pass"),
+        ("timeout 60 npm test", "> jest\nrunning\n", 124, "fail"),
+        ("(no output)", "", 0, "none"),
+        ("npm run check 2>&1 | grep error", "(no output)", 0, "pass"),
+        ("go build ./... && go test ./... 2>&1 | tail -5", "a.go:1:2: undefined: x\n", 1, "fail"),
+        ("git add -A && git commit -m x && npm run lint", "nothing to commit, working tree clean\n", 1, "unclear"),
         # formatters that exit 0
         ("gofmt -l .", "a.go\n", 0, "fail"),
         ("gofmt -l .", "", 0, "pass"),
@@ -139,6 +153,37 @@ def test_a_failed_and_list_blames_the_goal_whose_errors_show() -> None:
     assert [(j.goal.tool, j.verdict.value) for j in tests] == [("tsc", "pass"), ("vitest", "fail")]
 
 
+def test_a_failing_build_is_not_blamed_on_the_tests_behind_it() -> None:
+    (build,) = judged("go build ./... && go test ./... 2>&1 | tail -5", "a.go:1:2: undefined: x\n", 1)
+    assert (build.goal.tool, build.verdict) == ("go build", Verdict.FAIL)
+
+
+def test_a_runner_that_names_the_failed_script_decides() -> None:
+    text = "> eslint .\n\n> tsc --noEmit\n\nsrc/a.ts(1,2): error TS2304: no\nnpm error Lifecycle script `typecheck` failed with error:\n"
+    found = judged("npm run lint && npm run typecheck && npm test", text, 2)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [("npm run lint", "pass"), ("npm run typecheck", "fail")]
+
+
+def test_tools_in_a_row_each_have_their_own_errors() -> None:
+    text = "All checks passed!\n12 files already formatted\nsrc/a.py:1: error: no  [misc]\nFound 1 error in 1 file (checked 2 source files)\n"
+    found = judged("ruff check . && ruff format --check . && mypy src && pytest -q", text, 1)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [
+        ("ruff check", "pass"),
+        ("ruff format", "pass"),
+        ("mypy", "fail"),
+    ]
+    both = judged(
+        "npx tsc --noEmit; npx eslint .", "/r/a.ts\n  1:2  error  no  semi\n\n✖ 1 problem (1 error, 0 warnings)\n", 1
+    )
+    assert [(j.goal.tool, j.verdict.value) for j in both] == [("tsc", "pass"), ("eslint", "fail")]
+
+
+def test_the_prefix_of_a_monorepo_runner_hides_nothing() -> None:
+    text = "• Packages in scope: web\nweb:build: src/a.ts(1,2): error TS2304: no\n Tasks:    0 successful, 1 total\n"
+    (one,) = judged("npx turbo run build", text, 1)
+    assert [(e.message, e.path) for e in one.errors] == [("TS2304: no", "src/a.ts")]
+
+
 def test_an_and_list_that_succeeds_passes_every_goal() -> None:
     assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == [
         "pass"
@@ -163,6 +208,12 @@ def test_a_cut_output_shows_nothing_gone() -> None:
     (cut,) = judged("npx tsc --noEmit | head -5", text, 0)
     (whole,) = judged("npx tsc --noEmit | head -50", text, 0)
     assert (cut.verdict, cut.reached, whole.reached) == (Verdict.FAIL, False, True)
+
+
+def test_a_message_shortened_by_the_runner_counts_as_cut() -> None:
+    (one,) = judged("pytest", "FAILED t.py::a - ValueError: Invali...\n=== 1 failed in 0.1s ===\n", 1)
+    (whole,) = judged("pytest", "FAILED t.py::a - ValueError: Invalid\n=== 1 failed in 0.1s ===\n", 1)
+    assert (one.cut, whole.cut) == (True, False)
 
 
 def test_a_program_that_turns_down_a_wrong_argument_works() -> None:

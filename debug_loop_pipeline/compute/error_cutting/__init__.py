@@ -17,7 +17,14 @@ from debug_loop_pipeline.compute.error_cutting import (
     python,
     rust,
 )
-from debug_loop_pipeline.compute.error_cutting.common import GENERIC, MAX_MESSAGE, MAX_STACK, CutError, without_ansi
+from debug_loop_pipeline.compute.error_cutting.common import (
+    GENERIC,
+    MAX_MESSAGE,
+    MAX_STACK,
+    CutError,
+    without_ansi,
+    without_task_prefixes,
+)
 
 __all__ = [
     "GENERIC",
@@ -28,6 +35,7 @@ __all__ = [
     "cut_errors",
     "has_real_errors",
     "without_ansi",
+    "without_task_prefixes",
 ]
 
 MAX_ERRORS = 20

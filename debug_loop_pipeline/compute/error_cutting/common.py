@@ -49,6 +49,17 @@ def without_ansi(text: str) -> str:
     return text
 
 
+_TASK_PREFIX = re.compile(r"^(?:[@\w./-]+:[\w:.-]+: |[\w./@-]+ [\w:-]+: |\d+\| )", re.MULTILINE)
+_MONOREPO = ("Packages in scope", "workspace projects", "Scope: ", "• Running ", "turbo ")
+
+
+def without_task_prefixes(text: str) -> str:
+    """An output of turbo or `pnpm -r` without the `package:task: ` at the head of each line."""
+    if not any(sign in text for sign in _MONOREPO):
+        return text
+    return _TASK_PREFIX.sub("", text)
+
+
 def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
     """`text` on one line, white space folded, cut to `limit`."""
     return _SPACE.sub(" ", text).strip()[:limit]

@@ -137,6 +137,68 @@ class RecommendationSettings(_Group):
     min_tasks_per_arm: int = Field(default=20, ge=1, description="Tasks an arm needs before an effect is stated.")
 
 
+class EconomySettings(_Group):
+    """The token economy (DOMAIN section 4). Rewards are in tokens; `economy_enabled` turns it on."""
+
+    stf_rewards: tuple[tuple[float, int], ...] = Field(
+        default=((0.9, 300), (0.7, 150), (0.5, 50)),
+        description="(least quality, base reward) of an STF, best first; below the last it earns nothing.",
+    )
+    fix_reward: int = Field(default=100, ge=0, description="Reward of a fix whose mapping became confident.")
+    golden_reward: int = Field(default=200, ge=0, description="Base reward of an approved golden state.")
+    golden_bonus_above: float = Field(
+        default=0.9, ge=0, le=1, description="Quality above which a golden state earns more than its base."
+    )
+    golden_reuse_rewards: tuple[int, ...] = Field(
+        default=(50, 40, 30, 20),
+        min_length=1,
+        description="Rewards of the first reuses of a golden state; the last one is for all that follow.",
+    )
+    golden_reuse_limit: int = Field(default=500, ge=0, description="Most that one golden state earns by reuse.")
+    reuse_reward: int = Field(default=5, ge=0, description="Reward of an STF or fix per use by another peer.")
+    duplicate_similarity: float = Field(
+        default=0.85, gt=0, le=1, description="Similarity to an earlier STF from which a new one earns nothing."
+    )
+    rewards_per_attempt_day: int = Field(
+        default=20, ge=1, description="Most rewarded contributions of a peer per day of the attempt."
+    )
+    rewards_per_decision_day: int = Field(
+        default=200, ge=1, description="Most rewarded contributions of a peer per day of the decision."
+    )
+    max_code_bytes: int = Field(default=65_536, gt=0, description="Largest code of a contribution, in UTF-8 bytes.")
+    hold_seconds: int = Field(default=3_600, gt=0, description="How long a hold stands before it expires.")
+    hold_sweep_seconds: int = Field(default=60, gt=0, description="Time between two sweeps of expired holds.")
+    balance_cache_seconds: int = Field(default=3_600, gt=0, description="How long a balance stays in the cache.")
+    decay_daily_rate: float = Field(
+        default=0.0, ge=0, le=1, description="Share of an idle balance that decays per day; 0 turns decay off."
+    )
+    decay_idle_days: int = Field(default=90, ge=1, description="Days without a transaction after which it decays.")
+    metrics_window_days: int = Field(default=30, ge=1, description="Days whose rewards make a contributor.")
+    spending_window_days: int = Field(default=7, ge=1, description="Days over which earnings and spending compare.")
+    min_contributors: int = Field(default=10, ge=1, description="Contributors below which a metric says nothing.")
+    gini_below: float = Field(default=0.5, gt=0, le=1, description="Target: Gini of earnings below this.")
+    velocity_above: float = Field(default=0.1, ge=0, description="Target: daily velocity above this.")
+    ring_share: float = Field(
+        default=0.8, gt=0.5, le=1, description="Share of reuse among themselves from which peers are a ring."
+    )
+    ring_min_uses: int = Field(default=10, ge=1, description="Uses among themselves that a ring needs.")
+
+    @field_validator("stf_rewards")
+    @classmethod
+    def _best_first(cls, value: tuple[tuple[float, int], ...]) -> tuple[tuple[float, int], ...]:
+        least = [quality for quality, _ in value]
+        if least != sorted(set(least), reverse=True) or any(reward < 0 for _, reward in value):
+            raise ValueError("STF rewards need falling qualities, and none below zero")
+        return value
+
+    @field_validator("golden_reuse_rewards")
+    @classmethod
+    def _none_negative(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(reward < 0 for reward in value):
+            raise ValueError("a reward is not below zero")
+        return value
+
+
 class ResilienceSettings(_Group):
     """Retries, breaker and time-outs of every effect (DOMAIN section 1)."""
 
@@ -220,6 +282,9 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = Field(default_factory=ManifestSettings, description="Manifest thresholds.")
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="Held-out share and statistics."
+    )
+    economy: EconomySettings = Field(
+        default_factory=EconomySettings, description="Rewards, limits, holds and targets of the token economy."
     )
     resilience: ResilienceSettings = Field(
         default_factory=ResilienceSettings, description="Retries, breaker, time-outs, pools."

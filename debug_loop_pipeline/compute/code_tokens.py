@@ -155,7 +155,7 @@ def tokenise(text: str, language: str | None) -> list[Token]:
         tight = match.start() == end_of_last
         end_of_last = match.end()
         if group == "string":
-            tokens.append(_string(piece, tight))
+            tokens += _string_tokens(piece, tight, language)
         elif group == "operator":
             depth = max(0, depth + (piece in "([{") - (piece in ")]}"))
             tokens.append(Token(TokenKind.OPERATOR, piece, tight))
@@ -178,6 +178,82 @@ def _layout(indents: list[int], width: int, *, first: bool) -> list[Token]:
         indents.append(width)
         found.append(Token(TokenKind.LAYOUT, "<INDENT>"))
     return found
+
+
+_TEMPLATE_LITERALS = frozenset({"javascript", "typescript", None})
+_F_STRING = re.compile(r"(?i)(?:f|rf|fr)['\"]")
+_SPEC = re.compile(r"(?:![rsa])?(?::.*)?", re.DOTALL)
+
+
+def _string_tokens(piece: str, tight: bool, language: str | None) -> list[Token]:
+    """A string as one token; one with expressions in it as the string without them, then each of them in braces."""
+    opening = ""
+    if language == "python" and _F_STRING.match(piece):
+        opening = "{"
+    elif piece.startswith("`") and language in _TEMPLATE_LITERALS:
+        opening = "${"
+    if not opening or opening not in piece:
+        return [_string(piece, tight)]
+    found = _expressions(piece, opening)
+    if found is None:
+        return [_string(piece, tight)]
+    rest, expressions = found
+    tokens = [_string(rest, tight)]
+    for expression in expressions:
+        inside = [t for t in tokenise(expression, language) if t.kind is not TokenKind.LAYOUT]
+        tokens += [Token(TokenKind.OPERATOR, "{", True), *inside, Token(TokenKind.OPERATOR, "}", True)]
+    return tokens
+
+
+def _expressions(piece: str, opening: str) -> tuple[str, list[str]] | None:
+    """A string's text with empty braces where its expressions were, and these; None where the braces do not match."""
+    rest: list[str] = []
+    expressions: list[str] = []
+    at = 0
+    while at < len(piece):
+        start = piece.find(opening, at)
+        if start < 0:
+            break
+        if opening == "{" and piece.startswith("{{", start):
+            rest.append(piece[at : start + 2])
+            at = start + 2
+            continue
+        end = _closing(piece, start + len(opening))
+        if end is None:
+            return None
+        inside, spec = piece[start + len(opening) : end], ""
+        if opening == "{":
+            inside, spec = _without_spec(inside)
+        rest.append(piece[at:start] + opening + spec + "}")
+        expressions.append(inside)
+        at = end + 1
+    rest.append(piece[at:])
+    return "".join(rest), expressions
+
+
+def _closing(text: str, start: int) -> int | None:
+    depth = 0
+    for i in range(start, len(text)):
+        if text[i] in "([{":
+            depth += 1
+        elif text[i] in ")]}":
+            if depth == 0:
+                return i if text[i] == "}" else None
+            depth -= 1
+    return None
+
+
+def _without_spec(inside: str) -> tuple[str, str]:
+    """The expression of a replacement field, and its conversion and format."""
+    depth = 0
+    for i, character in enumerate(inside):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif depth == 0 and character in "!:" and inside[i + 1 : i + 2] != "=" and _SPEC.fullmatch(inside, i):
+            return inside[:i].removesuffix("="), inside[i:]
+    return inside.removesuffix("="), ""
 
 
 _STRING_PARTS = re.compile(r"(?s)(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|[\"'`])(?P<value>.*?)(?:(?P=quote))?\Z")

@@ -20,13 +20,14 @@ from debug_loop_pipeline.compute.code_tokens import (
     tokenise,
 )
 
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 MAX_DIFF_TOKENS = 1_500
 """Beyond this many tokens on both sides (ends that agree left out) a hunk is a replacement as a whole."""
 
 REFORMATTED = "<layout>"
 COMMENTED = "<comment>"
 DELETED = "<delete file>"
+_BREAKS = frozenset({"<NL>", "<INDENT>", "<DEDENT>"})
 
 
 def edit_template(
@@ -168,10 +169,61 @@ def _regions(old: list[str], new: list[str]) -> list[tuple[list[str], list[str]]
     a, b = old[start : len(old) - end], new[start : len(new) - end]
     if not a and not b:
         return []
-    if len(a) > MAX_DIFF_TOKENS or len(b) > MAX_DIFF_TOKENS or not a or not b:
+    if len(a) > MAX_DIFF_TOKENS or len(b) > MAX_DIFF_TOKENS:
         return [(a, b)]
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
-    return [(a[i1:i2], b[j1:j2]) for op, i1, i2, j1, j2 in matcher.get_opcodes() if op != "equal"]
+    if a and b:
+        matcher = SequenceMatcher(None, a, b, autojunk=False)
+        spans = [(i1, i2, j1, j2) for op, i1, i2, j1, j2 in matcher.get_opcodes() if op != "equal"]
+    else:
+        spans = [(0, len(a), 0, len(b))]
+    regions: list[tuple[list[str], list[str]]] = []
+    for n, (i1, i2, j1, j2) in enumerate(spans):
+        if i1 < i2 and j1 < j2:
+            regions.append((a[i1:i2], b[j1:j2]))
+            continue
+        # Between two changes the sides agree, so that a removal or an addition may move as far as they do.
+        low, high = (spans[n - 1] if n else None), (spans[n + 1] if n + 1 < len(spans) else None)
+        if i1 == i2:
+            first = start + low[3] if low else 0
+            last = start + high[2] if high else len(new)
+            regions.append(([], _placed(new, start + j1, start + j2, first, last)))
+        else:
+            first = start + low[1] if low else 0
+            last = start + high[0] if high else len(old)
+            regions.append((_placed(old, start + i1, start + i2, first, last), []))
+    return regions
+
+
+def _placed(words: list[str], start: int, end: int, first: int, last: int) -> list[str]:
+    """`words[start:end]`, moved between `first` and `last` to the place where the same change stands however its hunk was cut.
+
+    `a b a` between `a` and what follows is the same change as `b a a` one place further on: whole lines where that is possible, else
+    as far back as it goes. The line breaks around whole lines belong to the neighbours.
+    """
+    low = start
+    while low > first and words[low - 1] == words[low - 1 + end - start]:
+        low -= 1
+    high = start
+    while high + end - start < last and words[high] == words[high + end - start]:
+        high += 1
+    size = end - start
+    place = next((at for at in range(low, high + 1) if _whole_lines(words, at, at + size)), high)
+    return _without_breaks(words[place : place + size])
+
+
+def _whole_lines(words: list[str], start: int, end: int) -> bool:
+    begins = start == 0 or words[start] in _BREAKS or words[start - 1] in _BREAKS
+    ends = end == len(words) or words[end] in _BREAKS or words[end - 1] in _BREAKS
+    return begins and ends
+
+
+def _without_breaks(words: list[str]) -> list[str]:
+    start, end = 0, len(words)
+    while start < end and words[start] in _BREAKS:
+        start += 1
+    while end > start and words[end - 1] in _BREAKS:
+        end -= 1
+    return words[start:end] or words
 
 
 def _fold(regions: Sequence[tuple[list[str], list[str]]]) -> list[str]:

@@ -168,3 +168,53 @@ def test_the_same_repair_of_different_code_is_one_template(one, other):
         for (before, after), content in zip((one, other), contents, strict=True)
     ]
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "template"),
+    [
+        ("x.strip()", '(x or "").strip()', '+ (\n+ or "" )'),
+        ('r.get("k").strip()', '(r.get("k") or "").strip()', '+ (\n+ or "" )'),
+        ("return go(1)", "return round(go(1), 2)", "+ round (\n+ , 2 )"),
+        ("return 1", "return round(1, 2)", "+ round (\n+ , 2 )"),
+    ],
+)
+def test_what_is_put_around_an_expression_does_not_depend_on_how_that_ends(before, after, template):
+    assert edit_template(before, after, path="a.py") == template
+
+
+@pytest.mark.parametrize("context", ["", "if b:", "x = 1", "if not a:"])
+def test_inserted_lines_are_the_same_however_the_hunk_was_cut(context):
+    guard = "if a is None:\n    return 0"
+    above = edit_template(context, f"{guard}\n{context}", path="a.py")
+    below = edit_template("y = 2", f"y = 2\n{guard}", path="a.py")
+    between = edit_template("y = 2\nif b:\n    z()", f"y = 2\n{guard}\nif b:\n    z()", path="a.py")
+    assert above == below == between == edit_template("", guard, path="a.py")
+
+
+def test_lines_that_go_are_the_same_however_the_hunk_was_cut():
+    assert (
+        edit_template("import a\nimport b\nimport c", "import a\nimport c", path="a.py")
+        == edit_template("import a\nimport b", "import a", path="a.py")
+        == edit_template("import b", "", path="a.py")
+        == "- import b"
+    )
+
+
+def test_expressions_inside_strings_are_code():
+    plain = edit_template("t[name]", "t[name.strip()]", path="a.py")
+    assert edit_template('f"0-{t[name]:>4} {{x}}"', 'f"0-{t[name.strip()]:>4} {{x}}"', path="a.py") == plain
+    assert edit_template("`a ${f(x)} b`", "`a ${g(x)} b`", path="a.ts") == "- f\n+ g"
+    assert edit_template('f"{x!r}"', 'f"{x!s}"', path="a.py") == '- f"{!r}"\n+ f"{!s}"'
+    assert edit_template('f"{a != b}"', 'f"{a == b}"', path="a.py") == "- !=\n+ =="
+
+
+def test_a_string_whose_braces_do_not_match_is_one_token():
+    assert edit_template('f"{a"', 'f"{b"', path="a.py") == '- f"{a"\n+ f"{b"'
+    assert [t.text for t in tokenise("f'{x'", "python")] == ['f"{x"']
+
+
+def test_names_in_strings_are_folded_like_others():
+    one = edit_template("", 'for key in rows:\n    print(f"{key}!")', path="a.py")
+    other = edit_template("", 'for k in rows:\n    print(f"{k}!")', path="a.py")
+    assert one == other

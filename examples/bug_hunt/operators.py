@@ -274,7 +274,11 @@ def _needs_utc(source: Source) -> Change:
 
 def _encodings(source: Source, other_than: str) -> Iterator[ast.Constant]:
     for node in source.nodes(ast.Constant):
-        if node.value in _ENCODINGS and node.value != other_than and isinstance(source.parent(node), ast.Call | ast.keyword):
+        if (
+            node.value in _ENCODINGS
+            and node.value != other_than
+            and isinstance(source.parent(node), ast.Call | ast.keyword)
+        ):
             yield node
 
 

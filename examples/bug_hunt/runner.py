@@ -111,7 +111,12 @@ class PytestRunner:
 
     def _warm_run(self, worker: subprocess.Popen[str], place: Path, test: str) -> tuple[int | None, str]:
         output = place.with_suffix(".out")
-        request = {"cwd": str(place), "args": _arguments(place, test), "output": str(output), "timeout": TIMEOUT_SECONDS}
+        request = {
+            "cwd": str(place),
+            "args": _arguments(place, test),
+            "output": str(output),
+            "timeout": TIMEOUT_SECONDS,
+        }
         assert worker.stdin is not None
         assert worker.stdout is not None
         worker.stdin.write(json.dumps(request) + "\n")
@@ -154,7 +159,9 @@ def _arguments(place: Path, test: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH") if key in os.environ}
+    kept = {
+        key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH") if key in os.environ
+    }
     return kept | {
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,0 +1,151 @@
+"""`python -m examples.bug_hunt hunt|evaluate|verify`: see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from examples.bug_hunt.agent import BUDGET, hunt
+from examples.bug_hunt.corpus import halves, load_families, load_programs
+from examples.bug_hunt.evaluation import SEED, evaluate, measure
+from examples.bug_hunt.runner import PytestRunner
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m examples.bug_hunt", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    hunting = commands.add_parser("hunt", help="repair programs without memory and write the execution events")
+    hunting.add_argument("--out", type=Path, required=True, help="file for the events, one a line")
+    hunting.add_argument("--half", choices=("learn", "test", "all"), default="learn", help="which half of each family")
+    hunting.add_argument("--budget", type=int, default=BUDGET, help="repairs tried a program")
+    evaluating = commands.add_parser("evaluate", help="learn on one half, measure on the other, beside random order")
+    evaluating.add_argument("--json", action="store_true", help="print JSON")
+    evaluating.add_argument("--database", help="URL of an empty database; by default one is started")
+    verifying = commands.add_parser("verify", help="check that each program fails, and which repairs make it pass")
+    for command in (hunting, evaluating, verifying):
+        command.add_argument("--seed", type=int, default=SEED)
+        command.add_argument("--workers", type=int, default=2, help="runs of pytest at once")
+    options = parser.parse_args(arguments)
+    return {"hunt": _hunt, "evaluate": _evaluate, "verify": _verify}[options.command](options)
+
+
+def _hunt(options: argparse.Namespace) -> int:
+    learn, test = halves(options.seed)
+    names = {"learn": learn, "test": test, "all": sorted(learn + test)}[options.half]
+    programs = load_programs()
+    events: list[dict[str, Any]] = []
+    began = time.monotonic()
+    outcomes = hunt(
+        [programs[name] for name in names],
+        seed=options.seed,
+        on_event=events.append,
+        budget=options.budget,
+        workers=options.workers,
+    )
+    # In the order in which it all happened, whichever worker was faster.
+    events.sort(key=lambda event: (event["started_at"], event["attempt_id"]))
+    options.out.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events), encoding="utf-8")
+    solved = [outcome for outcome in outcomes if outcome.solved]
+    tries = sum(outcome.tries for outcome in outcomes) / max(1, len(outcomes))
+    print(
+        f"{len(solved)} of {len(outcomes)} programs repaired, {tries:.1f} repairs tried on average,"
+        f" {len(events)} runs of pytest in {time.monotonic() - began:.1f} s; events in {options.out}"
+    )
+    return 0
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[str]:
+    """URL of a migrated database: the one that is given, or one of its own for this command."""
+    from debug_loop_pipeline.effects.schema import upgrade
+    from debug_loop_pipeline.embedded.supervisor import Supervisor
+
+    if url is not None:
+        upgrade(url)
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="bug-hunt-store-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL may run under an account of its own
+        servers = Supervisor(Path(directory), durable=False)
+        try:
+            started = servers.up("none", valkey=False).postgres_url
+            assert started is not None
+            upgrade(started)
+            yield started
+        finally:
+            servers.down()
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from debug_loop_pipeline.effects.postgres import Database
+    from debug_loop_pipeline.settings import Settings
+    from debug_loop_pipeline.steps.framework import StepContext
+
+    with _database(options.database) as url:
+        context = StepContext(Database(url), Settings())
+        report = evaluate(
+            context, seed=options.seed, workers=options.workers, say=lambda text: print(text, file=sys.stderr)
+        )
+        context.database.engine.dispose()
+    if options.json:
+        print(json.dumps(report, indent=1))
+        return 0
+    print(_table(report))
+    return 0
+
+
+def _table(report: dict[str, Any]) -> str:
+    head = f"{'':22}{'programs':>9}  {'with the manifest':^26}  {'near the traceback':^26}  {'random order':^26}"
+    columns = f"{'':22}{'':>9}" + f"  {'at once':>8}{'within 3':>9}{'tries':>9}" * 3
+    rows = [("unique signature", "unique_signature"), ("shared signature", "shared_signature"), ("all", "all")]
+    lines = [head, columns]
+    for title, row in [*((title, report[key]) for title, key in rows), *report["families"].items()]:
+        cells = f"{title:22}{row['programs']:>9}"
+        for first, third, tries in (
+            ("first_try", "within_three", "mean_tries"),
+            ("place_first_try", "place_within_three", "place_mean_tries"),
+            ("random_first_try", "random_within_three", "random_mean_tries"),
+        ):
+            cells += f"  {row[first]:>8.0%}{row[third]:>9.0%}{row[tries]:>9.1f}"
+        lines.append(cells)
+    return "\n".join(lines)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    programs, families = load_programs(), load_families()
+    of_family = [program for family in families.values() for program in family.programs]
+    wrong = []
+    if sorted(of_family) != sorted(programs):
+        wrong.append("families and programs do not agree")
+    with PytestRunner(options.workers) as runner:
+        outcomes = measure(list(programs.values()), runner)
+    from examples.bug_hunt.candidates import candidates
+
+    others = 0
+    for family in families.values():
+        for name in family.programs:
+            menu = candidates(programs[name].modules)
+            helped = [candidate.made_by for candidate in menu if outcomes[name].passed(candidate)]
+            if outcomes[name].first.exit_code not in (1, 2):
+                wrong.append(f"{name} does not fail")
+            if family.repair not in helped:
+                wrong.append(f"{name} is not repaired by {family.repair}")
+            extra = sorted(set(helped) - {family.repair})
+            others += bool(extra)
+            print(f"{name} {programs[name].name:18} {len(menu):3} candidates, helped: {', '.join(sorted(set(helped)))}")
+    print(f"{len(programs)} programs, {len(families)} families; {others} programs have another repair that helps too")
+    for complaint in wrong:
+        print(f"WRONG: {complaint}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

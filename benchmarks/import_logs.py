@@ -194,7 +194,7 @@ def run(total: int, single: int) -> dict[str, Any]:
         report["profile"] = worker(["--measure", "profile", str(once), server.url])["functions"]
 
         corpus = directory / "many" / "sessions"
-        write_sessions([s for s in sessions], corpus, total)
+        write_sessions(sessions, corpus, total)
         before = server.cpu_s()
         imported = worker(["--measure", "import", str(corpus), server.url])
         imported["postgres_cpu_s"] = round(server.cpu_s() - before, 2)

@@ -13,10 +13,11 @@ from sqlalchemy import text
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.match_cache import MatchCache
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore, current_epoch, epochs_folder
 from debug_loop_pipeline.effects.match_registry import match_candidate
 from debug_loop_pipeline.effects.postgres import Database, copy_rows
-from debug_loop_pipeline.models.matching import Match, MatchQuery
+from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
 from debug_loop_pipeline.settings import MatchingSettings, Settings
 from tests.support.events import START, uid
 
@@ -280,3 +281,31 @@ def test_the_time_between_epochs_is_a_setting(database: Database, tmp_path: Path
     make_old(database, settings)
     assert timedelta(seconds=settings.matching.epoch_seconds) < timedelta(seconds=600)
     assert current_epoch(database, settings)[0] > first
+
+
+def test_an_answer_is_kept_until_the_registry_changes_or_its_time_is_over(
+    database: Database, settings: Settings
+) -> None:
+    add(database, "parse", "retry")
+    store, now = MatchEpochStore(database, settings), [0.0]
+    cache = MatchCache(ttl_s=1_800, clock=lambda: now[0])
+    query, options = MatchQuery(problem_signature=REQUESTS["parse"]), MatchOptions()
+    first = cache.match(query, store.current(), options)
+    assert cache.match(query, store.current(), options) == first == match_stfs(query, store.current().index, options)
+    assert (cache.hits, cache.misses) == (1, 1)
+    cache.match(query, store.current(), MatchOptions(limit=1))
+    cache.match(MatchQuery(problem_signature=REQUESTS["retry"]), store.current(), options)
+    assert (cache.hits, cache.misses) == (1, 3)
+    run(database, "insert into suppressions values ('stf', :id, 'wrong', 'me')", id=stf("parse"))
+    assert cache.match(query, store.current(), options) == ()
+    now[0] = 1_800
+    assert cache.match(query, store.current(), options) == ()
+    assert (cache.hits, cache.misses) == (1, 5)
+
+
+def test_the_oldest_answers_go_when_the_cache_is_full(database: Database, settings: Settings) -> None:
+    add(database, "parse")
+    current, cache = MatchEpochStore(database, settings).current(), MatchCache(entries=2)
+    for name in ("a", "b", "a", "c", "a", "b"):
+        cache.match(MatchQuery(problem_signature=name), current, MatchOptions())
+    assert (cache.hits, cache.misses) == (2, 4)

@@ -45,6 +45,14 @@ def own_session_id(path: Path, first: dict[str, Any]) -> str:
     return str(first.get("sessionId") or path.stem)
 
 
+def parent_file(path: Path) -> Path | None:
+    """The transcript that started the sub-agent of a file, where the file lies in its place beside it."""
+    if path.parent.name != "subagents":
+        return None
+    parent = path.parents[2] / f"{path.parents[1].name}.jsonl"
+    return parent if parent.is_file() else None
+
+
 def parent_call(path: Path, parent_session: str, agent_id: str, prompt: str) -> str | None:
     """The tool call that started the sub-agent of this file, where a note beside it or the parent's file tells."""
     noted = _read_object(path.with_suffix(".meta.json")).get("toolUseId")

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from uuid import UUID
 
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.effects.execution_store import ImportedFile
 from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport
+from debug_loop_pipeline.importers.claude_code_agents import parent_file
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.steps.framework import StepContext
@@ -75,6 +77,7 @@ def import_files(
     """
     summary = ImportSummary()
     summary.reading.on_bytes = on_bytes
+    tasks = _SubagentTasks()
     with _Inbox(context, summary) as inbox:
         for group in batched(files, _FILES_ASKED_FOR):
             known = {} if force else context.executions.imported_files([_key(path) for _, path in group])
@@ -94,10 +97,27 @@ def import_files(
                 if isinstance(importer, EventImporter):
                     _import_events(context, importer, path, summary)
                 else:
-                    for event in attempts_of(importer, path, summary.reading, digest):
+                    tasks.learn(importer, path)
+                    for event in attempts_of(importer, path, summary.reading, digest, tasks.by_call):
                         inbox.add(event)
                 inbox.end_file(ImportedFile(_key(path), importer.name, size, digest, {"bytes": size}))
     return summary
+
+
+class _SubagentTasks:
+    """Which task started which sub-agent. Known from the parent's transcript, whether that is imported now, before or never."""
+
+    def __init__(self) -> None:
+        self.by_call: dict[tuple[str, str], UUID] = {}
+        self._read: set[Path] = set()
+
+    def learn(self, importer: Importer, path: Path) -> None:
+        """Reads the transcript that started the sub-agent of `path`, where there is one that was not read yet."""
+        parent = parent_file(path)
+        if parent is not None and parent not in self._read:
+            for _ in attempts_of(importer, parent, ImportReport(), tasks=self.by_call):
+                pass
+        self._read.add(parent or path)
 
 
 class _Inbox:
@@ -164,11 +184,19 @@ def _key(path: Path) -> str:
 
 
 def attempts_of(
-    importer: Importer, path: Path, report: ImportReport, digest: str | None = None
+    importer: Importer,
+    path: Path,
+    report: ImportReport,
+    digest: str | None = None,
+    tasks: dict[tuple[str, str], UUID] | None = None,
 ) -> Iterator[ExecutionEvent]:
-    """The attempts of one transcript, in order, every text redacted before it is cut."""
+    """The attempts of one transcript, in order, every text redacted before it is cut.
+
+    `tasks`: (session, tool call) -> task that started a sub-agent there; read for sub-agents, filled from their parents.
+    """
+    options = SegmenterOptions(redact=redact, subagent_tasks={} if tasks is None else tasks)
     for trajectory in importer.read(path, report):
-        for event in segment(trajectory, SegmenterOptions(redact=redact)):
+        for event in segment(trajectory, options):
             yield event.model_copy(
                 update={"source": event.source.model_copy(update={"file": path.name, "sha256": digest})}
             )

@@ -55,10 +55,6 @@ class CodeSpan(FrozenModel):
             raise ValueError(f"a span ends at line {self.end_line}, before its start at {self.start_line}")
         return self
 
-    def overlaps(self, other: CodeSpan) -> bool:
-        """Whether both are of one path and share a line."""
-        return self.path == other.path and self.start_line <= other.end_line and other.start_line <= self.end_line
-
 
 class Contribution(FrozenModel):
     """One thing a peer gave, before anything is decided about it."""

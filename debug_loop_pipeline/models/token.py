@@ -22,7 +22,6 @@ MAX_AMOUNT = 10**15
 
 Millitokens = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 """A signed amount. Strict: a float or a text is an error, never rounded."""
-PositiveMillitokens = Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)]
 NonNegativeMillitokens = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 PeerId = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00]+$")]
 """Name of an account. It is the key on the topic and in the cache."""
@@ -174,7 +173,8 @@ class Hold(FrozenModel):
     request_id: str = Field(min_length=1, max_length=400)
     provider: str | None = None
     model: str
-    amount: PositiveMillitokens
+    amount: NonNegativeMillitokens
+    """0 for a request that costs nothing; then there is no transaction either."""
     status: HoldStatus = HoldStatus.OPEN
     created_at: UtcDatetime
     expires_at: UtcDatetime

@@ -49,7 +49,11 @@ def contiguous_spans(days: Iterable[date], max_days: int = 366, max_step: int = 
     spans: list[Span] = []
     for day in sorted(set(days)):
         newest = spans[-1] if spans else None
-        if newest is not None and day - newest.last <= timedelta(days=max_step) and (day - newest.first).days < max_days:
+        if (
+            newest is not None
+            and day - newest.last <= timedelta(days=max_step)
+            and (day - newest.first).days < max_days
+        ):
             spans[-1] = Span(newest.first, day)
         else:
             spans.append(Span(day, day))

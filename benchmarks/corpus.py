@@ -14,7 +14,9 @@ from pathlib import Path
 from debug_loop_pipeline.importers.registry import files_under
 
 _UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ID = re.compile(rb"(?<![\w-])(?:" + _UUID + rb"|(?:msg|toolu|req|srvtoolu)_(?:bdrk_|vrtx_)?[A-Za-z0-9]{16,40})(?![\w-])")
+_ID = re.compile(
+    rb"(?<![\w-])(?:" + _UUID + rb"|(?:msg|toolu|req|srvtoolu)_(?:bdrk_|vrtx_)?[A-Za-z0-9]{16,40})(?![\w-])"
+)
 _TAIL = 12
 
 

@@ -206,7 +206,8 @@ class MatchIndex:
         added = self.epoch.rows(texts, unseen)
         rows = sparse.csr_array(
             (
-                np.concatenate((tail.rows.data, added.data)),
+                # Of the type that the products are summed in: converting them at every query took most of its time.
+                np.concatenate((tail.rows.data, added.data), dtype=np.float64),
                 np.concatenate((tail.rows.indices, added.indices)),
                 np.concatenate((tail.rows.indptr, tail.rows.indptr[-1] + added.indptr[1:])),
             ),
@@ -273,7 +274,7 @@ def _from_tail(vector: QueryVector, query: MatchQuery, index: MatchIndex, option
     tail = index.tail
     if not len(tail.columns):
         return []
-    similarity = tail_similarities(tail.rows, vector, dict(tail.unseen))
+    similarity = tail_similarities(tail.rows, vector, tail.unseen)
     rows = np.flatnonzero(similarity >= options.min_similarity)
     rows = rows[_eligible(tail.columns, rows, query, options)]
     return _ranked(tail.columns, rows, similarity[rows], options)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -343,7 +343,7 @@ class Shortlist:
         return self._epoch.similarities(self._query, self.rows)
 
 
-def tail_similarities(rows: Any, query: QueryVector, unseen: dict[bytes, int]) -> Floats:
+def tail_similarities(rows: Any, query: QueryVector, unseen: Mapping[bytes, int]) -> Floats:
     """Exact cosine similarity of every tail row, rounded like an epoch's.
 
     Args:
@@ -361,5 +361,5 @@ def tail_similarities(rows: Any, query: QueryVector, unseen: dict[bytes, int]) -
 
 
 def _dot(rows: Any, dense: Floats) -> Floats:
-    exact = rows.astype(np.float64) @ dense
+    exact = rows.astype(np.float64, copy=False) @ dense
     return np.asarray(np.minimum(np.round(exact, SIMILARITY_DECIMALS), 1.0))

@@ -269,3 +269,10 @@ class ContributionDecision(FrozenModel):
     reward: Reward | None = None
     attempt_day: date
     decided_at: UtcDatetime
+
+    @property
+    def enters_index(self) -> bool:
+        """Whether later code is compared with this: what was accepted, rewarded or not. A rejected claim to another's
+        code must not take the novelty from its writer.
+        """
+        return self.novelty is not None

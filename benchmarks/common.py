@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import shutil
 import tempfile
 import time
@@ -59,8 +58,9 @@ def _lines(path: str) -> list[str]:
 
 
 def peak_mb() -> float:
-    """Peak resident memory of this process so far, in MB (10^6 bytes)."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
+    """Peak resident memory of this program so far, in MB (10^6 bytes); `ru_maxrss` would count the one that started it too."""
+    peak = next(line for line in _lines("/proc/self/status") if line.startswith("VmHWM:"))
+    return round(int(peak.split()[1]) * 1024 / 1e6, 1)
 
 
 @contextmanager

@@ -353,6 +353,7 @@ create index debug_transform_functions_cluster on debug_transform_functions (clu
 create index debug_transform_functions_rank on debug_transform_functions (approval, quality_score desc, stf_hash);
 create index debug_transform_functions_category on debug_transform_functions (category);
 create index debug_transform_functions_name on debug_transform_functions (name);
+create index debug_transform_functions_changed on debug_transform_functions (updated_at, approval);
 
 create table stf_bands (
     band_key bigint not null,

@@ -12,7 +12,7 @@ from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from debug_loop_pipeline.effects.valkey import Valkey
 
 
 class PostgresResource(dg.ConfigurableResource[None]):
@@ -63,18 +63,15 @@ class ValkeyResource(dg.ConfigurableResource[None]):
         default=None, description="redis:// URL; unset: DEBUG_LOOP_VALKEY_URL or the embedded server."
     )
 
-    def client(self) -> Redis:
-        """A client, connected at first use.
+    def client(self) -> Valkey:
+        """The cache's client, connected at first use.
 
         Raises:
             MissingServerError: no address is known.
         """
-        from redis import Redis  # 0.2 s, and few runs ask for it
+        from debug_loop_pipeline.effects.valkey import Valkey  # 0.2 s, and few runs ask for it
 
-        settings = get_settings()
-        return Redis.from_url(
-            self.url or settings.require_valkey_url(), socket_timeout=settings.resilience.valkey_timeout_seconds
-        )
+        return Valkey(self.url or get_settings().require_valkey_url())
 
 
 class KafkaResource(dg.ConfigurableResource[None]):

@@ -176,7 +176,9 @@ def _import_events(context: StepContext, importer: EventImporter, path: Path, su
     )
     for batch in batched(raw, _BATCH):
         _add(summary, ingest_raw(context, batch, f"import:{importer.name}"))
-        summary.tasks |= {str(b.payload.get("correlation_id")) for b in batch if isinstance(b.payload, dict)}
+        told = [raw.payload for raw in batch if isinstance(raw.payload, dict)]
+        summary.tasks |= {str(event.get("correlation_id")) for event in told}
+        summary.errors += sum(len(event.get("errors") or ()) for event in told)
 
 
 def _key(path: Path) -> str:

@@ -156,17 +156,15 @@ def sniffed_files(importer: Importer, root: Path) -> Iterator[Path]:
             yield path
 
 
-def head_records(head: bytes, limit: int = 20) -> list[dict[str, Any]]:
-    """The JSON objects on the first complete lines of a head; lines that do not parse are left out."""
-    records: list[dict[str, Any]] = []
+def head_records(head: bytes, limit: int = 20) -> Iterator[dict[str, Any]]:
+    """The JSON objects on the first complete lines of a head, read one by one; lines that do not parse are left out."""
     for line in head.split(b"\n")[:limit]:
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if isinstance(value, dict):
-            records.append(value)
-    return records
+            yield value
 
 
 _SPACE = re.compile(rb"[\s\x00]*+")

@@ -48,8 +48,8 @@ class PiImporter:
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """A first line of type `session` with a working directory."""
-        records = head_records(head, limit=3)
-        return bool(records) and records[0].get("type") == "session" and {"id", "cwd"} <= records[0].keys()
+        first = next(head_records(head, limit=3), None)
+        return first is not None and first.get("type") == "session" and {"id", "cwd"} <= first.keys()
 
     def discover(self, root: Path) -> Iterator[Path]:
         """Sessions under a folder."""

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-_CREATE = re.compile(r"^create table (\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
+_CREATE = re.compile(r"^create table (\w+) \(\n(.*?)^\)[^;\n]*;", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(
     r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$",
     re.MULTILINE,

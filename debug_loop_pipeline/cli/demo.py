@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.import_ import show_summary
-from debug_loop_pipeline.cli.materialize import MAX_STEP, run_jobs, show_results
+from debug_loop_pipeline.cli.materialize import run_jobs, show_results
 from debug_loop_pipeline.cli.report import show_overview
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.runtime import start
@@ -20,7 +20,7 @@ from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.importers.registry import files_under, importer_for
-from debug_loop_pipeline.steps.framework import contiguous_spans
+from debug_loop_pipeline.steps.framework import MAX_STEP, contiguous_spans
 from debug_loop_pipeline.steps.importing import import_files
 
 app = typer.Typer(add_completion=False)

@@ -12,12 +12,9 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps.framework import Span, contiguous_spans
+from debug_loop_pipeline.steps.framework import MAX_STEP, Span, contiguous_spans
 
 app = typer.Typer(add_completion=False)
-
-MAX_STEP = 14
-"""Dirty days at most this far apart share a run: a clean day in between costs less than a run."""
 
 
 @app.command()

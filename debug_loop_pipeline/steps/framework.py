@@ -41,6 +41,10 @@ class Span:
     last: date
 
 
+MAX_STEP = 14
+"""Dirty days at most this far apart share a run: a clean day in between costs less than a run."""
+
+
 def contiguous_spans(days: Iterable[date], max_days: int = 366, max_step: int = 1) -> list[Span]:
     """The maximal ranges of some days, oldest first, none longer than `max_days`.
 

@@ -15,7 +15,7 @@ from debug_loop_pipeline.assets import debug_intelligence
 from debug_loop_pipeline.checks import debug_intelligence as debug_intelligence_checks
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
-from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, dirty_days_sensor
+from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, SettlingRuns, dirty_days_sensor
 from debug_loop_pipeline.sensors.maintenance import dead_runs, maintenance_job, maintenance_schedule
 from debug_loop_pipeline.sensors.price_list import price_list_sensor
 from debug_loop_pipeline.steps.framework import Span
@@ -54,7 +54,12 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         jobs=[debug_intelligence_job, unchecked_job, price_job, maintenance_job],
         schedules=[maintenance_schedule],
         sensors=[
-            dirty_days_sensor(debug_intelligence_job.name, debug_intelligence.CLOSING),
+            dirty_days_sensor(
+                debug_intelligence_job.name,
+                SettlingRuns(
+                    {debug_intelligence_job.name, unchecked_job.name}, dg.AssetKey(debug_intelligence.CLOSING)
+                ),
+            ),
             price_list_sensor(price_job.name),
             dead_runs,
         ],

@@ -46,8 +46,8 @@ REFRESHABLE = (
 """Assets that take `RefreshConfig`."""
 CLOSING = "settled_days"
 """The asset that takes the dirty marks away."""
-_RESUMED = "dagster/is_resume_retry"
-"""Tag of a run that starts from the failed step of another, so that the steps before it are not run again."""
+_RESUMED = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
+"""Tags of a run that starts where another failed, so that what went well before is not run again."""
 
 
 def _facts(
@@ -62,7 +62,8 @@ def _insight(context: dg.AssetExecutionContext, postgres: PostgresResource) -> D
 
 def _claimants(run: dg.DagsterRun) -> set[str]:
     """Whose claims on dirty marks a run may settle: its own, and those of the failed runs that it carries on."""
-    carried_on = {run.parent_run_id, run.root_run_id} if run.tags.get(_RESUMED) == "true" else set()
+    resumes = any(run.tags.get(tag) == "true" for tag in _RESUMED)
+    carried_on = {run.parent_run_id, run.root_run_id} if resumes else set()
     return {run.run_id} | {run_id for run_id in carried_on if run_id is not None}
 
 
@@ -102,7 +103,7 @@ def execution_attempts(
 ) -> dg.MaterializeResult[Any]:
     """Takes the day's changed execution events in; notes which dirty marks this run saw."""
     steps, span = postgres.steps(context), span_of(context)
-    steps.executions.claim_dirty(span.first, span.last, context.run_id)
+    steps.executions.claim_dirty(span.first, span.last, context.run.run_id)
     report = run_fact_step(steps, ExecutionAttemptsStep(), span, full_refresh=config.full_refresh)
     return materialized(context, report, _insight(context, postgres).attempts())
 

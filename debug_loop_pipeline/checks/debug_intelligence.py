@@ -1,14 +1,13 @@
-"""The checks of Part 1, one table of rules turned into Dagster checks."""
+"""The checks of Part 1: one table of rules."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
 import dagster as dg
 
-from debug_loop_pipeline.assets.tables import table_sample
 from debug_loop_pipeline.checks import rules
+from debug_loop_pipeline.checks.definition import Check, checks_of_assets
 from debug_loop_pipeline.checks.rules import Finding
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.resources.servers import PostgresResource
 from debug_loop_pipeline.settings import ExtractionSettings, get_settings
 
 _OUTPUTS = {
@@ -27,41 +26,19 @@ _OUTPUTS = {
 """Asset -> the tables it writes."""
 
 
-def _check(
-    asset: str,
-    name: str,
-    description: str,
-    decide: Callable[[Database], Finding],
-    *,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    blocking: bool = False,
-) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset, name=name, description=description, blocking=blocking)
-    def check(postgres: PostgresResource) -> dg.AssetCheckResult:
-        finding = decide(postgres.database())
-        metadata = dict(finding.numbers)
-        if finding.offenders:
-            metadata["offenders"] = table_sample(finding.offenders)
-        if finding.passed is None:  # shown as a warning with its status: neither passed nor failed
-            return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
-        return dg.AssetCheckResult(passed=finding.passed, severity=severity, metadata=metadata)
-
-    return check
-
-
-def _schema_check(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
+def _schema_check(asset: str, tables: tuple[str, ...]) -> Check:
     def decide(database: Database) -> Finding:
         findings = [(table, rules.schema_as_migrated(database, table)) for table in tables]
         offenders = [{"table": table, **row} for table, finding in findings for row in finding.offenders]
         return Finding(not offenders, {table: finding.numbers["columns"] for table, finding in findings}, offenders)
 
-    return _check(asset, f"{asset}_schema", "The tables have the columns that the migrations give them.", decide)
+    return Check(asset, f"{asset}_schema", "The tables have the columns that the migrations give them.", decide)
 
 
 def _rows_check(
     asset: str, name: str, description: str, table: str, bad: str, key: str, *, blocking: bool = False
-) -> dg.AssetChecksDefinition:
-    return _check(
+) -> Check:
+    return Check(
         asset, name, description, lambda database: rules.violations(database, table, bad, key), blocking=blocking
     )
 
@@ -147,7 +124,7 @@ RANGE_CHECKS = [
         "cost_usd < 0 or (cost_usd is null) <> (unpriced_reason is not null)",
         "attempt_id",
     ),
-    _check(
+    Check(
         "extracted_stfs",
         "functions_in_range",
         "Functions have as many lines and as much confidence as the settings ask for.",
@@ -231,7 +208,7 @@ TRACE_CHECKS = [
         "stf_hash",
         blocking=True,
     ),
-    _check(
+    Check(
         "stf_registry",
         "hashes_are_of_the_code",
         "A function's key is the hash of its code, so it is unique.",
@@ -245,7 +222,7 @@ TRACE_CHECKS = [
         "abs(confidence - greatest(0.1, success_count::float8 / (success_count + failure_count))) > 1e-9",
         "mapping_id, success_count, failure_count, confidence",
     ),
-    _check(
+    Check(
         "error_success_mappings",
         "mapping_states_are_legal",
         "State, counts and confidence are what the reducer folds the events to.",
@@ -261,7 +238,7 @@ TRACE_CHECKS = [
         "true",
         "golden_state_id, state, to_state",
     ),
-    _check(
+    Check(
         "golden_states",
         "golden_transitions_are_legal",
         "Every transition is one of the state machine's.",
@@ -270,7 +247,7 @@ TRACE_CHECKS = [
 ]
 
 SHARE_CHECKS = [
-    _check(
+    Check(
         "execution_costs",
         "unpriced_share",
         "At most a fifth of the attempts that used tokens are unpriced.",
@@ -282,7 +259,7 @@ SHARE_CHECKS = [
         ),
         severity=dg.AssetCheckSeverity.WARN,
     ),
-    _check(
+    Check(
         "execution_attempts",
         "weak_evidence_share",
         "At most four fifths of the attempts have no measured outcome.",
@@ -294,7 +271,7 @@ SHARE_CHECKS = [
         ),
         severity=dg.AssetCheckSeverity.WARN,
     ),
-    _check(
+    Check(
         "execution_attempts",
         "no_secrets_stored",
         "Stored text holds nothing the redaction would take out.",
@@ -302,4 +279,5 @@ SHARE_CHECKS = [
     ),
 ]
 
-ALL_CHECKS = [*SCHEMA_CHECKS, *RANGE_CHECKS, *TRACE_CHECKS, *SHARE_CHECKS]
+CHECKS = [*SCHEMA_CHECKS, *RANGE_CHECKS, *TRACE_CHECKS, *SHARE_CHECKS]
+ALL_CHECKS = checks_of_assets(CHECKS)

@@ -1,13 +1,15 @@
-"""Asks for one run per contiguous range of dirty days that no run in flight covers.
+"""Asks for one run per range of dirty days that no run in flight covers.
 
 Level-triggered: what is dirty stays dirty until a run has taken its marks away. So there is no cursor that could skip anything, and
 no `run_key`, which would deduplicate for ever. What a cursor would remember, the runs themselves tell: which days are in flight, and
 which have just failed and wait.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 
 import dagster as dg
 
@@ -15,7 +17,7 @@ from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.partitions import DATE_FORMAT
 from debug_loop_pipeline.resources.servers import PostgresResource
 from debug_loop_pipeline.settings import load_settings
-from debug_loop_pipeline.steps.framework import Span
+from debug_loop_pipeline.steps.framework import MAX_STEP, Span, contiguous_spans
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -74,7 +76,9 @@ class Plan:
 def plan_runs(
     dirty: Iterable[date], in_flight: Sequence[Span], ended: Sequence[EndedRun], first: date, last: date, now: datetime
 ) -> Plan:
-    """Which ranges to ask for: maximal contiguous dirty days, oldest first, at most `MAX_RUNS_PER_TICK`.
+    """Which ranges to ask for, oldest first, at most `MAX_RUNS_PER_TICK`.
+
+    Contiguous days share a run, and so do days at most `MAX_STEP` apart: the clean days between them cost less than a run.
 
     Args:
         dirty: days with marks.
@@ -85,19 +89,20 @@ def plan_runs(
         now: the time of the tick.
     """
     wanted: list[date] = []
-    covered = outside = 0
-    waits: list[datetime] = []
+    covered: list[date] = []
+    waiting: dict[date, datetime] = {}
+    outside = 0
     for day in sorted(set(dirty)):
         if not first <= day <= last:
             outside += 1
         elif any(_covers(span, day) for span in in_flight):
-            covered += 1
+            covered.append(day)
         elif (ready := _ready_at(day, ended)) is not None and ready > now:
-            waits.append(ready)
+            waiting[day] = ready
         else:
             wanted.append(day)
-    ranges = _ranges(wanted)[:MAX_RUNS_PER_TICK]
-    return Plan(tuple(ranges), covered, outside, len(waits), min(waits, default=None))
+    ranges = _ranges(wanted, [*covered, *waiting])[:MAX_RUNS_PER_TICK]
+    return Plan(tuple(ranges), len(covered), outside, len(waiting), min(waiting.values(), default=None))
 
 
 def _covers(span: Span, day: date) -> bool:
@@ -114,15 +119,12 @@ def _ready_at(day: date, ended: Sequence[EndedRun]) -> datetime | None:
     return runs[0].at + min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
 
 
-def _ranges(days: Sequence[date]) -> list[Span]:
+def _ranges(wanted: Iterable[date], left_alone: Iterable[date]) -> list[Span]:
+    """Ranges of the wanted days; none runs over a day that is left alone for now."""
+    borders = sorted(left_alone)
     ranges: list[Span] = []
-    for day in days:
-        if ranges:
-            newest = ranges[-1]
-            if day - newest.last == timedelta(days=1) and (day - newest.first).days < MAX_DAYS_PER_RUN:
-                ranges[-1] = Span(newest.first, day)
-                continue
-        ranges.append(Span(day, day))
+    for _, side_by_side in groupby(wanted, key=lambda day: bisect(borders, day)):
+        ranges += contiguous_spans(side_by_side, MAX_DAYS_PER_RUN, MAX_STEP)
     return ranges
 
 
@@ -133,51 +135,55 @@ def span_of_tags(tags: dict[str, str]) -> Span | None:
     return Span(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
 
 
-def _span_of_run(run: dg.DagsterRun, job_name: str, closing: dg.AssetKey) -> Span | None:
-    """The days that a run settles when it succeeds; None for one that leaves the marks, however many days it computes.
+@dataclass(frozen=True, slots=True)
+class SettlingRuns:
+    """Which runs take the marks of their days away when they succeed; others leave them, however many days they compute."""
 
-    A backfill from the UI runs under a job name of Dagster's own and names its assets.
-    """
-    settles = closing in run.asset_selection if run.asset_selection else run.job_name == job_name
-    return span_of_tags(dict(run.tags)) if settles else None
+    job_names: Collection[str]
+    closing: dg.AssetKey
+    """The asset that takes the marks away."""
+
+    def span(self, run: dg.DagsterRun) -> Span | None:
+        """The days that a run settles. A backfill from the UI runs under a job name of Dagster's own and names its assets."""
+        settles = self.closing in run.asset_selection if run.asset_selection else run.job_name in self.job_names
+        return span_of_tags(dict(run.tags)) if settles else None
+
+    def in_flight(self, instance: dg.DagsterInstance) -> list[Span]:
+        """The days of runs that are queued or running."""
+        runs = instance.get_runs(filters=dg.RunsFilter(statuses=_IN_FLIGHT))
+        return [span for run in runs if (span := self.span(run)) is not None]
+
+    def ended(self, instance: dg.DagsterInstance, since: datetime) -> list[EndedRun]:
+        """The runs that ended lately."""
+        filters = dg.RunsFilter(statuses=_ENDED, updated_after=since)
+        return [
+            EndedRun(span, record.dagster_run.status is not dg.DagsterRunStatus.SUCCESS, _ended_at(record))
+            for record in instance.get_run_records(filters, limit=_MOST_PAST_RUNS)
+            if (span := self.span(record.dagster_run)) is not None
+        ]
 
 
-def dirty_days_sensor(job_name: str, closing_asset: str) -> dg.SensorDefinition:
-    """The sensor for a daily job whose `closing_asset` takes the marks away."""
-    closing = dg.AssetKey(closing_asset)
+def dirty_days_sensor(job_name: str, settling: SettlingRuns) -> dg.SensorDefinition:
+    """The sensor that asks for runs of a daily job."""
 
     @dg.sensor(
         name="dirty_days",
         job_name=job_name,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="One run per contiguous range of days with new or changed executions; days that fail wait longer each time.",
+        description="One run per range of days with new or changed executions; days whose runs fail wait longer each time.",
     )
     def dirty_days(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult | dg.SkipReason:
+        # Runs before marks: a run that ends in between took its marks away, and they are not seen.
+        in_flight, now = settling.in_flight(context.instance), datetime.now(UTC)
         dirty = ExecutionStore(postgres.database()).dirty_days()
-        if not dirty:
-            return dg.SkipReason(Plan(()).why_nothing())
-        now = datetime.now(UTC)
-        running = context.instance.get_runs(filters=dg.RunsFilter(statuses=_IN_FLIGHT))
-        spans = [span for run in running if (span := _span_of_run(run, job_name, closing)) is not None]
-        ended = _ended_runs(context.instance, job_name, closing, now)
-        plan = plan_runs(dirty, spans, ended, load_settings().first_partition, now.date(), now)
+        ended = settling.ended(context.instance, now - REMEMBERED) if dirty else []
+        plan = plan_runs(dirty, in_flight, ended, load_settings().first_partition, now.date(), now)
         if not plan.ranges:
             return dg.SkipReason(plan.why_nothing())
         return dg.SensorResult(run_requests=[_request(span) for span in plan.ranges])
 
     return dirty_days
-
-
-def _ended_runs(instance: dg.DagsterInstance, job_name: str, closing: dg.AssetKey, now: datetime) -> list[EndedRun]:
-    records = instance.get_run_records(
-        filters=dg.RunsFilter(statuses=_ENDED, updated_after=now - REMEMBERED), limit=_MOST_PAST_RUNS
-    )
-    return [
-        EndedRun(span, record.dagster_run.status is not dg.DagsterRunStatus.SUCCESS, _ended_at(record))
-        for record in records
-        if (span := _span_of_run(record.dagster_run, job_name, closing)) is not None
-    ]
 
 
 def _ended_at(record: dg.RunRecord) -> datetime:

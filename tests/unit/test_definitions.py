@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from debug_loop_pipeline.assets import debug_intelligence
-from debug_loop_pipeline.checks.debug_intelligence import ALL_CHECKS
+from debug_loop_pipeline.checks.debug_intelligence import ALL_CHECKS, CHECKS
 from debug_loop_pipeline.definitions import build_defs, debug_intelligence_job, defs, price_job
 from debug_loop_pipeline.effects.schema_columns import table_columns
 from debug_loop_pipeline.settings import Settings
@@ -91,6 +91,7 @@ def test_the_job_holds_every_daily_asset_and_all_their_checks() -> None:
 
 def test_every_asset_has_a_schema_check_and_every_check_says_what_holds() -> None:
     specs = [spec for check in ALL_CHECKS for spec in check.check_specs]
+    assert {spec.key for spec in specs} == {check.key for check in CHECKS}
     assert len({spec.name for spec in specs}) == len(specs)
     assert all(spec.description and spec.description.endswith(".") for spec in specs)
     with_schema = {spec.asset_key.to_user_string() for spec in specs if spec.name.endswith("_schema")}

@@ -18,7 +18,7 @@ from debug_loop_pipeline.sensors.dirty_days import (
     plan_runs,
     span_of_tags,
 )
-from debug_loop_pipeline.steps.framework import Span
+from debug_loop_pipeline.steps.framework import MAX_STEP, Span
 
 FIRST, TODAY = date(2024, 1, 1), date(2026, 3, 10)
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -51,12 +51,23 @@ def succeeded(first: int, last: int, ago: timedelta) -> EndedRun:
         ([3], [(3, 3)]),
         ([3, 4, 5], [(3, 5)]),
         ([5, 3, 4, 4], [(3, 5)]),
-        ([1, 3, 4, 7], [(1, 1), (3, 4), (7, 7)]),
         ([10], [(10, 10)]),
     ],
 )
 def test_contiguous_days_make_one_range_oldest_first(dirty: list[int], wanted: list[tuple[int, int]]) -> None:
     assert list(plan([day(n) for n in dirty]).ranges) == [days(*pair) for pair in wanted]
+
+
+def test_a_few_clean_days_are_taken_along_and_many_are_not() -> None:
+    start = day(1) - timedelta(days=100)
+    near, far = start + timedelta(days=MAX_STEP), start + timedelta(days=2 * MAX_STEP + 1)
+    assert plan([start, near, far]).ranges == (Span(start, near), Span(far, far))
+
+
+def test_no_range_runs_over_a_day_that_is_in_a_run_or_waits() -> None:
+    dirty = [day(1), day(3), day(5), day(7)]
+    found = plan(dirty, [days(3, 3)], [failed(5, 5, timedelta(0))])
+    assert found.ranges == (days(1, 1), days(7, 7))
 
 
 def test_a_range_goes_on_over_the_end_of_a_month_and_a_leap_day() -> None:
@@ -95,7 +106,7 @@ def test_a_long_range_is_cut_and_the_pieces_lie_side_by_side() -> None:
 
 
 def test_a_tick_asks_for_a_bounded_number_of_runs_and_the_next_ones_for_the_rest() -> None:
-    dirty = [TODAY - timedelta(days=2 * n) for n in range(11)]
+    dirty = [TODAY - timedelta(days=(MAX_STEP + 1) * n) for n in range(11)]
     asked: list[Span] = []
     for _ in range(10):
         found = plan(dirty, asked)
@@ -159,16 +170,17 @@ def test_the_reason_for_skipping_names_every_cause() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_dirty_is_asked_for_waits_or_is_in_a_run_and_never_twice(seed: int) -> None:
     draw = random.Random(seed)
-    dirty = {TODAY - timedelta(days=draw.randrange(-2, 40)) for _ in range(draw.randrange(1, 40))}
-    starts = [TODAY - timedelta(days=draw.randrange(40)) for _ in range(3)]
+    dirty = {TODAY - timedelta(days=draw.randrange(-2, 200)) for _ in range(draw.randrange(1, 40))}
+    starts = [TODAY - timedelta(days=draw.randrange(200)) for _ in range(3)]
     in_flight = [Span(start, start + timedelta(days=draw.randrange(4))) for start in starts]
     ended = [EndedRun(Span(s, s + timedelta(days=2)), draw.random() < 0.7, NOW - timedelta(seconds=9)) for s in starts]
     found = plan(sorted(dirty), in_flight, ended)
     listed = [span.first + timedelta(days=n) for span in found.ranges for n in range((span.last - span.first).days + 1)]
     assert len(listed) == len(set(listed))
-    assert set(listed) <= dirty
-    assert not any(span.first <= one <= span.last for span in in_flight for one in listed)
-    told = len(listed) + found.in_flight + found.outside + found.waiting
+    asked = dirty & set(listed)
+    assert not any(span.first <= one <= span.last for span in in_flight for one in asked)
+    assert all(span.first in dirty and span.last in dirty for span in found.ranges)
+    told = len(asked) + found.in_flight + found.outside + found.waiting
     assert told == len(dirty) or (told < len(dirty) and len(found.ranges) == MAX_RUNS_PER_TICK)
 
 

@@ -1,0 +1,88 @@
+"""How a rule becomes a Dagster check.
+
+Here: names, severities, what a finding shows. Not here: what must hold (`rules`, and the table of each part).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import dagster as dg
+
+from debug_loop_pipeline.assets.tables import table_sample
+from debug_loop_pipeline.checks.rules import Finding
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.resources.servers import PostgresResource
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule about the rows of an asset as they stand."""
+
+    asset: str
+    name: str
+    description: str
+    decide: Callable[[Database], Finding]
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    blocking: bool = False
+    """Whether what is downstream waits for it in the same run."""
+
+    @property
+    def key(self) -> dg.AssetCheckKey:
+        """The check as Dagster knows it."""
+        return dg.AssetCheckKey(dg.AssetKey(self.asset), self.name)
+
+    def result(self, database: Database) -> dg.AssetCheckResult:
+        """Looks at the rows. Raises what the database raises: a check that cannot run neither passes nor fails."""
+        finding = self.decide(database)
+        metadata = dict(finding.numbers)
+        if finding.offenders:
+            metadata["offenders"] = table_sample(finding.offenders)
+        # Not enough rows to tell: a warning that says so. Dagster has no third state.
+        severity = dg.AssetCheckSeverity.WARN if finding.passed is None else self.severity
+        return dg.AssetCheckResult(
+            passed=bool(finding.passed),
+            asset_key=self.key.asset_key,
+            check_name=self.name,
+            severity=severity,
+            metadata=metadata,
+        )
+
+
+def checks_of_assets(checks: Iterable[Check]) -> list[dg.AssetChecksDefinition]:
+    """The checks as Dagster steps: those of an asset that block in one, the others in another.
+
+    One step per check would take longer than the checks: each step reads the partitions of the asset it looks at.
+    """
+    ordered = sorted(checks, key=lambda check: (check.asset, check.blocking))
+    return [
+        _step(f"{asset}_{'gate' if blocking else 'checks'}", list(group))
+        for (asset, blocking), group in groupby(ordered, key=lambda check: (check.asset, check.blocking))
+    ]
+
+
+def _step(name: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(check.name, asset=check.asset, description=check.description, blocking=check.blocking)
+        for check in checks
+    ]
+
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    def step(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:
+        errors: list[Exception] = []
+        for check in checks:
+            if check.key not in context.selected_asset_check_keys:
+                continue
+            try:
+                result = check.result(postgres.database())
+            except (
+                Exception
+            ) as error:  # the other rules still say what they find; then the step fails with all of these
+                error.add_note(f"while checking {check.asset}: {check.name}")
+                errors.append(error)
+                continue
+            yield result
+        if errors:
+            raise ExceptionGroup("checks that could not run", errors)
+
+    return step

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg2 import sql
 
 from debug_loop_pipeline.embedded.kafka import find_jars, why_no_apache
@@ -44,7 +45,13 @@ _PRICED = "priced_template"
 
 
 def pytest_configure() -> None:
-    """Cut the tests off from the developer's own settings and running servers."""
+    """Cut the tests off from the developer's own settings and running servers, and from the clock's and dice's moods.
+
+    `HYPOTHESIS_PROFILE=explore` looks for new examples; the default tries the same ones everywhere, however slow the machine.
+    """
+    settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
     for name in list(os.environ):
         if name.startswith("DEBUG_LOOP_") and name not in _KEPT_VARIABLES:
             del os.environ[name]

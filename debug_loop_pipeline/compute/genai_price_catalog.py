@@ -42,7 +42,7 @@ def bundled_prices() -> tuple[ModelPrice, ...]:
 
 
 def price_rows(providers: Sequence[genai.Provider], *, source: str) -> tuple[ModelPrice, ...]:
-    """Dated rows of the given providers; a model without any token price gives none.
+    """Dated rows of the given providers; a model without any token price gives a row without prices.
 
     A model's rows follow one another without a gap: each start date in the data closes the row before it.
     """
@@ -57,8 +57,7 @@ def _rows_of(provider: str, model: genai.ModelInfo, source: str) -> Iterator[Mod
     segments = [day for number, day in enumerate(days) if number == 0 or day[1:] != days[number - 1][1:]]
     ends = [*(start for start, _, _ in segments[1:]), None]
     for (start, usual, windows), end in zip(segments, ends, strict=True):
-        if not (_has_price(usual.prices) or windows):
-            continue
+        # A model without any price gets its row too: without it another model's pattern would take its name and price.
         yield ModelPrice(
             provider=provider,
             model=model.id,
@@ -154,10 +153,6 @@ def _at(value: _PriceValue | None, input_tokens: int) -> Decimal | None:
         if input_tokens > tier.start:
             price = tier.price
     return price
-
-
-def _has_price(prices: BucketPrices) -> bool:
-    return any(value is not None for _, value in prices)
 
 
 def _pattern(match: genai.MatchLogic) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from debug_loop_pipeline.compute.credited_parts import credited_parts
+from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_back
 from debug_loop_pipeline.compute.error_identity import ErrorKey
 from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
 from debug_loop_pipeline.compute.task_attempts import TaskAttempt, TaskError, TaskVerification
@@ -27,7 +27,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "1"
+CREDIT_VERSION = "2"
 
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
@@ -77,10 +77,12 @@ class _Tracked:
 
     error: TaskError
     shown: TaskVerification
+    first: int
+    """How many parts of changes came before it was first shown, and (`at`) before `shown`."""
     at: int
-    """How many parts of changes came before `shown`."""
     gone: TaskVerification | None = None
-    change: tuple[ChangePart, ...] = ()
+    until: int = 0
+    """How many parts came before `gone`."""
 
 
 @dataclass(slots=True)
@@ -143,7 +145,8 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         tracked = walk.tracked.get(key)
         if tracked is not None:
             _still_there(walk, tracked, error, seen)
-        walk.tracked[key] = _Tracked(error, seen, len(walk.parts))
+        now = len(walk.parts)
+        walk.tracked[key] = _Tracked(error, seen, tracked.first if tracked is not None else now, now)
     for key, tracked in list(walk.tracked.items()):
         if key not in shown and tracked.gone is None and _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
@@ -158,9 +161,10 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
 
 def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVerification) -> None:
     came_back = tracked.gone is not None
-    change = tracked.change if came_back else tuple(walk.parts[tracked.at :])
-    if not change:
+    end = tracked.until if came_back else len(walk.parts)
+    if tracked.at == end:
         return  # a rerun without a change is the same state
+    change = _left_of(walk.parts, tracked, end, end) or tuple(walk.parts[tracked.at : end])
     credited = credited_parts(tracked.error, change)
     walk.failed_tries.append(
         FailedTry(
@@ -206,9 +210,8 @@ def at_build(error: TaskError) -> bool:
 
 
 def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:
-    change = tuple(walk.parts[tracked.at :])
-    if change:
-        tracked.gone, tracked.change = seen, change
+    if len(walk.parts) > tracked.at:
+        tracked.gone, tracked.until = seen, len(walk.parts)
     elif seen.passed or not tracked.error.located:
         # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
         del walk.tracked[key]
@@ -216,17 +219,32 @@ def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerifica
 
 def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
     assert tracked.gone is not None
-    credited = credited_parts(tracked.error, tracked.change)
+    gone, now = tracked.gone, len(walk.parts)
+    change = _left_of(walk.parts, tracked, tracked.until, now)
+    if not change:
+        # The change that had removed it was taken back before the pass: another one keeps it away.
+        change = _left_of(walk.parts, replace(tracked, at=tracked.until), now, now)
+        gone = passed if change else gone
+    change = change or tuple(walk.parts[tracked.at : tracked.until])
+    credited = credited_parts(tracked.error, change)
     walk.fixes.append(
         Fix(
             error=tracked.error,
             failed=tracked.shown,
-            gone_at=tracked.gone,
+            gone_at=gone,
             passed=passed,
             changes=credited,
-            resolutions=tuple(resolutions(credited, tracked.change, tracked.error.pattern.subjects)),
+            resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
         )
     )
+
+
+def _left_of(parts: Sequence[ChangePart], tracked: _Tracked, end: int, now: int) -> tuple[ChangePart, ...]:
+    """What of the parts from `tracked.at` to `end` is left at `now`: without hunks that were put back since the error was first
+    shown, and without those that put them back, since it was there before both.
+    """
+    back = taken_back(parts[tracked.first : now])
+    return tuple(part for n, part in enumerate(parts[tracked.at : end], tracked.at - tracked.first) if n not in back)
 
 
 def _mapping_events(attempts: Sequence[TaskAttempt], walk: _Walk) -> tuple[MappingEvent, ...]:

@@ -107,6 +107,22 @@ def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
     return kept[::-1]
 
 
+def taken_back(parts: Sequence[ChangePart]) -> frozenset[int]:
+    """Indexes of hunks that a later hunk took back to the letter, and of those later ones."""
+    standing: dict[tuple[str, str, str], list[int]] = {}
+    found: set[int] = set()
+    for n, part in enumerate(parts):
+        edit = part.edit
+        if edit is None or edit.before is None or edit.after is None or edit.before == edit.after:
+            continue
+        undone = standing.get((edit.path, edit.after, edit.before))
+        if undone:
+            found |= {n, undone.pop()}
+        else:
+            standing.setdefault((edit.path, edit.before, edit.after), []).append(n)
+    return frozenset(found)
+
+
 def _same_file(file: str, others: Iterable[str]) -> bool:
     own = _segments(file)
     return bool(own) and any(_segments(other).endswith(own) for other in others)

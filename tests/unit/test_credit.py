@@ -24,6 +24,7 @@ from tests.unit.credit_events import Task, fixes, outcomes, tries
 ROOT = Path(__file__).parents[2]
 KEY = "KeyError: 'a'"
 NAME = "NameError: name 'x' is not defined"
+OTHER = "ValueError: no"
 
 
 def test_an_error_gone_after_a_change_and_passed_is_resolved_by_that_change():
@@ -518,3 +519,45 @@ def test_the_same_in_another_process_under_another_hash_seed():
         )
         said.add(done.stdout)
     assert len(said) == 1
+
+
+def _try(task: Task, n: int) -> Task:
+    return task.edit(before="a = 1", after=f"a = {n}", call=f"try{n}")
+
+
+def _undo(task: Task, n: int) -> Task:
+    return task.edit(before=f"a = {n}", after="a = 1", call=f"undo{n}")
+
+
+def test_taking_a_failed_try_back_is_no_part_of_the_fix_nor_of_the_next_try():
+    task = _try(Task().verify("v1", KEY), 2).verify("v2", KEY)
+    task = _try(_undo(task, 2), 3).verify("v3", KEY)
+    credit = _try(_undo(task, 3), 4).verify("v4").credit()
+    assert tries(credit) == [("v2", ("try2",)), ("v3", ("try3",))]
+    assert fixes(credit) == [("v3", "v4", "v4", ("try4",))]
+
+
+def test_a_change_that_only_hid_an_error_and_was_taken_back_did_not_fix_it():
+    task = _try(Task().verify("v1", KEY), 2).verify("v2", NAME)
+    task = _try(_undo(task, 2), 3).verify("v3", OTHER)
+    credit = _try(_undo(task, 3), 4).verify("v4").credit()
+    assert ("v1", "v4", "v4", ("try4",)) in fixes(credit)
+    # What the tries themselves brought in went when they were taken back.
+    assert ("v2", "v3", "v4", ("undo2",)) in fixes(credit)
+    assert len(credit.fixes) == 3
+
+
+def test_what_is_taken_back_after_the_pass_fixed_it_all_the_same():
+    task = _try(Task().verify("v1", KEY), 2).verify("v2")
+    assert fixes(_undo(task, 2).credit()) == [("v1", "v2", "v2", ("try2",))]
+
+
+def test_taking_back_what_came_before_the_error_is_its_fix():
+    task = _try(Task(), 2).verify("v1", KEY)
+    assert fixes(_undo(task, 2).verify("v2").credit()) == [("v1", "v2", "v2", ("undo2",))]
+
+
+def test_a_change_that_was_taken_back_and_made_again_counts():
+    task = _try(Task().verify("v1", KEY), 2).verify("v2", NAME)
+    task = _try(_undo(task, 2), 2)
+    assert ("v1", "v3", "v3", ("try2",)) in fixes(task.verify("v3").credit())

@@ -112,6 +112,7 @@ def _repair(
         return Outcome(program.id, task, True, 0, bool(advice.fixes))
     order = plan(program, first, advice, Random(f"{log.seed}/{program.id}/order"))
     for number, candidate in enumerate(order[:budget], 1):
+        # The files hold the last try, which is taken back first; the result is the program with this one change.
         result = runner.run({**program.files, **candidate.changed}, program.test)
         on_event(log.event(result, judged(program.test, result), candidate))
         if result.passed:

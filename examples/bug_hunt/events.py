@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from debug_loop_pipeline.models.identity import attempt_id, correlation_id
 from examples.bug_hunt.candidates import Candidate
 from examples.bug_hunt.corpus import Program
 from examples.bug_hunt.runner import RunResult, command_line
+from examples.bug_hunt.source import Hunk
 
 FORMAT = "bug-hunt"
 AGENT = "bug-hunter"
@@ -85,6 +86,8 @@ class TaskLog:
         source = "\0".join(f"{name}\0{text}" for name, text in sorted(self.program.files.items()))
         self.commit = hashlib.sha1(source.encode()).hexdigest()
         self._read = len(source)
+        self._standing: tuple[Hunk, ...] = ()
+        self._touched: tuple[str, ...] = ()
 
     def event(self, result: RunResult, verdict: Judged, candidate: Candidate | None = None) -> dict[str, Any]:
         """The event of one attempt: the change, the run of the tests and what came of it.
@@ -94,8 +97,9 @@ class TaskLog:
             verdict: the same, judged.
             candidate: what was changed; None where the tests were run on the program as it was.
         """
-        said = _words(candidate) if candidate is not None else None
-        edits = self._edits(candidate, said) if candidate is not None else []
+        said = _words(candidate, bool(self._standing)) if candidate is not None else None
+        edits = self._edits(candidate, said) if candidate is not None and said is not None else []
+        written_files = self._written(candidate)
         self.step += 1
         call = self._call("tests")
         written = sum(len(edit["before"]) + len(edit["after"]) for edit in edits) + len(said or "")
@@ -140,11 +144,10 @@ class TaskLog:
                 *(["Edit"] * len(edits) if candidate is not None else ["Read"] * len(self.program.files)),
                 "Bash",
             ],
-            "files_modified": sorted(candidate.changed) if candidate is not None else [],
+            "files_modified": sorted(written_files),
             "edits": edits,
             "code_written": [
-                {"path": path, "language": "python", "content": text}
-                for path, text in sorted(candidate.changed.items() if candidate is not None else ())
+                {"path": path, "language": "python", "content": text} for path, text in sorted(written_files.items())
             ],
             "approach_description": said,
             "recommendation_id": self.recommendation_id,
@@ -168,9 +171,12 @@ class TaskLog:
         self.last = event.attempt_id
         return event.model_dump(mode="json", exclude_defaults=True)
 
-    def _edits(self, candidate: Candidate, said: str | None) -> list[dict[str, Any]]:
+    def _edits(self, candidate: Candidate, said: str) -> list[dict[str, Any]]:
+        """Takes the last try back, from its last hunk to its first, then makes the new one."""
+        back = [replace(hunk, before=hunk.after, after=hunk.before) for hunk in reversed(self._standing)]
+        self._standing = candidate.hunks
         edits: list[dict[str, Any]] = []
-        for number, hunk in enumerate(candidate.hunks):
+        for number, hunk in enumerate([*back, *candidate.hunks]):
             self.step += 1
             edits.append(
                 {
@@ -184,6 +190,14 @@ class TaskLog:
                 }
             )
         return edits
+
+    def _written(self, candidate: Candidate | None) -> dict[str, str]:
+        """Files that this attempt wrote, as it left them."""
+        if candidate is None:
+            return {}
+        found = {path: self.program.modules[path] for path in self._touched} | candidate.changed
+        self._touched = tuple(candidate.changed)
+        return found
 
     def _error(self, error: CutError, result: RunResult, call: str) -> dict[str, Any]:
         return {
@@ -205,12 +219,13 @@ class TaskLog:
         return f"call_{digest[:20]}"
 
 
-def _words(candidate: Candidate) -> str:
+def _words(candidate: Candidate, again: bool) -> str:
     """What the agent says before a change: where it is, not what it is meant to cure."""
     places: dict[str, list[int]] = {}
     for hunk in candidate.hunks:
         places.setdefault(hunk.path, []).append(hunk.line)
-    return "; ".join(f"I change {path} at {_lines(lines)} and run the tests" for path, lines in places.items())
+    told = "; ".join(f"I change {path} at {_lines(lines)} and run the tests" for path, lines in places.items())
+    return f"That was not it, so I take it back. {told}" if again else told
 
 
 def _lines(lines: Sequence[int]) -> str:

@@ -81,12 +81,33 @@ def test_a_hunt_logs_each_attempt_with_what_really_happened(runner):
     assert first.errors[0].type == "KeyError"
     assert first.errors[0].path == "shop.py"
     assert [event.status for event in tries] == ["error"] * (len(tries) - 1) + ["success"]
-    assert tries[-1].edits[0].after in tries[-1].code_written[0].content
+    assert tries[-1].edits[-1].after in tries[-1].code_written[0].content
     assert all(event.usage_estimated and event.source.time_estimated for event in parsed)
     assert [event.parent_attempt_id for event in tries] == [event.attempt_id for event in parsed[:-1]]
     assert all(NOW.replace(day=1) <= event.started_at < NOW for event in parsed)
     steps = [e.step for event in parsed for e in (*event.edits, *event.verifications)]
     assert steps == sorted(set(steps))
+
+
+def test_the_edits_that_are_logged_lead_from_each_state_to_the_next(runner):
+    program = load_programs()["p006"]
+    events = []
+    hunt([program], seed=2, on_event=events.append, now=NOW, runner=runner)
+    files = dict(program.modules)
+    for event in map(ExecutionEvent.model_validate, events):
+        for edit in event.edits:
+            assert edit.before in files[edit.path] or not edit.before
+            if edit.before:
+                files[edit.path] = files[edit.path].replace(edit.before, edit.after, 1)
+            else:
+                files[edit.path] = _with_line_back(files[edit.path], edit.after, program.modules[edit.path])
+        for blob in event.code_written:
+            assert sorted(files[blob.path].split()) == sorted(blob.content.split())
+
+
+def _with_line_back(text, line, original):
+    lines, at = text.split("\n"), original.split("\n").index(line)
+    return "\n".join([*lines[:at], line, *lines[at:]])
 
 
 def test_the_same_seed_tells_the_same_to_the_letter(runner):

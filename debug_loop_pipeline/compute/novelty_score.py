@@ -7,6 +7,7 @@ and the names of parameters and locals do not make code new.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -35,9 +36,10 @@ class NoveltyIndex:
         self._keys: Hashes = np.empty(0, dtype=np.uint64)
         self._owners: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self._tail: list[tuple[int, Hashes]] = []
-        self._tail_size = 0
+        self._tail_owners: dict[int, list[int]] = {}
         for name, shingles in earlier:
             self._append(name, shingles)
+        self._tail_size = 0
         self._merge()
 
     def __len__(self) -> int:
@@ -50,7 +52,10 @@ class NoveltyIndex:
             name: Its hash.
             shingles: Sorted, each once (`stf_similarity.shingles`).
         """
+        for key in shingles.tolist():
+            self._tail_owners.setdefault(key, []).append(len(self._names))
         self._append(name, shingles)
+        self._tail_size += shingles.size
         if self._tail_size > max(_TAIL_SHINGLES, self._keys.size // 8):
             self._merge()
 
@@ -70,16 +75,17 @@ class NoveltyIndex:
         high = np.searchsorted(self._keys, shingles, side="right")
         found = [self._owners[a:b] for a, b in zip(low, high, strict=True) if b > a]
         owners, common = np.unique(np.concatenate(found), return_counts=True) if found else (_NONE, _NONE)
-        late = [(n, np.intersect1d(other, shingles, assume_unique=True).size) for n, other in self._tail]
-        late = [(n, shared) for n, shared in late if shared]
+        late = Counter(
+            owner for key in shingles.tolist() if key in self._tail_owners for owner in self._tail_owners[key]
+        )
+        ordered = sorted(late)
         return (
-            np.concatenate([owners.astype(np.int64), np.array([n for n, _ in late], dtype=np.int64)]),
-            np.concatenate([common.astype(np.int64), np.array([shared for _, shared in late], dtype=np.int64)]),
+            np.concatenate([owners.astype(np.int64), np.array(ordered, dtype=np.int64)]),
+            np.concatenate([common.astype(np.int64), np.array([late[owner] for owner in ordered], dtype=np.int64)]),
         )
 
     def _append(self, name: str, shingles: Hashes) -> None:
         self._tail.append((len(self._names), shingles))
-        self._tail_size += shingles.size
         self._names.append(name)
         self._sizes.append(shingles.size)
 
@@ -92,7 +98,7 @@ class NoveltyIndex:
         )
         order = np.argsort(keys, kind="stable")  # stable: owners ascend inside a key
         self._keys, self._owners = keys[order], owners[order]
-        self._tail, self._tail_size = [], 0
+        self._tail, self._tail_owners, self._tail_size = [], {}, 0
 
 
 _NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)

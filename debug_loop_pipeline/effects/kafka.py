@@ -30,6 +30,7 @@ PARTITIONS = 10
 _POLICY = RetryPolicy(attempts=8, timeout_s=30.0, wait_initial_s=0.1, wait_max_s=2.0, wait_jitter_s=0.1)
 _CONNECT_S = 1.0
 _CLOSE_S = 5.0
+_LOOK_S = 2.0
 _FETCH_BYTES = 4 << 20
 _NEVER_MS = "-1"
 
@@ -144,8 +145,25 @@ class Kafka:
         return self.caller.call("topic_id", lambda: self._described([topic]).get(topic.name), retry=Retry.ALWAYS)
 
     def end_offsets(self, topic: Topic) -> dict[int, int]:
-        """Partition -> the offset that the next message gets."""
+        """Partition -> the offset that the next message gets.
+
+        A lower bound only: one of the brokers answers with the second message of its last batch. `lost` decides.
+        """
         return self._offsets("end_offsets", topic)
+
+    def lost(self, topic: Topic, positions: Mapping[int, int]) -> set[int]:
+        """The partitions whose log ends before the position that was read to: the broker came back with less."""
+        ends = self.end_offsets(topic)
+        return {p for p, offset in positions.items() if offset > ends[p] and not self._has(topic, p, offset - 1)}
+
+    def _has(self, topic: Topic, partition: int, offset: int) -> bool:
+        reader = self.reader(topic, {partition: offset})
+        try:
+            return bool(reader.poll(_LOOK_S, 1))
+        except OffsetLostError:
+            return False
+        finally:
+            reader.close()
 
     def beginning_offsets(self, topic: Topic) -> dict[int, int]:
         """Partition -> the oldest offset that is kept."""

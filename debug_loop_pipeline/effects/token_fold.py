@@ -6,7 +6,7 @@ transaction does to a balance (`reducers/token_balance`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -101,7 +101,7 @@ class TokenFold:
     # -- which log -----------------------------------------------------------------------------------------------
 
     def follow(
-        self, topic_id: str, beginnings: Mapping[int, int], ends: Mapping[int, int], ledger: TokenLedgerEffect
+        self, topic_id: str, beginnings: Mapping[int, int], lost: Collection[int], ledger: TokenLedgerEffect
     ) -> Log:
         """Where to read on; a log that is not the one that was read is read from its beginning and published again.
 
@@ -111,7 +111,7 @@ class TokenFold:
         Args:
             topic_id: the broker's id of the topic.
             beginnings: oldest offset kept, by partition.
-            ends: offset of the next message, by partition.
+            lost: partitions whose log ends before what was read (`Kafka.lost`).
             ledger: whose outbox is published again.
         """
 
@@ -124,7 +124,7 @@ class TokenFold:
             offsets, requeued = {}, 0
             for partition in range(PARTITIONS):
                 known_id, offset = stored.get(partition, (None, 0))
-                if known_id == topic_id and offset <= ends[partition]:
+                if known_id == topic_id and partition not in lost:
                     offsets[partition] = offset
                     continue
                 requeued += ledger.requeue(connection, partition)

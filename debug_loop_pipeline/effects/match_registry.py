@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, text
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, epoch_digest
@@ -103,7 +103,9 @@ def read_version(connection: Connection, since: datetime) -> RegistryVersion:
     return RegistryVersion(*connection.execute(text(_VERSION), {"since": since}).one())
 
 
-def read_changes(connection: Connection, ids: Any, since: datetime, version: RegistryVersion) -> RegistryChanges:
+def read_changes(
+    connection: Connection, ids: NDArray[np.bytes_], since: datetime, version: RegistryVersion
+) -> RegistryChanges:
     """What differs from an epoch.
 
     Args:
@@ -121,16 +123,19 @@ def read_changes(connection: Connection, ids: Any, since: datetime, version: Reg
         approved = connection.execute(
             text("select stf_hash from debug_transform_functions where approval = 'approved'")
         )
-        there = np.array([key.encode() for key in approved.scalars()], dtype=ids.dtype)
-        missing = ids[~np.isin(ids, there)]
-        gone = sorted({key.decode() for key in missing.tolist()}.difference(refused))
+        there = {*approved.scalars(), *refused}
+        gone = [key for key in map(bytes.decode, ids.tolist()) if key not in there]
     suppressed = connection.execute(text(_SUPPRESSED)).scalars().all() if version.suppressions else []
     return RegistryChanges(changed, [*refused, *gone, *suppressed], len(gone) + _known(ids, refused))
 
 
-def _known(ids: Any, keys: Sequence[str]) -> int:
-    """How many of the keys the epoch holds."""
-    return int(np.isin(np.array([key.encode() for key in keys], dtype=np.bytes_), ids).sum()) if keys else 0
+def _known(ids: NDArray[np.bytes_], keys: Sequence[str]) -> int:
+    """How many of the keys the epoch holds. Its ids ascend: a search costs less than any set of a million of them."""
+    if not keys or not len(ids):
+        return 0
+    wanted = np.array([key.encode() for key in keys], dtype=np.bytes_)
+    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return int(np.count_nonzero(ids[places] == wanted))
 
 
 # A row's updated_at is the start of the transaction that wrote it, so one that commits late changes the past: what is read

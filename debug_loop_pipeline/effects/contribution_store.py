@@ -1,0 +1,446 @@
+"""Contributions in PostgreSQL: told, waiting, decided, each once (DOMAIN 4.3).
+
+Here: their rows, the facts they are judged by, what was decided before. Not here: the rules (`compute/contribution_decision`),
+which contributions there are (`steps/contributions`), the accounts (`token_ledger`).
+
+Whoever writes here holds the decider's lock, so there is one sequence of decisions, and what is decided is never touched again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection, text
+
+from debug_loop_pipeline.compute.stf_similarity import Fingerprint, Hashes
+from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database, advisory_lock
+from debug_loop_pipeline.models.contribution import (
+    AttemptFacts,
+    CodeSpan,
+    Contribution,
+    ContributionDecision,
+    ContributionKind,
+    SubjectFacts,
+)
+
+COLUMNS = (
+    "contribution_id",
+    "kind",
+    "peer_id",
+    "attempt_id",
+    "occurred_at",
+    "attempt_day",
+    "subject",
+    "path",
+    "function_name",
+    "span_ordinal",
+    "start_line",
+    "end_line",
+    "code",
+    "language",
+    "quality_score",
+    "complexity_score",
+    "used_by_peer_id",
+    "external_id",
+    "origin",
+)
+"""What is told of a contribution; the other columns are its decision."""
+
+_LOCK = "contribution-decider"
+_LOAD_ROWS = 20_000
+_ARRAY_HEADER = 20  # of `array_send` of a one-dimensional array that is not empty
+_ELEMENT = np.dtype([("length", ">i4"), ("value", ">i8")])
+
+
+def lock_decider(connection: Connection) -> None:
+    """Wait until no other process takes contributions in or decides; held until the transaction ends."""
+    advisory_lock(connection, _LOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A contribution that can be decided now, with the facts it is judged by."""
+
+    contribution: Contribution
+    attempt: AttemptFacts
+    subject: SubjectFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """One decision as it is written."""
+
+    decision: ContributionDecision
+    sequence: int
+    inputs: Mapping[str, Any]
+    """What it was decided by, beside what the decision itself holds."""
+    transaction_id: UUID | None
+    fingerprint: tuple[str, str, Fingerprint] | None
+    """(language, STF hash, fingerprint) of code that later code is compared with."""
+
+
+@dataclass(slots=True)
+class RewardedBefore:
+    """What was rewarded before, counted; the decider adds its own as it goes."""
+
+    attempt_days: dict[tuple[str, date], int]
+    decision_day: dict[str, int]
+    subjects: set[tuple[ContributionKind, str]]
+    golden_reuse: dict[str, tuple[int, int]]
+    """Golden state -> (reuses paid, millitokens)."""
+
+
+class ContributionStore:
+    """Reads and writes of `contributions` and `contribution_fingerprints`, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- told ----------------------------------------------------------------------------------------------------
+
+    def replace_pending(
+        self, connection: Connection, attempts: Sequence[UUID], contributions: Sequence[Contribution]
+    ) -> int:
+        """Makes what waits of these attempts' own telling be these contributions; how many rows moved.
+
+        What has been decided stays as it is, whatever is told of it now.
+        """
+        told = {c.contribution_id for c in contributions}
+        gone = connection.execute(
+            text(
+                "delete from contributions where attempt_id = any(:attempts) and status = 'pending' and origin = 'pipeline'"
+                " and not contribution_id = any(:told)"
+            ),
+            {"attempts": list(attempts), "told": list(told)},
+        ).rowcount
+        return gone + self.add(connection, contributions)
+
+    def add(self, connection: Connection, contributions: Iterable[Contribution], *, origin: str = "pipeline") -> int:
+        """Takes contributions in; those known and waiting are told anew, decided ones stay. How many rows moved."""
+        by_id = {c.contribution_id: c for c in contributions}
+        decided = (
+            connection.execute(
+                text(
+                    "select contribution_id from contributions where contribution_id = any(:ids) and status <> 'pending'"
+                ),
+                {"ids": list(by_id)},
+            )
+            .scalars()
+            .all()
+        )
+        for contribution_id in decided:
+            del by_id[contribution_id]
+        rows = [_row(c, origin) for c in by_id.values()]
+        # What the pipeline knows of its own attempts is not overwritten by what somebody tells on a topic.
+        update = [column for column in COLUMNS if column not in ("contribution_id", "origin")]
+        counts = stage_and_upsert(
+            connection,
+            "contributions",
+            COLUMNS,
+            rows,
+            key=("contribution_id",),
+            update=update if origin == "pipeline" else None,
+        )
+        return counts.inserted + counts.updated
+
+    # -- judged --------------------------------------------------------------------------------------------------
+
+    def undecided(
+        self,
+        connection: Connection,
+        last: date,
+        limit: int,
+        *,
+        but: Sequence[UUID] = (),
+        only: Sequence[UUID] | None = None,
+    ) -> list[Undecided]:
+        """The next contributions that can be decided, in the order of decisions.
+
+        Args:
+            connection: of the decider.
+            last: attempts that ended after this UTC day wait.
+            limit: how many at most.
+            but: ids that are left out.
+            only: ids to choose from; None for all.
+        """
+        rows = fetch_rows(
+            self._database,
+            _UNDECIDED,
+            {"last": last, "limit": limit, "but": list(but), "only": None if only is None else list(only)},
+            connection,
+        )
+        return [_undecided(row) for row in rows]
+
+    def decided_spans(
+        self, connection: Connection, attempts: Sequence[UUID]
+    ) -> dict[UUID, list[tuple[CodeSpan, Hashes]]]:
+        """Attempt -> the spans of its code that were decided, with their shingles."""
+        rows = fetch_rows(
+            self._database,
+            "select c.attempt_id, c.path, c.function_name, c.span_ordinal, c.start_line, c.end_line,"
+            " array_send(f.shingles) as shingles from contributions c join contribution_fingerprints f using (contribution_id)"
+            " where c.attempt_id = any(:attempts) order by f.sequence",
+            {"attempts": list(attempts)},
+            connection,
+        )
+        found: dict[UUID, list[tuple[CodeSpan, Hashes]]] = defaultdict(list)
+        for row in rows:
+            found[row["attempt_id"]].append((_span(row), _shingles(row["shingles"])))
+        return found
+
+    def fingerprints(self, connection: Connection, after: int) -> Iterable[tuple[int, str, Hashes]]:
+        """(sequence, STF hash, shingles) of code decided after a place in the sequence, in order."""
+        while True:
+            rows = connection.execute(_FINGERPRINTS, {"after": after, "limit": _LOAD_ROWS}).all()
+            for row in rows:
+                yield row.sequence, row.stf_hash, _shingles(row.shingles)
+            if len(rows) < _LOAD_ROWS:
+                return
+            after = rows[-1].sequence
+
+    def rewarded_before(
+        self, connection: Connection, undecided: Sequence[Undecided], decided_on: date
+    ) -> RewardedBefore:
+        """What was rewarded before and bounds what these contributions earn on a UTC day."""
+        params: dict[str, Any] = {
+            "peers": sorted({u.contribution.peer_id for u in undecided}),
+            "days": sorted({day_of(u.attempt.completed_at) for u in undecided}),
+            "subjects": sorted({u.contribution.subject for u in undecided}),
+            "from": datetime(decided_on.year, decided_on.month, decided_on.day, tzinfo=UTC),
+        }
+        by_day = connection.execute(_BY_ATTEMPT_DAY, params).all()
+        today = connection.execute(_BY_DECISION_DAY, params).all()
+        subjects = connection.execute(_BY_SUBJECT, params).all()
+        return RewardedBefore(
+            {(row.peer_id, row.attempt_day): row.rewarded for row in by_day},
+            {row.peer_id: row.rewarded for row in today},
+            {(ContributionKind(row.kind), row.subject) for row in subjects},
+            {row.subject: (row.rewarded, int(row.amount)) for row in subjects if row.kind == "golden_reuse"},
+        )
+
+    # -- decided -------------------------------------------------------------------------------------------------
+
+    def last_sequence(self, connection: Connection) -> int:
+        """Place of the last decision in the one sequence; 0 before the first."""
+        return int(connection.execute(text("select coalesce(max(sequence), 0) from contributions")).scalar_one())
+
+    def write_decisions(self, connection: Connection, rows: Sequence[DecidedRow]) -> None:
+        """Writes decisions, final ones all of them, and the fingerprints of what later code is compared with."""
+        connection.execute(
+            _WRITE_DECISIONS,
+            {
+                "ids": [str(r.decision.contribution_id) for r in rows],
+                "statuses": [r.decision.status.value for r in rows],
+                "sequences": [r.sequence for r in rows],
+                "decisions": [_json(r.decision.model_dump(mode="json") | {"inputs": r.inputs}) for r in rows],
+                "amounts": [r.decision.reward.amount if r.decision.reward else 0 for r in rows],
+                "transactions": [None if r.transaction_id is None else str(r.transaction_id) for r in rows],
+                "days": [r.decision.attempt_day for r in rows],
+                "times": [r.decision.decided_at for r in rows],
+            },
+        )
+        copy_rows(
+            connection,
+            "contribution_fingerprints",
+            ("contribution_id", "sequence", "language", "stf_hash", "tokens", "shingles"),
+            [
+                (
+                    r.decision.contribution_id,
+                    r.sequence,
+                    language,
+                    stf_hash,
+                    fingerprint.tokens,
+                    fingerprint.shingles.view(np.int64).tolist(),
+                )
+                for r in rows
+                if r.fingerprint is not None
+                for language, stf_hash, fingerprint in (r.fingerprint,)
+            ],
+        )
+
+
+def forget_contributions(connection: Connection, attempts: Sequence[UUID]) -> int:
+    """Takes the text of these attempts' contributions away: what waits goes, what was decided keeps its amount alone."""
+    params = {"attempts": list(attempts)}
+    gone = connection.execute(
+        text("delete from contributions where attempt_id = any(:attempts) and status = 'pending'"), params
+    ).rowcount
+    emptied = connection.execute(
+        text(
+            "update contributions set code = null, path = null, function_name = null"
+            " where attempt_id = any(:attempts) and (code is not null or path is not null or function_name is not null)"
+        ),
+        params,
+    ).rowcount
+    return gone + emptied
+
+
+def day_of(at: datetime) -> date:
+    """The UTC day of a time."""
+    return at.astimezone(UTC).date()
+
+
+def _row(contribution: Contribution, origin: str) -> tuple[Any, ...]:
+    span = contribution.span
+    return (
+        contribution.contribution_id,
+        contribution.kind.value,
+        contribution.peer_id,
+        contribution.attempt_id,
+        contribution.occurred_at,
+        day_of(contribution.occurred_at),
+        contribution.subject,
+        span.path if span else None,
+        span.function if span else None,
+        span.ordinal if span else None,
+        span.start_line if span else None,
+        span.end_line if span else None,
+        contribution.code,
+        contribution.language,
+        contribution.quality_score,
+        contribution.complexity_score,
+        contribution.used_by_peer_id,
+        contribution.external_id,
+        origin,
+    )
+
+
+def _undecided(row: dict[str, Any]) -> Undecided:
+    contribution = Contribution(
+        contribution_id=row["contribution_id"],
+        kind=row["kind"],
+        peer_id=row["peer_id"],
+        attempt_id=row["attempt_id"],
+        occurred_at=row["occurred_at"],
+        subject=row["subject"],
+        span=None if row["function_name"] is None else _span(row),
+        code=row["code"],
+        language=row["language"],
+        quality_score=row["quality_score"],
+        complexity_score=row["complexity_score"],
+        used_by_peer_id=row["used_by_peer_id"],
+        external_id=row["external_id"],
+    )
+    attempt = AttemptFacts(
+        attempt_id=row["attempt_id"],
+        peer_id=row["attempt_peer_id"],
+        evidence=row["evidence_tier"],
+        outcome=row["outcome"],
+        completed_at=row["completed_at"],
+    )
+    subject = SubjectFacts(owner_peer_id=row["owner"], ready=row["ready"], suppressed=row["suppressed"])
+    return Undecided(contribution, attempt, subject)
+
+
+def _span(row: Mapping[str, Any]) -> CodeSpan:
+    return CodeSpan(
+        path=row["path"] or "",
+        function=row["function_name"] or "-",
+        ordinal=row["span_ordinal"] or 0,
+        start_line=row["start_line"] or 1,
+        end_line=row["end_line"] or 1,
+    )
+
+
+def _shingles(sent: memoryview | bytes) -> Hashes:
+    """The shingles in PostgreSQL's binary form of a bigint[]: five times as fast as its text."""
+    raw = bytes(sent)
+    if len(raw) <= _ARRAY_HEADER:
+        return np.empty(0, dtype=np.uint64)
+    return np.frombuffer(raw, dtype=_ELEMENT, offset=_ARRAY_HEADER)["value"].astype(np.int64).view(np.uint64)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+SUBJECT_FACTS = """
+left join lateral (
+    select m.signature, m.resolution_id, m.confident_at is not null and m.state <> 'deprecated' as confident, w.peer_id as owner
+    from debug_error_success_mappings m
+    left join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+    where c.kind in ('fix', 'reuse') and m.signature = split_part(c.subject, ':', 1) and m.resolution_id = split_part(c.subject, ':', 2)
+) m on true
+left join lateral (
+    select f.stf_hash, f.cluster_id, coalesce(e.peer_id, f.peer_id) as owner
+    from debug_transform_functions f left join debug_transform_functions e on e.stf_hash = f.cluster_id
+    where c.kind in ('stf', 'reuse') and f.stf_hash = c.subject
+) f on true
+left join lateral (
+    select g.golden_state_id, g.peer_id as owner, g.state = 'approved' as approved
+    from debug_golden_states g
+    where c.kind in ('golden_state', 'golden_reuse') and g.golden_state_id = c.subject
+) g on true
+"""
+"""What the store knows of the subject of a contribution `c`: a fix `m`, a function `f`, a golden state `g`."""
+
+IS_READY = """
+(a.evidence_tier in ('measured', 'verified') and case c.kind
+    when 'stf' then true
+    when 'fix' then coalesce(m.confident, false)
+    when 'reuse' then coalesce(m.owner, f.owner) is not null
+    else coalesce(g.approved, false)
+end)
+"""
+"""Whether the contribution `c` of the attempt `a` waits for nothing any more."""
+
+_UNDECIDED = f"""
+select c.contribution_id, c.kind, c.peer_id, c.attempt_id, c.occurred_at, c.subject, c.path, c.function_name, c.span_ordinal,
+       c.start_line, c.end_line, c.code, c.language, c.quality_score, c.complexity_score, c.used_by_peer_id, c.external_id,
+       a.peer_id as attempt_peer_id, a.evidence_tier, a.outcome, a.completed_at,
+       coalesce(m.owner, f.owner, g.owner) as owner, true as ready,
+       exists (
+           select from suppressions s
+           where (s.subject_kind, s.subject_id) in (
+               ('peer', c.peer_id), ('repository', coalesce(a.repository, '')), ('stf', coalesce(f.stf_hash, c.subject)),
+               ('stf_cluster', coalesce(f.cluster_id, '')), ('golden_state', coalesce(g.golden_state_id, '')),
+               ('signature', coalesce(m.signature, '')), ('resolution', coalesce(m.resolution_id, ''))
+           )
+       ) as suppressed
+from contributions c
+join debug_execution_attempts a using (attempt_id)
+{SUBJECT_FACTS}
+where c.status = 'pending' and (a.completed_at at time zone 'UTC')::date <= :last and not c.contribution_id = any(:but)
+  and (cast(:only as uuid[]) is null or c.contribution_id = any(:only)) and {IS_READY}
+order by a.completed_at, c.attempt_id, c.path nulls first, c.function_name nulls first, c.span_ordinal, c.kind, c.subject,
+         c.contribution_id
+limit :limit
+"""
+
+_FINGERPRINTS = text(
+    "select sequence, stf_hash, array_send(shingles) as shingles from contribution_fingerprints"
+    " where sequence > :after order by sequence limit :limit"
+)
+
+_BY_ATTEMPT_DAY = text(
+    "select peer_id, attempt_day, count(*) as rewarded from contributions"
+    " where status = 'rewarded' and peer_id = any(:peers) and attempt_day = any(:days) group by 1, 2"
+)
+
+_BY_DECISION_DAY = text(
+    "select peer_id, count(*) as rewarded from contributions where status = 'rewarded' and peer_id = any(:peers)"
+    " and decided_at >= :from and decided_at < cast(:from as timestamptz) + interval '1 day' group by 1"
+)
+
+_BY_SUBJECT = text(
+    "select kind, subject, count(*) as rewarded, sum(amount) as amount from contributions"
+    " where status = 'rewarded' and kind in ('fix', 'golden_state', 'golden_reuse') and subject = any(:subjects) group by 1, 2"
+)
+
+_WRITE_DECISIONS = text(
+    "update contributions c set status = v.status, sequence = v.sequence, decision = cast(v.decision as jsonb),"
+    " amount = v.amount, transaction_id = v.transaction_id, attempt_day = v.attempt_day, decided_at = v.decided_at"
+    " from unnest(cast(:ids as uuid[]), cast(:statuses as text[]), cast(:sequences as bigint[]), cast(:decisions as text[]),"
+    " cast(:amounts as bigint[]), cast(:transactions as uuid[]), cast(:days as date[]), cast(:times as timestamptz[]))"
+    " as v(id, status, sequence, decision, amount, transaction_id, attempt_day, decided_at)"
+    " where c.contribution_id = v.id and c.status = 'pending'"
+)

@@ -1,0 +1,213 @@
+"""Step `contributions`: what peers gave that may earn tokens, told once each (DOMAIN 4.3).
+
+Here: functions that attempts wrote, fixes whose mapping became confident, approved golden states, and reuse of any of them by
+others. Not here: whether and what they earn (`token_rewards`), contributions that others tell (`contribution_intake`).
+
+Functions belong to their attempt: what still waits of a changed attempt is told anew, what was decided stays. The others follow
+from folds that span days, so the step looks for those that are not told yet, whatever day they lie on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from debug_loop_pipeline.compute.transaction_id import contribution_id
+from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges
+from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionKind
+from debug_loop_pipeline.steps import versions
+from debug_loop_pipeline.steps.framework import CHUNK, Span, StepContext, StepReport, chunks
+
+STEP = "contributions"
+CODE_VERSION = f"contributions=1;{versions.STF_QUALITY}"
+"""Another extractor tells what still waits anew; the identity of a contribution does not depend on it."""
+UPSTREAM = ("stf_quality", versions.STF_QUALITY)
+
+_PATH_CHARS = 4_096
+_NAME_CHARS = 1_000
+
+
+def run(context: StepContext, span: Span) -> StepReport:
+    """Takes in what the attempts of these days gave, and what folds over all days have come to say since."""
+    started = time.perf_counter()
+    report = StepReport(STEP, CODE_VERSION)
+    pending = context.store.pending(STEP, span.first, span.last, CODE_VERSION, upstream=UPSTREAM, full_refresh=False)
+    moved = 0
+    for chunk in chunks(pending, CHUNK):
+        with context.database.transaction(STEP) as connection:
+            lock_decider(connection)
+            moved += _take_in_functions(context, connection, chunk)
+            context.store.record_progress(connection, STEP, CODE_VERSION, chunk, {})
+        report.attempts += len(chunk)
+        context.log(f"{STEP}: {report.attempts} of {len(pending)} attempts")
+    told: Counter[str] = Counter()
+    for kind, query in _UNTOLD.items():
+        found = list(_untold(context, kind, query, span))
+        for some in chunks(found, CHUNK):
+            with context.database.transaction(STEP) as connection:
+                lock_decider(connection)
+                told[kind] += ContributionStore(context.database).add(connection, some)
+    report.keys = sum(told.values())
+    report.rows["contributions"] = RowChanges(inserted=moved + report.keys)
+    report.details = {f"new_{kind}": count for kind, count in told.items() if count}
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def contributions_of_functions(rows: Sequence[dict[str, Any]]) -> list[Contribution]:
+    """A contribution per extracted function. `rows` come by (attempt, path, start line, position)."""
+    ordinals: Counter[tuple[Any, str, str]] = Counter()
+    found: list[Contribution] = []
+    for row in rows:
+        path, function = row["path"][:_PATH_CHARS], _qualified(row["owner"], row["name"])
+        key = (row["attempt_id"], path, function)
+        span = CodeSpan(
+            path=path,
+            function=function,
+            ordinal=ordinals[key],
+            start_line=row["start_line"],
+            end_line=row["end_line"],
+        )
+        ordinals[key] += 1
+        found.append(
+            Contribution(
+                contribution_id=contribution_id(
+                    ContributionKind.STF, row["peer_id"], row["attempt_id"], row["stf_hash"], span
+                ),
+                kind=ContributionKind.STF,
+                peer_id=row["peer_id"],
+                attempt_id=row["attempt_id"],
+                occurred_at=row["completed_at"],
+                subject=row["stf_hash"],
+                span=span,
+                code=row["code"],
+                language=row["language"],
+                quality_score=row["quality_score"],
+                complexity_score=row["complexity_score"],
+            )
+        )
+    return found
+
+
+def _take_in_functions(context: StepContext, connection: Connection, chunk: Sequence[PendingAttempt]) -> int:
+    ids = [pending.attempt_id for pending in chunk]
+    rows = fetch_rows(context.database, _FUNCTIONS, {"ids": ids}, connection)
+    told = contributions_of_functions(rows)
+    return ContributionStore(context.database).replace_pending(connection, ids, told)
+
+
+def _untold(context: StepContext, kind: str, query: str, span: Span) -> Iterator[Contribution]:
+    for row in fetch_rows(context.database, query, {"last": span.last}):
+        made = ContributionKind(kind.partition("_of_")[0])
+        yield Contribution(
+            contribution_id=contribution_id(made, row["peer_id"], row["attempt_id"], row["subject"]),
+            kind=made,
+            peer_id=row["peer_id"],
+            attempt_id=row["attempt_id"],
+            occurred_at=row["occurred_at"],
+            subject=row["subject"],
+            quality_score=row["quality_score"],
+            used_by_peer_id=row["used_by_peer_id"],
+        )
+
+
+def _qualified(owner: str | None, name: str) -> str:
+    return (f"{owner}.{name}" if owner else name)[:_NAME_CHARS]
+
+
+_FUNCTIONS = """
+select s.attempt_id, a.peer_id, a.completed_at, s.stf_hash, s.language, s.path, s.name, s.details ->> 'owner' as owner, s.code,
+       s.start_line, s.end_line, q.quality_score, q.complexity as complexity_score
+from attempt_stfs s
+join attempt_stf_quality q using (attempt_id, position, stf_hash)
+join debug_execution_attempts a using (attempt_id)
+where s.attempt_id = any(:ids)
+order by s.attempt_id, s.path, s.start_line, s.position
+"""
+
+_FIXES = """
+select w.peer_id, m.first_success_attempt_id as attempt_id, m.confident_at as occurred_at,
+       m.signature || ':' || m.resolution_id as subject, null as quality_score, null as used_by_peer_id
+from debug_error_success_mappings m
+join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+where m.confident_at is not null and m.state <> 'deprecated' and w.day <= :last
+"""
+
+_GOLDEN_STATES = """
+select g.peer_id, g.attempt_id, coalesce(g.decided_at, g.nominated_at) as occurred_at, g.golden_state_id as subject,
+       g.quality_score, null as used_by_peer_id
+from debug_golden_states g
+join debug_execution_attempts a using (attempt_id)
+where g.state = 'approved' and a.day <= :last
+"""
+
+_GOLDEN_REUSE = """
+select g.peer_id, a.attempt_id, a.completed_at as occurred_at, g.golden_state_id as subject, null as quality_score,
+       a.peer_id as used_by_peer_id
+from debug_execution_attempts a
+cross join lateral (select distinct r.id from unnest(a.golden_state_ids) as r(id)) r
+join debug_golden_states g on g.golden_state_id = r.id
+where cardinality(a.golden_state_ids) > 0 and g.attempt_id <> a.attempt_id and a.day <= :last
+"""
+
+_FUNCTION_REUSE = """
+select distinct on (a.attempt_id, f.cluster_id)
+       coalesce(e.peer_id, f.peer_id) as peer_id, a.attempt_id, a.completed_at as occurred_at, f.stf_hash as subject,
+       null as quality_score, a.peer_id as used_by_peer_id
+from debug_execution_attempts a
+cross join lateral unnest(a.stf_ids) as r(id)
+join debug_transform_functions f on f.stf_hash = r.id
+left join debug_transform_functions e on e.stf_hash = f.cluster_id
+where cardinality(a.stf_ids) > 0 and f.first_attempt_id <> a.attempt_id and a.day <= :last
+order by a.attempt_id, f.cluster_id, f.stf_hash
+"""
+"""One use per attempt and cluster, owed to whoever wrote the earliest member: a renamed copy takes no reuse from its model."""
+
+_FIX_REUSE = """
+select distinct w.peer_id, e.attempt_id, a.completed_at as occurred_at, m.signature || ':' || m.resolution_id as subject,
+       null as quality_score, a.peer_id as used_by_peer_id
+from recommendations r
+cross join lateral unnest(r.mapping_ids) as served(mapping_id)
+join debug_error_success_mappings m on m.mapping_id = served.mapping_id
+join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+join mapping_events e
+    on e.signature = m.signature and e.resolution_id = m.resolution_id and e.outcome = 'success' and e.occurred_at >= r.served_at
+join debug_execution_attempts a on a.attempt_id = e.attempt_id
+where r.arm <> 'holdout' and a.attempt_id <> w.attempt_id and a.day <= :last
+  and (a.recommendation_id = r.recommendation_id::text or a.session_id = r.session_id or a.correlation_id = r.correlation_id)
+"""
+"""A fix is used where it was shown and then worked; found again without having been shown, it is nobody's reuse."""
+
+
+def _not_told(query: str, kind: str) -> str:
+    # A reuse is one of (subject, attempt), whoever owned the subject when it was told; the others are one of their subject and peer.
+    same = "c.attempt_id = u.attempt_id" if "reuse" in kind else "c.peer_id = u.peer_id"
+    return (
+        f"select u.* from ({query}) u where not exists (select from contributions c where c.kind = '{kind}'"
+        f" and c.subject = u.subject and {same})"
+    )
+
+
+_UNTOLD = {
+    "fix": _not_told(_FIXES, "fix"),
+    "golden_state": _not_told(_GOLDEN_STATES, "golden_state"),
+    "golden_reuse": _not_told(_GOLDEN_REUSE, "golden_reuse"),
+    "reuse_of_functions": _not_told(_FUNCTION_REUSE, "reuse"),
+    "reuse_of_fixes": _not_told(_FIX_REUSE, "reuse"),
+}
+"""Kind -> query of those that no contribution tells yet."""
+
+
+def anything_untold(context: StepContext, last: date) -> bool:
+    """Whether `run` up to a day would find fixes, golden states or reuse that no contribution tells."""
+    return any(
+        fetch_rows(context.database, f"select exists ({query}) as untold", {"last": last})[0]["untold"]
+        for query in _UNTOLD.values()
+    )

@@ -338,9 +338,9 @@ def test_the_same_in_another_process_under_another_hash_seed():
 )
 def test_a_megabyte_is_done_in_bounded_time(piece):
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     extract_error_pattern(text)
-    assert time.perf_counter() - start < 1.0  # the target is 0.1 s; the margin is for a busy machine
+    assert time.process_time() - start < 1.0  # the target is 0.1 s; the margin is for a busy machine
 
 
 def test_categories_of_tools():

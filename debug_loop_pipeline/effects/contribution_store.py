@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import orjson
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.compute.novelty_score import pack_shingles, unpack_shingles
 from debug_loop_pipeline.compute.stf_similarity import Fingerprint, Hashes
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -57,8 +57,6 @@ COLUMNS = (
 
 _LOCK = "contribution-decider"
 _LOAD_ROWS = 20_000
-_ARRAY_HEADER = 20  # of `array_send` of a one-dimensional array that is not empty
-_ELEMENT = np.dtype([("length", ">i4"), ("value", ">i8")])
 
 
 def lock_decider(connection: Connection) -> None:
@@ -187,14 +185,14 @@ class ContributionStore:
         rows = fetch_rows(
             self._database,
             "select c.attempt_id, c.path, c.function_name, c.span_ordinal, c.start_line, c.end_line,"
-            " array_send(f.shingles) as shingles from contributions c join contribution_fingerprints f using (contribution_id)"
+            " f.shingles from contributions c join contribution_fingerprints f using (contribution_id)"
             " where c.attempt_id = any(:attempts) order by f.sequence",
             {"attempts": list(attempts)},
             connection,
         )
         found: dict[UUID, list[tuple[CodeSpan, Hashes]]] = defaultdict(list)
         for row in rows:
-            found[row["attempt_id"]].append((_span(row), _shingles(row["shingles"])))
+            found[row["attempt_id"]].append((_span(row), unpack_shingles(row["shingles"])))
         return found
 
     def fingerprints(self, connection: Connection, after: int) -> Iterable[tuple[int, str, Hashes]]:
@@ -202,7 +200,7 @@ class ContributionStore:
         while True:
             rows = connection.execute(_FINGERPRINTS, {"after": after, "limit": _LOAD_ROWS}).all()
             for row in rows:
-                yield row.sequence, row.stf_hash, _shingles(row.shingles)
+                yield row.sequence, row.stf_hash, unpack_shingles(row.shingles)
             if len(rows) < _LOAD_ROWS:
                 return
             after = rows[-1].sequence
@@ -259,7 +257,7 @@ class ContributionStore:
                     language,
                     stf_hash,
                     fingerprint.tokens,
-                    fingerprint.shingles.view(np.int64).tolist(),
+                    pack_shingles(fingerprint.shingles),
                 )
                 for r in rows
                 if r.fingerprint is not None
@@ -351,14 +349,6 @@ def _span(row: Mapping[str, Any]) -> CodeSpan:
     )
 
 
-def _shingles(sent: memoryview | bytes) -> Hashes:
-    """The shingles in PostgreSQL's binary form of a bigint[]: five times as fast as its text."""
-    raw = bytes(sent)
-    if len(raw) <= _ARRAY_HEADER:
-        return np.empty(0, dtype=np.uint64)
-    return np.frombuffer(raw, dtype=_ELEMENT, offset=_ARRAY_HEADER)["value"].astype(np.int64).view(np.uint64)
-
-
 def _json(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
@@ -417,7 +407,7 @@ limit :limit
 """
 
 _FINGERPRINTS = text(
-    "select sequence, stf_hash, array_send(shingles) as shingles from contribution_fingerprints"
+    "select sequence, stf_hash, shingles from contribution_fingerprints"
     " where sequence > :after order by sequence limit :limit"
 )
 

@@ -85,6 +85,7 @@ class ContributionDecider:
         self._index = NoveltyIndex()
         self._known = 0
         """Place in the sequence up to which the index holds everything."""
+        self._uncommitted = False
 
     def decide(
         self, last: date, *, but: Sequence[UUID] = (), only: Sequence[UUID] | None = None, limit: int = _CHUNK
@@ -102,21 +103,18 @@ class ContributionDecider:
 
         def once(connection: Connection) -> Decisions:
             lock_decider(connection)
+            if self._uncommitted:  # an attempt before this one took things into the index and was lost
+                self._index, self._known = NoveltyIndex(), 0
             undecided = self._store.undecided(connection, last, limit, but=but, only=only)
             if not undecided:
                 return Decisions()
+            self._uncommitted = True
             self._catch_up(connection)
-            try:
-                return self._decide(connection, undecided)
-            except BaseException:
-                self._forget()
-                raise
+            return self._decide(connection, undecided)
 
-        try:
-            return self._database.run("decide_contributions", once, retry=Retry.ALWAYS)
-        except BaseException:
-            self._forget()  # what the index took in may not have been committed
-            raise
+        decisions = self._database.run("decide_contributions", once, retry=Retry.ALWAYS)
+        self._uncommitted = False
+        return decisions
 
     def _decide(self, connection: Connection, undecided: Sequence[Undecided]) -> Decisions:
         now = self._clock()
@@ -162,16 +160,9 @@ class ContributionDecider:
 
     def _catch_up(self, connection: Connection) -> None:
         """Takes in what was decided since, here or by another process."""
-        last = self._store.last_sequence(connection)
-        if last < self._known:  # a commit was lost, or the database is another one
-            self._forget()
         for sequence, name, shingles in self._store.fingerprints(connection, self._known):
             self._index.add(name, shingles)
             self._known = sequence
-        self._known = last
-
-    def _forget(self) -> None:
-        self._index, self._known = NoveltyIndex(), 0
 
 
 def run(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS, Kafka, M
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, copy_rows, try_advisory_lock
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.models.token import Balance, TokenTransaction
+from debug_loop_pipeline.models.token import Balance, Reason, TokenTransaction
 from debug_loop_pipeline.reducers.token_balance import BalanceDelta, apply_delta, delta_of
 
 T = TypeVar("T")
@@ -118,12 +119,23 @@ class Book:
         self._new.update((transaction.transaction_id, transaction) for transaction in new)
         return Decided(tuple(new), tuple(before.values()))
 
+    def decided_ids(self, transactions: Iterable[TokenTransaction]) -> set[UUID]:
+        """The ids among these that were decided before, whatever their content."""
+        return set(self._decided_before({transaction.transaction_id: transaction for transaction in transactions}))
+
     def write(self) -> None:
         """Write the changed accounts and the outbox rows, in the order in which they were posted."""
         if not self._new:
             return
         accounts = [self._accounts[peer] for peer in sorted(self._changed)]
-        self.connection.execute(_UPDATE_ACCOUNTS, balance_arrays(accounts))
+        active: dict[str, datetime] = {}
+        for transaction in self._new.values():
+            if transaction.reason is not Reason.DECAY:
+                peer = transaction.peer_id
+                active[peer] = max(active.get(peer, transaction.timestamp), transaction.timestamp)
+        self.connection.execute(
+            _UPDATE_ACCOUNTS, {**balance_arrays(accounts), "active": [active.get(a.peer_id) for a in accounts]}
+        )
         rows = []
         for transaction in self._new.values():
             payload = encode_transaction(transaction)
@@ -358,8 +370,10 @@ _LOCK_ACCOUNTS = text(
 )
 
 _UPDATE_ACCOUNTS = text(
-    f"update token_accounts a set {', '.join(f'{c} = v.{c}' for c in _CHANGING)} from {BALANCE_ROWS}"
-    " where a.peer_id = v.peer_id"
+    f"update token_accounts a set {', '.join(f'{c} = v.{c}' for c in _CHANGING)},"
+    " last_active = greatest(a.last_active, w.last_active)"
+    f" from {BALANCE_ROWS}, unnest(cast(:peer_id as text[]), cast(:active as timestamptz[])) as w(peer_id, last_active)"
+    " where a.peer_id = v.peer_id and w.peer_id = v.peer_id"
 )
 
 _FIND_DECIDED = text(

@@ -56,10 +56,10 @@ create table contribution_fingerprints (
     language text not null,
     stf_hash text not null,
     tokens integer not null check (tokens >= 0),
-    shingles bigint[] not null
+    shingles bytea not null
 );
-comment on table contribution_fingerprints is 'Shingle hashes of every STF that was decided, so that the next one is compared with all of them exactly.';
-create index contribution_fingerprints_shingles on contribution_fingerprints using gin (shingles);
+comment on table contribution_fingerprints is 'Of every STF that was decided, so that the next one is compared with all of them; read in order of sequence.';
+comment on column contribution_fingerprints.shingles is 'Sorted 64-bit hashes of its shingles, little-endian.';
 
 create table contribution_rejects (
     reject_id bigint generated always as identity primary key,
@@ -84,10 +84,11 @@ create table token_accounts (
     last_transaction_id uuid,
     version bigint not null default 0 check (version >= 0),
     last_updated timestamptz,
+    last_active timestamptz,
     constraint token_accounts_never_overdrawn check (0 <= held and held <= balance)
 ) with (fillfactor = 70);
 comment on table token_accounts is 'What has been decided. Every decision locks its accounts here, in peer order.';
-create index token_accounts_idle on token_accounts (last_updated) where balance > 0;
+comment on column token_accounts.last_active is 'Of the latest decision that was no decay.';
 
 create table token_holds (
     hold_id uuid primary key,
@@ -105,12 +106,14 @@ create table token_holds (
     spent bigint not null default 0 check (spent >= 0),
     uncovered bigint not null default 0 check (uncovered >= 0),
     attempt_id uuid,
+    charged boolean not null default false,
     unique (peer_id, request_id),
     check ((status = 'open') = (closed_at is null)),
     check ((status = 'settled') = (settled_at is not null))
 );
 comment on column token_holds.closed_at is 'When it left open: once, under the lock of its account.';
-comment on column token_holds.attempt_id is 'The attempt that was charged for it after all; a settle that comes later spends nothing.';
+comment on column token_holds.attempt_id is 'The attempt whose cost it covers, once known.';
+comment on column token_holds.charged is 'That attempt was charged before the hold was settled; a settle that comes later spends nothing.';
 create index token_holds_open on token_holds (peer_id, expires_at) where status = 'open';
 create index token_holds_due on token_holds (expires_at) where status = 'open';
 create index token_holds_attempt on token_holds (attempt_id) where attempt_id is not null;

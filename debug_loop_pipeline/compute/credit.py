@@ -165,6 +165,8 @@ def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVer
     if tracked.at == end:
         return  # a rerun without a change is the same state
     change = _left_of(walk.parts, tracked, end, end) or tuple(walk.parts[tracked.at : end])
+    # Where the change was taken back it is no wonder that the error is there again: tried and failed, not a fix that did not last.
+    came_back = came_back and bool(_left_of(walk.parts, tracked, end, len(walk.parts)))
     credited = credited_parts(tracked.error, change)
     walk.failed_tries.append(
         FailedTry(

@@ -547,6 +547,18 @@ def test_a_change_that_only_hid_an_error_and_was_taken_back_did_not_fix_it():
     assert len(credit.fixes) == 3
 
 
+def test_the_same_resolution_at_the_right_place_counts_after_it_was_tried_at_a_wrong_one_and_taken_back():
+    def put(task: Task, line: str, call: str) -> Task:
+        return task.edit(before=f"{line} = 1", after=f"{line} = 2", call=call)
+
+    task = put(Task().verify("v1", KEY), "a", "wrong").verify("v2", NAME)
+    task = put(task.edit(before="a = 2", after="a = 1", call="undo"), "b", "other").verify("v3", KEY)
+    credit = put(task, "c", "right").verify("v4").credit()
+    assert tries(credit) == [("v3", ("wrong",))]
+    assert not credit.failed_tries[0].came_back
+    assert ("success", "- 1\n+ 2") in outcomes(credit)
+
+
 def test_what_is_taken_back_after_the_pass_fixed_it_all_the_same():
     task = _try(Task().verify("v1", KEY), 2).verify("v2")
     assert fixes(_undo(task, 2).credit()) == [("v1", "v2", "v2", ("try2",))]

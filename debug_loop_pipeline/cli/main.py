@@ -43,6 +43,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "rejects": LazyCommand("rejects", "What was not taken in, and why."),
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),
+    "consume": LazyCommand("consume", "Publish the token ledger and fold it into balances until Ctrl-C."),
     "demo": LazyCommand("demo", "Run the bug hunt and any transcripts through everything and report."),
     "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C."),
 }

@@ -77,7 +77,7 @@ class BalanceCacheEffect:
     ) -> None:
         self._valkey = valkey
         self._database = database
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._clock = clock
         self._lock = threading.Lock()
         self._epoch: tuple[str, float] | None = None
@@ -137,7 +137,7 @@ class BalanceCacheEffect:
         """Store what was read after `lease` was drawn, where nothing was renewed since; how many were stored."""
         arguments: list[bytes | int] = [lease]
         for balance in balances.values():
-            arguments += [pack(balance), self._ttl_s if balance.version else min(_UNKNOWN_TTL_S, self._ttl_s)]
+            arguments += [pack(balance), self.ttl_s if balance.version else min(_UNKNOWN_TTL_S, self.ttl_s)]
         try:
             return self._script("balance.fill", _FILL, epoch, list(balances), arguments)
         except _DOWN:
@@ -163,7 +163,7 @@ class BalanceCacheEffect:
         """
         if not balances:
             return 0
-        arguments: list[bytes | int] = [self._ttl_s, *map(pack, balances.values())]
+        arguments: list[bytes | int] = [self.ttl_s, *map(pack, balances.values())]
         return self._script("balance.renew", _RENEW, self.epoch(), list(balances), arguments)
 
     def refresh(self, peers: Sequence[str]) -> int:

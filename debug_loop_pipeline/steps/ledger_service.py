@@ -1,0 +1,195 @@
+"""The ledger's service: a transaction becomes a visible balance in milliseconds, for as long as the process lives.
+
+Here: the threads behind `debug-loop consume` and what they do when a server goes away. Not here: what one pass does
+(`ledger`). Each thread loops over passes that can be cut off anywhere and begun again; after an error it waits a little,
+looks which log there is now, and goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, OffsetLostError
+from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError
+from debug_loop_pipeline.effects.token_fold import Log
+from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, renew_cache
+
+_RELAY_IDLE_S = 0.004  # one indexed look each; a notification would make every deciding commit wait for the others
+_POLL_S = 0.25
+_LOOK_S = 2.0
+_PAUSE_S = (0.2, 2.0)
+_RENEW_AGAIN_S = 1.0
+
+
+@dataclass(slots=True)
+class ServiceCounts:
+    """What the service did since it started."""
+
+    report: LedgerReport = field(default_factory=LedgerReport)
+    failures: int = 0
+    swept: int = 0
+    last_error: str = ""
+
+
+class LedgerService:
+    """Relay, fold, cache and sweep in threads.
+
+    Args:
+        ledger: what to work with.
+        sweep_every_s: seconds between two sweeps of expired holds.
+        clock: aware now.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, sweep_every_s: float = 60.0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._ledger = ledger
+        self._sweep_every_s = sweep_every_s
+        self._clock = clock
+        self._stop = threading.Event()
+        self._follow_lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._logger = structlog.get_logger("ledger")
+        self.counts = ServiceCounts()
+
+    def start(self) -> None:
+        """Start the threads."""
+        for name, body in (("relay", self._relay), ("fold", self._fold), ("sweep", self._sweep)):
+            thread = threading.Thread(target=self._forever, args=(name, body), name=f"ledger-{name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, wait_s: float = 10.0) -> None:
+        """Ask the threads to end after their pass, and wait."""
+        self._stop.set()
+        deadline = time.monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._threads.clear()
+
+    def _forever(self, name: str, body: Callable[[], None]) -> None:
+        pause = _PAUSE_S[0]
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                body()
+            except (EffectError, OffsetLostError) as error:
+                self._failed(name, error)
+            except Exception as error:
+                # A thread that ended would stop the ledger in silence; this one says so and goes on.
+                self._failed(name, error)
+                self._logger.exception("ledger.unexpected", thread=name)
+            if self._stop.is_set():
+                return
+            if time.monotonic() - started > 10 * _PAUSE_S[1]:
+                pause = _PAUSE_S[0]
+            self._stop.wait(pause)
+            pause = min(_PAUSE_S[1], pause * 2)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self.counts.failures += 1
+        self.counts.last_error = f"{name}: {error}"
+        wait = error.retry_after_s if isinstance(error, CircuitOpenError) else 0.0
+        self._logger.warning("ledger.pass_failed", thread=name, error=str(error).splitlines()[0][:300], wait_s=wait)
+
+    def _follow(self) -> Log:
+        with self._follow_lock:
+            log = self._ledger.follow()
+        self.counts.report.requeued += log.requeued
+        return log
+
+    # -- relay ---------------------------------------------------------------------------------------------------
+
+    def _relay(self) -> None:
+        self._follow()
+        while not self._stop.is_set():
+            published = self._ledger.ledger.publish_pending()
+            if published.messages:
+                self.counts.report.published += published.messages
+            else:
+                self._stop.wait(_RELAY_IDLE_S)
+
+    # -- fold ----------------------------------------------------------------------------------------------------
+
+    def _fold(self) -> None:
+        log = self._follow()
+        self._heal_cache()
+        loop = FoldLoop(self._ledger, log)
+        behind: set[str] = set()  # peers whose renewal Valkey missed
+        tried = looked = time.monotonic()
+        caught_up = False
+        try:
+            while not self._stop.is_set():
+                batches, applied = loop.turn(_POLL_S)
+                self.counts.report.add(applied)
+                if not renew_cache(self._ledger.cache, applied.balances):
+                    behind.update(applied.balances)
+                if applied.stale:  # who was quicker may have died before it renewed the cache
+                    behind.update(_peers(batches))
+                now = time.monotonic()
+                if behind and now - tried >= _RENEW_AGAIN_S:
+                    tried = now
+                    if self._refresh(behind):
+                        behind.clear()
+                if not batches and now - looked >= _LOOK_S:
+                    looked = now
+                    if self._is_another(log):
+                        return  # and begin again with that one
+                    if not caught_up:
+                        caught_up = True
+                        self.counts.report.requeued += self._ledger.ledger.requeue_missing()
+        finally:
+            loop.close()
+
+    def _is_another(self, log: Log) -> bool:
+        kafka, fold = self._ledger.kafka, self._ledger.fold
+        return kafka.topic_id(TRANSACTIONS) != log.topic_id or bool(kafka.lost(TRANSACTIONS, fold.offsets()))
+
+    def _heal_cache(self) -> None:
+        """What an earlier process left behind: a restored database, and folds it did not live to renew the cache for."""
+        cache = self._ledger.cache
+        if cache is None:
+            return
+        try:
+            ahead = cache.ahead_of_database()
+            if ahead:
+                cache.begin_epoch(f"{len(ahead)} cached balances were ahead of the database: it was restored")
+                self._logger.warning("ledger.restored", peers=len(ahead))
+            else:
+                cache.refresh_since(self._clock() - timedelta(seconds=cache.ttl_s))
+        except EffectError as error:
+            if error.system != "valkey":
+                raise
+            self._logger.warning("ledger.cache_unavailable", error=str(error).splitlines()[0][:300])
+
+    def _refresh(self, peers: set[str]) -> bool:
+        assert self._ledger.cache is not None
+        try:
+            self._ledger.cache.refresh(sorted(peers))
+        except EffectError as error:
+            if error.system != "valkey":
+                raise
+            return False
+        return True
+
+    # -- sweep ---------------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
+            self.counts.swept += self._ledger.accounts.sweep(self._clock())
+            self._stop.wait(self._sweep_every_s)
+
+
+def _peers(batches: Sequence[Batch]) -> set[str]:
+    return {
+        message.key.decode("utf-8", "replace")
+        for batch in batches
+        for message in batch.messages
+        if message.key is not None
+    }

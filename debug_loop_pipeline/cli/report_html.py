@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from debug_loop_pipeline.cli.report import tables
+from debug_loop_pipeline.cli.report_tables import report_tables
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
@@ -33,7 +33,7 @@ def render_html(found: dict[str, Any]) -> str:
         *(f"<figure>{svg}</figure>" for svg in _charts(found)),
         "</div>",
     ]
-    for title, columns, rows in tables(found):
+    for title, columns, rows in report_tables(found):
         parts.append(f"<h2>{escape(title)}</h2>{_table(columns, rows)}")
     return "".join([*parts, "</body></html>\n"])
 

@@ -1,0 +1,91 @@
+"""The report as tables of text, for the screen and for HTML alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SHORT = 100
+
+
+def change_in_short(kind: str, template: str, example_diff: str) -> str:
+    """A change on a few lines: the command, or the first lines an example took away and added."""
+    if kind == "command":
+        return template[:_SHORT]
+    lines = [line for line in example_diff.splitlines() if line[:1] in "+-" and not line.startswith(("---", "+++"))]
+    gone = [line for line in lines if line.startswith("-") and line[1:].strip()][:1]
+    came = [line for line in lines if line.startswith("+") and line[1:].strip()][:2]
+    return "\n".join(f"{line[0]} {line[1:].strip()}"[:_SHORT] for line in (*gone, *came)) or template[:_SHORT]
+
+
+def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """(title, columns, rows) of each table; a title names the command that shows where its numbers come from."""
+    counts = found["mapping_counts"][0]
+    return [
+        (
+            "attempts by outcome and evidence",
+            ("outcome", "evidence", "attempts"),
+            [(r["outcome"], r["evidence_tier"], r["attempts"]) for r in found["attempts"]],
+        ),
+        (
+            "who worked (debug-loop explain --session ID)",
+            ("agent", "source", "attempts", "tasks"),
+            [(r["agent_name"], r["importer"], r["attempts"], r["tasks"]) for r in found["agents"]],
+        ),
+        (
+            "top errors (debug-loop errors show SIGNATURE)",
+            ("signature", "category", "pattern", "errors", "tasks", "USD", "fixes"),
+            [
+                (
+                    r["signature"][:12],
+                    r["category"],
+                    r["pattern"][:100],
+                    r["errors"],
+                    r["tasks"],
+                    "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
+                    r["fixes"],
+                )
+                for r in found["top_errors"]
+            ],
+        ),
+        (
+            f"fixes learned: {counts['with_a_success']} error→success mappings for {counts['signatures']} signatures,"
+            f" {counts['confident']} confident (debug-loop explain --mapping ID)",
+            ("mapping", "error", "change", "worked", "failed", "lower bound", "state"),
+            [
+                (
+                    r["mapping_id"][:12],
+                    r["pattern"][:60],
+                    change_in_short(r["kind"], r["template"], r["example_diff"]),
+                    r["success_count"],
+                    r["failure_count"],
+                    f"{r['wilson_lower_bound']:.2f}",
+                    r["state"],
+                )
+                for r in found["fixes"]
+            ],
+        ),
+        (
+            "functions by tier (debug-loop stf list)",
+            ("tier", "approval", "functions", "clusters"),
+            [(r["quality_tier"], r["approval"], r["functions"], r["clusters"]) for r in found["functions_by_tier"]],
+        ),
+        (
+            "golden states (debug-loop golden list)",
+            ("state", "golden states"),
+            [(r["state"], r["golden_states"]) for r in found["golden"]],
+        ),
+        (
+            "cost by model (debug-loop model list)",
+            ("model", "attempts", "USD", "unpriced attempts", "tokens estimated"),
+            [
+                (
+                    r["model"],
+                    r["attempts"],
+                    "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
+                    r["unpriced"],
+                    "yes" if r["estimated"] else "no",
+                )
+                for r in found["cost_by_model"]
+            ],
+        ),
+    ]

@@ -9,12 +9,12 @@ from debug_loop_pipeline.models.contribution import DecisionStatus
 from debug_loop_pipeline.models.economic_metrics import MetricStatus
 from debug_loop_pipeline.settings import EconomySettings
 
-SMALL = SimulationParameters(peers=25, days=40, seed=3)
+SMALL = SimulationParameters(peers=25, days=20, seed=3)
 
 
 def test_the_same_seed_gives_the_same_economy_and_another_another():
     assert simulate(SMALL) == simulate(SMALL)
-    assert simulate(SMALL).balances != simulate(SimulationParameters(peers=25, days=40, seed=4)).balances
+    assert simulate(SMALL).balances != simulate(SimulationParameters(peers=25, days=20, seed=4)).balances
 
 
 def test_what_was_minted_less_what_was_burned_is_what_peers_have():
@@ -27,13 +27,13 @@ def test_what_was_minted_less_what_was_burned_is_what_peers_have():
 
 def test_its_days_make_a_frame_with_one_row_each():
     frame = simulate(SMALL).frame()
-    assert len(frame) == 40
+    assert len(frame) == 20
     assert {"day", "gini", "velocity", "supply", "minted", "spent"} <= set(frame.columns)
     assert frame["gini"].between(0, 1).all()
 
 
 def test_decay_takes_from_who_is_idle_only():
-    idle = SimulationParameters(peers=25, days=40, seed=3, contributions=0.02, uses=0, golden_uses=0, spending_usd=0)
+    idle = SimulationParameters(peers=25, days=20, seed=3, contributions=0.02, uses=0, golden_uses=0, spending_usd=0)
     off, on = simulate(idle), simulate(idle, EconomySettings(decay_daily_rate=0.1, decay_idle_days=5))
     assert off.decayed == 0
     assert on.decayed > 0

@@ -48,7 +48,7 @@ class TransactionType(StrEnum):
     @property
     def moves_balance(self) -> bool:
         """Whether it changes the balance; holds and releases change `held` instead, and conservation leaves them out."""
-        return self not in (TransactionType.HOLD, TransactionType.RELEASE)
+        return self is not TransactionType.HOLD and self is not TransactionType.RELEASE
 
 
 class Reason(StrEnum):

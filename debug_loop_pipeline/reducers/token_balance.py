@@ -66,21 +66,28 @@ class BalanceDelta:
         )
 
 
-def delta_of(transaction: TokenTransaction) -> BalanceDelta:
-    """What one transaction does.
+def delta_of(*transactions: TokenTransaction) -> BalanceDelta:
+    """What some different transactions of one peer do together.
 
     Holds and releases change `held` alone, everything else the balance. Rewards and grants count as earned in a
     lifetime, spends as spent; transfers and adjustments as neither.
     """
-    kind, amount = transaction.transaction_type, transaction.amount
-    return BalanceDelta(
-        balance=amount if kind.moves_balance else 0,
-        held=0 if kind.moves_balance else amount,
-        earned=amount if kind in (TransactionType.EARNED, TransactionType.BONUS) else 0,
-        spent=-amount if kind is TransactionType.SPENT else 0,
-        count=1,
-        latest=(transaction.timestamp, transaction.transaction_id),
-    )
+    balance = held = earned = spent = 0
+    latest: tuple[datetime, UUID] | None = None
+    for transaction in transactions:
+        kind, amount = transaction.transaction_type, transaction.amount
+        if kind.moves_balance:
+            balance += amount
+        else:
+            held += amount
+        if kind is TransactionType.EARNED or kind is TransactionType.BONUS:
+            earned += amount
+        elif kind is TransactionType.SPENT:
+            spent -= amount
+        at = transaction.timestamp
+        if latest is None or at > latest[0] or (at == latest[0] and transaction.transaction_id > latest[1]):
+            latest = at, transaction.transaction_id
+    return BalanceDelta(balance, held, earned, spent, len(transactions), latest)
 
 
 def apply_delta(balance: Balance, delta: BalanceDelta) -> Balance:
@@ -110,13 +117,12 @@ def deltas_of(transactions: Iterable[TokenTransaction]) -> dict[str, BalanceDelt
         IllegalActionError: Two contents under one id.
     """
     seen: dict[UUID, TokenTransaction] = {}
-    deltas: dict[str, BalanceDelta] = {}
+    per_peer: dict[str, list[TokenTransaction]] = {}
     for transaction in transactions:
         if _is_new(seen, transaction):
             seen[transaction.transaction_id] = transaction
-            peer = transaction.peer_id
-            deltas[peer] = deltas.get(peer, _NOTHING) + delta_of(transaction)
-    return deltas
+            per_peer.setdefault(transaction.peer_id, []).append(transaction)
+    return {peer: delta_of(*own) for peer, own in per_peer.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +169,6 @@ class TokenBalanceReducer:
             IllegalActionError: Two contents under one id.
         """
         return {peer: apply_delta(Balance(peer_id=peer), delta) for peer, delta in deltas_of(transactions).items()}
-
-
-_NOTHING = BalanceDelta()
 
 
 def _is_new(seen: Mapping[UUID, TokenTransaction], transaction: TokenTransaction) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -25,6 +26,9 @@ _POLL_S = 0.25
 _LOOK_S = 2.0
 _PAUSE_S = (0.2, 2.0)
 _RENEW_AGAIN_S = 1.0
+
+Part = Literal["relay", "fold", "sweep"]
+PARTS: tuple[Part, ...] = ("relay", "fold", "sweep")
 
 
 @dataclass(slots=True)
@@ -42,14 +46,21 @@ class LedgerService:
 
     Args:
         ledger: what to work with.
+        parts: what this process does; several processes may do the same.
         sweep_every_s: seconds between two sweeps of expired holds.
         clock: aware now.
     """
 
     def __init__(
-        self, ledger: Ledger, *, sweep_every_s: float = 60.0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        ledger: Ledger,
+        *,
+        parts: Sequence[Part] = PARTS,
+        sweep_every_s: float = 60.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
+        self._parts = parts
         self._sweep_every_s = sweep_every_s
         self._clock = clock
         self._stop = threading.Event()
@@ -60,7 +71,9 @@ class LedgerService:
 
     def start(self) -> None:
         """Start the threads."""
-        for name, body in (("relay", self._relay), ("fold", self._fold), ("sweep", self._sweep)):
+        bodies: dict[Part, Callable[[], None]] = {"relay": self._relay, "fold": self._fold, "sweep": self._sweep}
+        for name in self._parts:
+            body = bodies[name]
             thread = threading.Thread(target=self._forever, args=(name, body), name=f"ledger-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)

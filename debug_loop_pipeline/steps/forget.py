@@ -64,6 +64,8 @@ def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
         if attempts:
             params = {"ids": attempts}
             keys = connection.execute(text(_TOUCHED), params).all()
+            removed += connection.execute(text(_SERVED), params).rowcount
+            removed += connection.execute(text(_JUDGED), params).rowcount
             messages = connection.execute(
                 text("select distinct message_id from usage_records where attempt_id = any(:ids)"), params
             ).scalars()
@@ -82,6 +84,24 @@ def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
         run_all(context, Span(days[0], days[-1]))
     return Forgotten(len(attempts), removed, rejects)
 
+
+_SERVED = """
+delete from recommendations where session_id in (
+    select session_id from execution_inbox where attempt_id = any(:ids) and session_id is not null
+) or correlation_id in (select correlation_id from execution_inbox where attempt_id = any(:ids))
+"""
+"""What was served to them, by session or task."""
+
+_JUDGED = """
+delete from verdicts v where exists (
+    select 1 from execution_inbox i, jsonb_array_elements_text(coalesce(i.event #> '{metadata,verdicts}', '[]')) as told (id)
+    where i.attempt_id = any(:ids) and told.id = cast(v.verdict_id as text)
+) and not exists (
+    select 1 from execution_inbox i, jsonb_array_elements_text(coalesce(i.event #> '{metadata,verdicts}', '[]')) as told (id)
+    where i.attempt_id <> all(:ids) and i.holds and told.id = cast(v.verdict_id as text)
+)
+"""
+"""Verdicts, with the messages of their failing tests, that speak of nothing else."""
 
 _TOUCHED = """
 select 'stf_registry' as fold, stf_hash as key from attempt_stfs where attempt_id = any(:ids)

@@ -18,6 +18,7 @@ from debug_loop_pipeline.compute.event_limits import limit_event
 from debug_loop_pipeline.effects.execution_store import Ingested, Reject
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.steps.framework import StepContext
+from debug_loop_pipeline.steps.verdicts import apply_verdicts
 
 FUTURE_TOLERANCE = timedelta(days=1)
 _REJECT_CHARS = 20_000
@@ -82,6 +83,7 @@ def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source
         payload = event.model_dump_json(exclude_defaults=True).encode()
         report.rejects.append(_reject(RawEvent(payload, str(event.attempt_id)), source, reason))
     report.add(context.executions.ingest(taken))
+    report.changed_attempts += apply_verdicts(context, taken)
     context.executions.reject(report.rejects)
     return report
 

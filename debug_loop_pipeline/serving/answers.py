@@ -1,0 +1,152 @@
+"""Answers to agents: the manifest, the arm it falls into, and the record of it (DOMAIN 3.11, 3.12).
+
+Used by `serve` and by those that ask in process. Not here: transport (`daemon`), storing the records (`recorder`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+from debug_loop_pipeline.compute.manifest_text import render_markdown
+from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.recommendation_arm import arm_of
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.base import FrozenModel
+from debug_loop_pipeline.models.manifest import Manifest
+from debug_loop_pipeline.models.recommendation import Arm, ManifestRequest, Occasion, Recommendation
+from debug_loop_pipeline.serving.repository import repository_of_folder
+from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.known_failures import KnownFailure, known_failures
+from debug_loop_pipeline.steps.manifest import build_manifest
+
+_repository_of = lru_cache(maxsize=1_024)(repository_of_folder)
+
+
+class Answer(FrozenModel):
+    """What an agent gets. In the arm that is held out everything is empty but the recommendation's id."""
+
+    ok: bool = True
+    recommendation_id: str | None = None
+    """None where there was nothing to say."""
+    arm: Arm
+    markdown: str = ""
+    manifest: Manifest = Manifest()
+    failures: tuple[KnownFailure, ...] = ()
+    milliseconds: float
+
+    def message(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"ok": self.ok, "markdown": self.markdown}
+
+
+class Answerer:
+    """Answers questions; thread-safe.
+
+    Args:
+        database: the store.
+        settings: thresholds, arms and limits.
+        index: gives the matcher's index as it is now; None while there is none.
+        record: takes what was served; called in the thread that answers, so it must not wait.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        index: Callable[[], MatchIndex | None],
+        record: Callable[[Recommendation], None],
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._index = index
+        self._record = record
+
+    def answer(self, asked: ManifestRequest) -> Answer:
+        """The answer to one question.
+
+        Raises:
+            EffectUnavailableError: PostgreSQL cannot be reached.
+        """
+        started = time.perf_counter()
+        limit = self._settings.text.field_chars
+        request = clip(asked.request, limit) if asked.request else None
+        error = clip(asked.error, limit) if asked.error else None
+        if error is None and asked.occasion is Occasion.PROMPT:
+            error = request  # people paste errors into prompts
+        repository = asked.repository or _repository_of(asked.cwd)
+        manifest, markdown = Manifest(), ""
+        failures: tuple[KnownFailure, ...] = ()
+        if asked.known_failures:
+            if request:
+                failures = known_failures(self._database, self._settings, self._index(), request)
+        elif request or error:
+            manifest = build_manifest(
+                self._database,
+                self._settings,
+                self._index() if request else None,
+                request=request,
+                error=error,
+                repository=repository,
+                category=asked.category,
+            )
+            limits = self._settings.manifest
+            in_text = limits.stf_in_prompt if asked.functions is None else asked.functions
+            markdown = render_markdown(manifest, limits.token_budget, in_text)
+            if not asked.with_manifest:  # what is not shown is not recorded as served
+                manifest = manifest.model_copy(update={"functions": manifest.functions[:in_text]})
+        arm = self._arm(asked)
+        if not markdown and not failures:
+            return Answer(arm=arm, milliseconds=_since(started))
+        served = Recommendation(
+            recommendation_id=uuid4(),
+            session_id=asked.session_id,
+            tool_call_id=asked.tool_call_id,
+            correlation_id=asked.correlation_id,
+            agent=asked.agent,
+            occasion=asked.occasion,
+            repository=repository,
+            arm=arm,
+            problem_hash=problem_hash(problem_signature(request)) if request else None,
+            error_signature=manifest.error_signature if manifest.fixes or manifest.tried_and_failed else None,
+            stf_hashes=tuple(function.stf_hash for function in manifest.functions),
+            mapping_ids=_mappings(manifest, failures),
+            golden_state_ids=tuple(golden.golden_state_id for golden in manifest.golden_states),
+            characters=len(markdown),
+            served_at=datetime.now(UTC),
+        )
+        self._record(served)
+        told: dict[str, Any] = {"arm": arm, "recommendation_id": str(served.recommendation_id)}
+        if arm is not Arm.HOLDOUT:
+            told |= {"markdown": markdown, "failures": failures}
+            if asked.with_manifest:
+                told["manifest"] = manifest
+        return Answer(**told, milliseconds=_since(started))
+
+    def _arm(self, asked: ManifestRequest) -> Arm:
+        drawn = self._settings.recommendation
+        task = str(asked.correlation_id) if asked.correlation_id else None
+        return arm_of(drawn.salt, drawn.holdout_share, asked.session_id, task)
+
+
+def clip(text: str, limit: int) -> str:
+    """A text within `limit` characters: its beginning and, three times as much, its end, where tools sum up."""
+    if len(text) <= limit:
+        return text
+    head = limit // 4
+    return f"{text[:head]}\n[...]\n{text[len(text) - (limit - head) :]}"
+
+
+def _mappings(manifest: Manifest, failures: Sequence[KnownFailure]) -> tuple[str, ...]:
+    ids = [fix.mapping_id for fix in manifest.fixes] + [tried.mapping_id for tried in manifest.tried_and_failed]
+    ids += [change.mapping_id for failure in failures for change in (*failure.helped, *failure.tried_and_failed)]
+    return tuple(dict.fromkeys(ids))
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)

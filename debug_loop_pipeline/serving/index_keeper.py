@@ -1,0 +1,64 @@
+"""The matcher's index in memory, followed by a thread, so that no question waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex
+from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
+from debug_loop_pipeline.effects.resilience import EffectError
+
+_EVERY_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class IndexKeeper:
+    """Holds what `read` gives and reads again every `every_s` seconds, or when told to."""
+
+    def __init__(self, read: Callable[[], CurrentIndex], every_s: float = _EVERY_S) -> None:
+        self._read = read
+        self._every_s = every_s
+        self._current: CurrentIndex | None = None
+        self._wake = threading.Event()
+        self._closing = False
+        self._loaded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="matcher-index", daemon=True)
+        self._thread.start()
+
+    @property
+    def current(self) -> CurrentIndex | None:
+        """The index as it was read last; None until it was."""
+        return self._current
+
+    def index(self) -> MatchIndex | None:
+        """For the answers."""
+        current = self._current
+        return current.index if current is not None else None
+
+    def wait_loaded(self, timeout_s: float) -> bool:
+        """Whether the index is there, at the latest after `timeout_s`."""
+        return self._loaded.wait(timeout_s)
+
+    def refresh(self) -> None:
+        """Asks for a read now; returns at once."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends the thread, after the read it is in."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.clear()
+            try:
+                self._current = self._read()
+                self._loaded.set()
+            except EffectError as error:
+                _log.warning("the index is as old as it is: the store does not answer", error=str(error))
+            self._wake.wait(self._every_s)

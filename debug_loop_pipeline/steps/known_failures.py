@@ -1,0 +1,99 @@
+"""What went wrong with requests like this one, what was tried in vain, and what helped (`known_failures` for agents)."""
+
+from __future__ import annotations
+
+from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.effects.known_failure_store import errors_of_similar_tasks
+from debug_loop_pipeline.effects.manifest_store import fixes_of
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.base import FrozenModel
+from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
+from debug_loop_pipeline.settings import Settings
+
+_GROUPS = 5
+_CHANGES = 2
+
+
+class KnownChange(FrozenModel):
+    """A change that was made because of an error, and in how many tasks it helped."""
+
+    mapping_id: str
+    kind: str
+    template: str
+    helped_tasks: int
+    failed_tasks: int
+
+
+class KnownFailure(FrozenModel):
+    """An error that tasks like this one ran into."""
+
+    error_signature: str
+    pattern: str
+    error_type: str | None
+    category: str
+    tasks: int
+    tried_and_failed: tuple[KnownChange, ...]
+    helped: tuple[KnownChange, ...]
+
+
+def known_failures(
+    database: Database, settings: Settings, index: MatchIndex | None, request: str
+) -> tuple[KnownFailure, ...]:
+    """Errors of tasks with the same problem, and of those that wrote a function which matches it. Templates only, no code.
+
+    Args:
+        database: the store.
+        settings: thresholds.
+        index: the matcher's index; None leaves similar problems out.
+        request: what is to be done.
+    """
+    if not settings.serving_enabled:
+        return ()
+    signature = problem_signature(redact(request))
+    functions: list[str] = []
+    if index is not None:
+        options = MatchOptions(
+            min_quality=settings.matching.min_quality,
+            min_similarity=settings.matching.min_similarity,
+            limit=settings.manifest.stf_limit,
+        )
+        functions = [match.stf_id for match in match_stfs(MatchQuery(problem_signature=signature), index, options)]
+    groups = errors_of_similar_tasks(database, problem_hash(signature), functions, _GROUPS)
+    found = []
+    for group in groups:
+        changes = fixes_of(database, group["signature"])
+        found.append(
+            KnownFailure(
+                error_signature=group["signature"],
+                pattern=group["pattern"],
+                error_type=group["error_type"],
+                category=group["category"],
+                tasks=group["tasks"],
+                tried_and_failed=_changes([c for c in changes if c["failure_count"] > c["success_count"]]),
+                helped=_changes(
+                    [
+                        c
+                        for c in changes
+                        if c["success_count"] and round(c["wilson_lower_bound"], 2) >= settings.manifest.min_wilson
+                    ]
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _changes(rows: list[dict[str, object]]) -> tuple[KnownChange, ...]:
+    return tuple(
+        KnownChange.model_validate(
+            {
+                "mapping_id": row["mapping_id"],
+                "kind": row["kind"],
+                "template": row["template"],
+                "helped_tasks": row["success_count"],
+                "failed_tasks": row["failure_count"],
+            }
+        )
+        for row in rows[:_CHANGES]
+    )

@@ -15,7 +15,7 @@ from typing import Any
 from examples.bug_hunt.agent import BUDGET, hunt
 from examples.bug_hunt.corpus import halves, load_families, load_programs
 from examples.bug_hunt.evaluation import SEED, evaluate, measure
-from examples.bug_hunt.runner import PytestRunner
+from examples.bug_hunt.runner import WORKERS, PytestRunner
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     verifying = commands.add_parser("verify", help="check that each program fails, and which repairs make it pass")
     for command in (hunting, evaluating, verifying):
         command.add_argument("--seed", type=int, default=SEED)
-        command.add_argument("--workers", type=int, default=2, help="runs of pytest at once")
+        command.add_argument("--workers", type=int, default=WORKERS, help="runs of pytest at once")
     options = parser.parse_args(arguments)
     return {"hunt": _hunt, "evaluate": _evaluate, "verify": _verify}[options.command](options)
 

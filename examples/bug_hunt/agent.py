@@ -17,7 +17,7 @@ from examples.bug_hunt.candidates import Candidate, candidates
 from examples.bug_hunt.corpus import Program
 from examples.bug_hunt.events import TaskLog, judged, pattern_of_cut
 from examples.bug_hunt.ranking import Advice, by_advice
-from examples.bug_hunt.runner import PytestRunner, RunResult
+from examples.bug_hunt.runner import WORKERS, PytestRunner, RunResult
 
 Adviser = Callable[[str, str, str], Manifest | Advice | None]
 """(task id, request, output of the failing tests) -> what is known about it."""
@@ -48,7 +48,7 @@ def hunt(
     now: datetime | None = None,
     days: int = FORTNIGHT,
     budget: int = BUDGET,
-    workers: int = 2,
+    workers: int = WORKERS,
     runner: PytestRunner | None = None,
 ) -> list[Outcome]:
     """Repairs programs, several at once.

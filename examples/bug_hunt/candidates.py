@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from examples.bug_hunt.operators import VALUE_OPERATORS, Operator
-from examples.bug_hunt.source import Hunk, Source
+from examples.bug_hunt.source import Hunk, Source, parse
 from examples.bug_hunt.structure_operators import STRUCTURE_OPERATORS
 
 MENU: tuple[Operator, ...] = VALUE_OPERATORS + STRUCTURE_OPERATORS
@@ -51,7 +50,7 @@ def candidates(modules: Mapping[str, str]) -> list[Candidate]:
 
 def _parses(text: str) -> bool:
     try:
-        ast.parse(text)
+        parse(text)
     except SyntaxError:
         return False
     return True

@@ -21,11 +21,11 @@ from debug_loop_pipeline.steps.ingestion import RawEvent, ingest_raw
 from debug_loop_pipeline.steps.manifest import build_manifest
 from debug_loop_pipeline.steps.model_prices import seed as seed_prices
 from debug_loop_pipeline.steps.run_all import run_all
-from examples.bug_hunt.agent import BUDGET, FORTNIGHT, hunt, plan
+from examples.bug_hunt.agent import hunt, plan
 from examples.bug_hunt.candidates import Candidate, candidates
 from examples.bug_hunt.corpus import Program, halves, load_families, load_programs
-from examples.bug_hunt.ranking import Advice, by_place
-from examples.bug_hunt.runner import PytestRunner, RunResult
+from examples.bug_hunt.ranking import Advice, by_place, distances
+from examples.bug_hunt.runner import WORKERS, PytestRunner, RunResult
 
 SEED = 1
 RANDOM_ORDERS = 200
@@ -47,8 +47,8 @@ class Trial:
     passing: int
     known_fixes: int
     advised: int | None
-    by_place: float | None
-    random: float | None
+    by_place: float
+    random: float
     random_first: float
     random_third: float
     place_first: float
@@ -105,7 +105,7 @@ def manifest_adviser(database: Database, settings: Settings) -> Callable[[str, s
 
 
 def evaluate(
-    context: StepContext, *, seed: int = SEED, workers: int = 2, say: Say = lambda text: None
+    context: StepContext, *, seed: int = SEED, workers: int = WORKERS, say: Say = lambda text: None
 ) -> dict[str, Any]:
     """Learns on one half of each family and measures on the other.
 
@@ -168,22 +168,22 @@ def _trial(program: Program, outcomes: Outcomes, manifest: Manifest, seed: int) 
     family = next(family for family in load_families().values() if program.id in family.programs)
     menu = candidates(program.modules)
     advised = plan(program, outcomes.first, Advice.of(manifest), Random(f"{seed}/{program.id}/order"))
+    helps = [outcomes.passed(candidate) for candidate in menu]
+    near = distances(menu, outcomes.first.output, program.modules)
     at_random: list[int] = []
     nearest: list[int] = []
     for n in range(RANDOM_ORDERS):
         draw = Random(f"{seed}/{program.id}/{n}")
-        shuffled = list(menu)
-        draw.shuffle(shuffled)
-        at_random += [_tries(shuffled, outcomes) or len(menu) + 1]
-        nearest += [_tries(by_place(menu, outcomes.first.output, program.modules, draw), outcomes) or len(menu) + 1]
+        at_random.append(_tries([helps[i] for i in draw.sample(range(len(menu)), len(menu))]) or len(menu) + 1)
+        nearest.append(_tries([helps[i] for i in by_place(near, draw)]) or len(menu) + 1)
     return Trial(
         program=program.id,
         family=family.name,
         unique_signature=family.shares is None,
         candidates=len(menu),
-        passing=sum(outcomes.passed(candidate) for candidate in menu),
+        passing=sum(helps),
         known_fixes=len(manifest.fixes),
-        advised=_tries(advised, outcomes),
+        advised=_tries([outcomes.passed(candidate) for candidate in advised]),
         by_place=statistics.mean(nearest),
         random=statistics.mean(at_random),
         random_first=_share(at_random, 1),
@@ -194,8 +194,8 @@ def _trial(program: Program, outcomes: Outcomes, manifest: Manifest, seed: int) 
     )
 
 
-def _tries(order: Sequence[Candidate], outcomes: Outcomes) -> int | None:
-    return next((n for n, candidate in enumerate(order, 1) if outcomes.passed(candidate)), None)
+def _tries(helps: Sequence[bool]) -> int | None:
+    return next((n for n, helped in enumerate(helps, 1) if helped), None)
 
 
 def _share(tries: Sequence[float | None], most: int) -> float:
@@ -225,15 +225,12 @@ def _row(trials: Sequence[Trial]) -> dict[str, Any]:
         "mean_tries": statistics.mean(t.advised or t.candidates + 1 for t in trials),
         "random_first_try": statistics.mean(t.random_first for t in trials),
         "random_within_three": statistics.mean(t.random_third for t in trials),
-        "random_mean_tries": statistics.mean(t.random or 0 for t in trials),
+        "random_mean_tries": statistics.mean(t.random for t in trials),
         "place_first_try": statistics.mean(t.place_first for t in trials),
         "place_within_three": statistics.mean(t.place_third for t in trials),
-        "place_mean_tries": statistics.mean(t.by_place or 0 for t in trials),
+        "place_mean_tries": statistics.mean(t.by_place for t in trials),
     }
 
 
 def _fields(record: Learned) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}
-
-
-__all__ = ["BUDGET", "FORTNIGHT", "evaluate", "learn", "manifest_adviser", "measure", "summary"]

@@ -16,6 +16,7 @@ Change = list[Replacement]
 Operator = Callable[[Source], Iterable[Change]]
 
 _CONVERSIONS = frozenset("str int float list dict set tuple sorted len sum max min bytes bool range repr".split())
+_TEXT_METHODS = frozenset(dir(str))
 _ENCODINGS = frozenset({"ascii", "latin-1", "cp1252", "utf-8", "utf-16"})
 
 
@@ -49,15 +50,16 @@ def _may_be_missing(source: Source, node: ast.expr) -> bool:
 
 
 def text_default(source: Source) -> Iterator[Change]:
-    """Takes an empty text where the receiver of a method is missing."""
+    """Takes an empty text where the receiver of a text's method is missing."""
     for node in source.nodes(ast.Attribute):
         parent = source.parent(node)
-        if isinstance(parent, ast.Call) and parent.func is node and _may_be_missing(source, node.value):
+        of_text = isinstance(parent, ast.Call) and parent.func is node and node.attr in _TEXT_METHODS
+        if of_text and _may_be_missing(source, node.value):
             yield wrap(source, node.value, "(", ' or "")')
 
 
 def _iterated(source: Source) -> Iterator[ast.expr]:
-    loops = [*source.nodes(ast.For), *source.nodes(ast.comprehension)]
+    loops: list[ast.For | ast.comprehension] = [*source.nodes(ast.For), *source.nodes(ast.comprehension)]
     for loop in loops:
         if isinstance(loop.iter, ast.Name | ast.Attribute | ast.Subscript):
             yield loop.iter

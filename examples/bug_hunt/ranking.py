@@ -18,6 +18,7 @@ from debug_loop_pipeline.compute.templates import template_similarity
 from debug_loop_pipeline.models.execution import Edit
 from debug_loop_pipeline.models.manifest import Manifest
 from examples.bug_hunt.candidates import Candidate
+from examples.bug_hunt.source import parse
 
 _FRAME = re.compile(r"^(?P<path>[\w./-]+\.py):(?P<line>\d+): ", re.MULTILINE)
 _FAR = 10_000
@@ -103,12 +104,11 @@ def by_advice(
     return [one.candidate for one in sorted(scored, key=lambda s: order[id(s)])]
 
 
-def by_place(candidates: Sequence[Candidate], output: str, files: Mapping[str, str], draw: Random) -> list[Candidate]:
-    """Candidates by how near they are to where the error points, without any memory."""
-    shuffled = list(candidates)
-    draw.shuffle(shuffled)
-    near = distances(shuffled, output, files)
-    return [shuffled[i] for i in sorted(range(len(shuffled)), key=near.__getitem__)]
+def by_place(near: Sequence[tuple[int, int]], draw: Random) -> list[int]:
+    """The order of candidates for one who knows only where the error points: their indexes by `distances`, ties by chance."""
+    order = list(range(len(near)))
+    draw.shuffle(order)
+    return sorted(order, key=near.__getitem__)
 
 
 def _templates(candidate: Candidate, subjects: Sequence[str]) -> dict[str, str]:
@@ -153,6 +153,6 @@ def _height(text: str) -> int:
 def _functions(text: str) -> list[tuple[str, int, int]]:
     return [
         (node.name, node.lineno, node.end_lineno or node.lineno)
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(parse(text))
         if isinstance(node, ast.FunctionDef)
     ]

@@ -21,6 +21,8 @@ from typing import Self
 
 ARGUMENTS = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider")
 TIMEOUT_SECONDS = 10
+WORKERS = max(2, min(4, os.cpu_count() or 2))
+"""Runs of pytest at once, where nobody says otherwise."""
 _UNUSED_PLUGINS = (
     *("debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging", "pastebin", "recwarn", "setuponly"),
     *("setupplan", "stepwise", "threadexception", "unittest", "unraisableexception", "warnings"),
@@ -50,7 +52,7 @@ class PytestRunner:
             False, each run starts an interpreter of its own.
     """
 
-    def __init__(self, workers: int = 2, *, warm: bool = True) -> None:
+    def __init__(self, workers: int = WORKERS, *, warm: bool = True) -> None:
         self.workers = workers
         self.warm = warm and hasattr(os, "fork")
         self._idle: LifoQueue[subprocess.Popen[str] | None] = LifoQueue()

@@ -6,12 +6,24 @@ Here: places in a text and what becomes of them. Not here: which places are wort
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 Node = TypeVar("Node", bound=ast.AST)
+_PARSING = threading.Lock()
+
+
+def parse(text: str) -> ast.Module:
+    """The tree of a text, one thread at a time: before Python 3.12 two that build trees at once confuse each other's depth count.
+
+    Raises:
+        SyntaxError: it does not parse.
+    """
+    with _PARSING:
+        return ast.parse(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Source:
         self.path = path
         self.text = text
         self.neighbours = neighbours
-        self.tree = ast.parse(text)
+        self.tree = parse(text)
         self._parents = {child: parent for parent in ast.walk(self.tree) for child in ast.iter_child_nodes(parent)}
         self._lines = text.splitlines(keepends=True)
         self._line_starts = [0]

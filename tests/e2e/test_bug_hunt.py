@@ -6,10 +6,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from examples.bug_hunt.__main__ import main
-from examples.bug_hunt.candidates import MENU
-from examples.bug_hunt.corpus import load_families
-from examples.bug_hunt.evaluation import evaluate
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
@@ -17,6 +13,10 @@ from debug_loop_pipeline.importers.registry import importer_for
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.importing import import_files
+from examples.bug_hunt.__main__ import main
+from examples.bug_hunt.candidates import MENU
+from examples.bug_hunt.corpus import load_families
+from examples.bug_hunt.evaluation import evaluate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 

@@ -189,7 +189,9 @@ def test_places_on_the_traceback_are_nearer_than_others():
     near = dict(zip(map(id, menu), distances(menu, OUTPUT, PROGRAM.modules), strict=True))
     on_line = next(c for c in menu if c.place[1] == 3)
     assert near[id(on_line)] == (0, 0)
-    assert by_place(menu, OUTPUT, PROGRAM.modules, Random(1))[0].place[1] == 3
+    order = by_place(distances(menu, OUTPUT, PROGRAM.modules), Random(1))
+    assert sorted(order) == list(range(len(menu)))
+    assert menu[order[0]].place[1] == 3
 
 
 def test_verdicts_are_made_as_for_transcripts():

@@ -95,9 +95,10 @@ class StepStore:
             "step": step,
             "first": first,
             "last": last,
-            "version": code_version,
-            "full": full_refresh,
         }
+        if not full_refresh:
+            query = query.replace("/*not done*/", _NOT_DONE)
+            params["version"] = code_version
         if upstream is not None:
             query = query.replace("/*upstream*/", _UPSTREAM)
             params |= {"upstream_step": upstream[0], "upstream_version": upstream[1]}
@@ -221,16 +222,27 @@ class StepStore:
 
 
 _UPSTREAM = (
-    "join step_progress u on u.step = :upstream_step and u.attempt_id = i.attempt_id and u.digest = i.digest"
-    " and u.code_version = :upstream_version"
+    "cross join lateral (select from step_progress u where u.step = :upstream_step and u.attempt_id = t.attempt_id"
+    " and u.digest = t.digest and u.code_version = :upstream_version limit 1) upstream"
 )
 
+_NOT_DONE = (
+    "and not exists (select from step_progress d where d.step = :step and d.day between :first and :last and d.day = i.day"
+    " and d.attempt_id = i.attempt_id and d.digest = i.digest and d.code_version = :version)"
+)
+
+# First what is not done, by two indexes in one order: a day may hold a hundred thousand attempts that are done. Then a look-up
+# for each that is not; without LIMIT the planner would read the day's progress again.
 _PENDING = """
-select i.attempt_id, i.digest, i.day, p.code_version
-from execution_inbox i
-left join step_progress p on p.step = :step and p.attempt_id = i.attempt_id
+with todo as materialized (
+    select i.attempt_id, i.digest, i.day from execution_inbox i
+    where i.holds and i.day between :first and :last /*attempts*/ /*not done*/
+)
+select t.attempt_id, t.digest, t.day, p.code_version
+from todo t
+left join lateral (
+    select d.code_version from step_progress d where d.step = :step and d.attempt_id = t.attempt_id limit 1
+) p on true
 /*upstream*/
-where i.holds and i.day between :first and :last /*attempts*/
-  and (:full or p.attempt_id is null or p.digest <> i.digest or p.code_version <> :version)
-order by i.day, i.attempt_id
+order by t.day, t.attempt_id
 """

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 
-NAMES = ("import_logs", "graph", "compute_code", "normalise", "matcher", "cache_hits")
-_WITH_FULL = ("import_logs", "graph", "matcher")
+NAMES = ("import_logs", "graph", "compute_code", "normalise", "matcher", "match_epochs", "cache_hits")
+_WITH_FULL = ("import_logs", "graph", "matcher", "match_epochs")
 
 
 def main() -> None:

@@ -67,10 +67,13 @@ def real_sessions(root: Path) -> list[Session]:
     return [Session(path) for importer, path in files_under(root) if importer.name == "claude-code"]
 
 
-def write_sessions(sessions: list[Session], folder: Path, size: int) -> int:
-    """Writes copies of the sessions, a file each, until `size` bytes are there. Returns how many bytes that are."""
+def write_sessions(sessions: list[Session], folder: Path, size: int, first: int = 0) -> int:
+    """Writes copies of the sessions, a file each, until `size` bytes are there. Returns how many bytes that are.
+
+    `first` is the number of the first copy: the same number gives the same ids.
+    """
     written = 0
-    for number, session in _rounds(sessions):
+    for number, session in _rounds(sessions, first):
         if written >= size:
             return written
         path = folder / f"{number:05d}-{session.name}.jsonl"
@@ -79,20 +82,20 @@ def write_sessions(sessions: list[Session], folder: Path, size: int) -> int:
     return written
 
 
-def write_one_session(sessions: list[Session], path: Path, size: int) -> int:
+def write_one_session(sessions: list[Session], path: Path, size: int, first: int = 0) -> int:
     """Writes one session of `size` bytes: copies of all of them one behind the other. Returns its bytes."""
     written = 0
     session_id = b"00000000-0000-4000-8000-0000000000ff"
     with path.open("wb") as file:
-        for number, session in _rounds(sessions):
+        for number, session in _rounds(sessions, first):
             if written >= size:
                 break
             written += file.write(session.copy(number, session_id))
     return written
 
 
-def _rounds(sessions: list[Session]) -> Iterator[tuple[int, Session]]:
-    number = 0
+def _rounds(sessions: list[Session], first: int) -> Iterator[tuple[int, Session]]:
+    number = first
     while sessions:
         for session in sessions:
             yield number, session

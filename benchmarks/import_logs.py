@@ -7,21 +7,23 @@ The sessions are the real Claude Code ones under new ids (benchmarks/corpus.py).
 writes them into an embedded PostgreSQL, whose own CPU time is told beside it. The baseline is `orjson.loads` of the same
 lines in the same process. Because all copies say the same words, caches that are keyed by them answer more often than they would
 on sessions that differ; `cold` therefore is the first pass over the real files alone, by which nothing was cached.
-`stages` is what each stage adds, `profile` where the time goes (both from one warm pass over the real files). MB are 10^6 bytes.
+`stages` is what each stage adds (the best of three warm passes over the real files), `profile` where the time of an import goes. MB
+are 10^6 bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
 import gc
 import json
-import pstats
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -32,6 +34,7 @@ from benchmarks.corpus import real_sessions, write_one_session, write_sessions
 TARGET_MB_PER_CPU_S = 50
 AIM_MB_PER_CPU_S = 100
 TARGET_PEAK_MB = 500
+_PROFILED_BYTES = 60_000_000
 
 
 def drained(items: Iterator[object]) -> int:
@@ -127,26 +130,39 @@ def stages(files: list[Path]) -> dict[str, Any]:
     }
 
 
-def profiled(work: Callable[[], object], count: int = 25) -> list[dict[str, Any]]:
-    """The functions that most of the time is spent in, by cProfile."""
-    profile = cProfile.Profile()
-    profile.runcall(work)
-    stats = pstats.Stats(profile)
-    total = stats.total_tt  # type: ignore[attr-defined]
-    rows = sorted(stats.stats.items(), key=lambda item: -item[1][2])[:count]  # type: ignore[attr-defined]
-    return [
-        {
-            "function": f"{Path(file).name}:{name}" if line else name,
-            "calls": calls,
-            "own_share": round(own / total, 3),
-            "share": round(cumulative / total, 3),
-        }
-        for (file, line, name), (_, calls, own, cumulative, _) in rows
-    ]
+def profiled(work: Callable[[], object], count: int = 30) -> dict[str, Any]:
+    """Where the CPU time of this thread goes: samples of its stack every 2 ms or as often as the system's clock ticks.
+
+    A tracing profiler would blame functions that are called often for its own work.
+    """
+    own: Counter[str] = Counter()
+    within: Counter[str] = Counter()
+
+    def sample(_signal: int, frame: FrameType | None) -> None:
+        names = []
+        while frame is not None:
+            names.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}")
+            frame = frame.f_back
+        own[names[0]] += 1
+        within.update(set(names))
+
+    before = signal.signal(signal.SIGPROF, sample)
+    signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+    try:
+        work()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    total = max(1, own.total())
+    return {
+        "samples": own.total(),
+        "own_share": {name: round(number / total, 3) for name, number in own.most_common(count)},
+        "share": {name: round(number / total, 3) for name, number in within.most_common(2 * count)},
+    }
 
 
-def profile_import(url: str, corpus: Path) -> list[dict[str, Any]]:
-    """Where the time of a whole import goes; other attempts than before, so that all of them are written."""
+def profile_import(url: str, corpus: Path) -> dict[str, Any]:
+    """Where the time of a whole import goes."""
     from debug_loop_pipeline.importers.registry import files_under
     from debug_loop_pipeline.steps.importing import import_files
 
@@ -167,7 +183,7 @@ def measured(kind: str, corpus: Path, url: str = "") -> dict[str, Any]:
     if kind == "stages":
         return stages(files)
     if kind == "profile":
-        return {"functions": profile_import(url, corpus)}
+        return profile_import(url, corpus)
     report = import_corpus(url, corpus)
     gc.collect()
     sample, size = [], 0
@@ -191,7 +207,11 @@ def run(total: int, single: int) -> dict[str, Any]:
         once = directory / "once" / "sessions"
         write_sessions(sessions, once, sum(s.size for s in sessions))
         report["stages"] = worker(["--measure", "stages", str(once)])
-        report["profile"] = worker(["--measure", "profile", str(once), server.url])["functions"]
+
+        several = directory / "several" / "sessions"
+        write_sessions(sessions, several, _PROFILED_BYTES, first=100_000)
+        report["profile"] = worker(["--measure", "profile", str(several), server.url])
+        _remove(several)
 
         corpus = directory / "many" / "sessions"
         write_sessions(sessions, corpus, total)
@@ -205,7 +225,7 @@ def run(total: int, single: int) -> dict[str, Any]:
 
         transcript = directory / "one" / "transcript.jsonl"
         transcript.parent.mkdir()
-        write_one_session(sessions, transcript, single)
+        write_one_session(sessions, transcript, single, first=200_000)
         report["one_transcript"] = worker(["--measure", "import", str(transcript), server.url])
         report["one_transcript"]["target_peak_mb"] = TARGET_PEAK_MB
     return report

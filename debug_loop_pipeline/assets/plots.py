@@ -53,6 +53,18 @@ def line_plot(labels: Sequence[str], values: Sequence[float], title: str, unit: 
     return _markdown(figure, axes, title)
 
 
+def curve_plot(points: Sequence[tuple[float, float]], title: str, x_unit: str, y_unit: str) -> dg.MarkdownMetadataValue:
+    """A curve of shares, (0, 0) to (1, 1), beside the diagonal."""
+    figure, axes = _figure(height=2.6)
+    axes.plot([0, 1], [0, 1], linewidth=0.6, linestyle="--", color="grey")
+    axes.plot([x for x, _ in points], [y for _, y in points], linewidth=1, color=_COLOUR)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel(f"share of {x_unit}", fontsize=7)
+    axes.set_ylabel(f"share of {y_unit}", fontsize=7)
+    return _markdown(figure, axes, title)
+
+
 def _plain(label: str) -> str:
     """Text as it stands: a dollar sign would begin a formula, and a line break another line."""
     return " ".join(label.split()).replace("$", r"\$")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from debug_loop_pipeline.checks import rules
-from debug_loop_pipeline.checks.definition import Check, checks_of_assets
-from debug_loop_pipeline.checks.rules import Finding
-from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.checks.definition import Check, checks_of_assets, schema_check
 from debug_loop_pipeline.settings import ExtractionSettings, get_settings
 
 _OUTPUTS = {
@@ -24,15 +22,6 @@ _OUTPUTS = {
     "golden_states": ("debug_golden_states", "golden_events"),
 }
 """Asset -> the tables it writes."""
-
-
-def _schema_check(asset: str, tables: tuple[str, ...]) -> Check:
-    def decide(database: Database) -> Finding:
-        findings = [(table, rules.schema_as_migrated(database, table)) for table in tables]
-        offenders = [{"table": table, **row} for table, finding in findings for row in finding.offenders]
-        return Finding(not offenders, {table: finding.numbers["columns"] for table, finding in findings}, offenders)
-
-    return Check(asset, f"{asset}_schema", "The tables have the columns that the migrations give them.", decide)
 
 
 def _rows_check(
@@ -71,7 +60,7 @@ _DANGLING_MAPPINGS = """(
     where not exists (select 1 from resolutions r where r.resolution_id = m.resolution_id)
 ) d"""
 
-SCHEMA_CHECKS = [_schema_check(asset, tables) for asset, tables in _OUTPUTS.items()]
+SCHEMA_CHECKS = [schema_check(asset, tables) for asset, tables in _OUTPUTS.items()]
 
 RANGE_CHECKS = [
     _rows_check(

@@ -10,7 +10,7 @@ from itertools import groupby
 import dagster as dg
 
 from debug_loop_pipeline.assets.tables import table_sample
-from debug_loop_pipeline.checks.rules import Finding
+from debug_loop_pipeline.checks.rules import Finding, schema_as_migrated
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.resources.servers import PostgresResource
 
@@ -34,19 +34,35 @@ class Check:
 
     def result(self, database: Database) -> dg.AssetCheckResult:
         """Looks at the rows. Raises what the database raises: a check that cannot run neither passes nor fails."""
-        finding = self.decide(database)
-        metadata = dict(finding.numbers)
-        if finding.offenders:
-            metadata["offenders"] = table_sample(finding.offenders)
+        return shown(self.decide(database), self.severity, self.key)
+
+
+def shown(
+    finding: Finding, severity: dg.AssetCheckSeverity, key: dg.AssetCheckKey | None = None
+) -> dg.AssetCheckResult:
+    """A finding as Dagster shows it; `key` where one step looks at several checks."""
+    metadata = dict(finding.numbers)
+    if finding.offenders:
+        metadata["offenders"] = table_sample(finding.offenders)
+    return dg.AssetCheckResult(
+        passed=bool(finding.passed),
+        asset_key=None if key is None else key.asset_key,
+        check_name=None if key is None else key.name,
         # Not enough rows to tell: a warning that says so. Dagster has no third state.
-        severity = dg.AssetCheckSeverity.WARN if finding.passed is None else self.severity
-        return dg.AssetCheckResult(
-            passed=bool(finding.passed),
-            asset_key=self.key.asset_key,
-            check_name=self.name,
-            severity=severity,
-            metadata=metadata,
-        )
+        severity=dg.AssetCheckSeverity.WARN if finding.passed is None else severity,
+        metadata=metadata,
+    )
+
+
+def schema_check(asset: str, tables: Sequence[str]) -> Check:
+    """The check that an asset's tables are as they were migrated."""
+
+    def decide(database: Database) -> Finding:
+        findings = [(table, schema_as_migrated(database, table)) for table in tables]
+        offenders = [{"table": table, **row} for table, finding in findings for row in finding.offenders]
+        return Finding(not offenders, {table: finding.numbers["columns"] for table, finding in findings}, offenders)
+
+    return Check(asset, f"{asset}_schema", "The tables have the columns that the migrations give them.", decide)
 
 
 def checks_of_assets(checks: Iterable[Check]) -> list[dg.AssetChecksDefinition]:

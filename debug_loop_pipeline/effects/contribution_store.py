@@ -376,7 +376,7 @@ left join lateral (
 IS_READY = """
 (a.evidence_tier in ('measured', 'verified') and case c.kind
     when 'stf' then true
-    when 'fix' then coalesce(m.confident, false)
+    when 'fix' then coalesce(m.confident, false) and m.owner is not null
     when 'reuse' then coalesce(m.owner, f.owner) is not null
     else coalesce(g.approved, false)
 end)

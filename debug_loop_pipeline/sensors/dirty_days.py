@@ -31,14 +31,14 @@ LONGEST_WAIT = timedelta(minutes=30)
 REMEMBERED = timedelta(hours=6)
 """How far back failures are looked for: enough for the seven in a row that lead to the longest wait."""
 _MOST_PAST_RUNS = 500
-_IN_FLIGHT = [
+IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,14 @@ class SettlingRuns:
 
     def in_flight(self, instance: dg.DagsterInstance) -> list[Span]:
         """The days of runs that are queued or running."""
-        runs = instance.get_runs(filters=dg.RunsFilter(statuses=_IN_FLIGHT))
+        runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_FLIGHT))
         return [span for run in runs if (span := self.span(run)) is not None]
 
     def ended(self, instance: dg.DagsterInstance, since: datetime) -> list[EndedRun]:
         """The runs that ended lately."""
-        filters = dg.RunsFilter(statuses=_ENDED, updated_after=since)
+        filters = dg.RunsFilter(statuses=ENDED, updated_after=since)
         return [
-            EndedRun(span, record.dagster_run.status is not dg.DagsterRunStatus.SUCCESS, _ended_at(record))
+            EndedRun(span, record.dagster_run.status is not dg.DagsterRunStatus.SUCCESS, ended_at(record))
             for record in instance.get_run_records(filters, limit=_MOST_PAST_RUNS)
             if (span := self.span(record.dagster_run)) is not None
         ]
@@ -186,7 +186,8 @@ def dirty_days_sensor(job_name: str, settling: SettlingRuns) -> dg.SensorDefinit
     return dirty_days
 
 
-def _ended_at(record: dg.RunRecord) -> datetime:
+def ended_at(record: dg.RunRecord) -> datetime:
+    """When a run ended."""
     # A run cancelled while it was queued has no end of its own.
     return datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
 

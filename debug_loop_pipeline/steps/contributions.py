@@ -166,6 +166,10 @@ cross join lateral unnest(a.stf_ids) as r(id)
 join debug_transform_functions f on f.stf_hash = r.id
 left join debug_transform_functions e on e.stf_hash = f.cluster_id
 where cardinality(a.stf_ids) > 0 and f.first_attempt_id <> a.attempt_id and a.day <= :last
+  and not exists (
+      select from contributions c join debug_transform_functions o on o.stf_hash = c.subject
+      where c.kind = 'reuse' and c.attempt_id = a.attempt_id and o.cluster_id = f.cluster_id
+  )
 order by a.attempt_id, f.cluster_id, f.stf_hash
 """
 """One use per attempt and cluster, owed to whoever wrote the earliest member: a renamed copy takes no reuse from its model."""

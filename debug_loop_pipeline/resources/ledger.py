@@ -1,0 +1,31 @@
+"""The ledger on the resources' servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from debug_loop_pipeline.effects.kafka import Kafka
+from debug_loop_pipeline.effects.valkey import Valkey
+from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
+from debug_loop_pipeline.steps.ledger import Ledger
+
+
+@contextmanager
+def ledger_on(postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyResource) -> Iterator[Ledger]:
+    """A ledger, whose broker and cache are let go at the end. Without an address of Valkey it has no cache.
+
+    Raises:
+        MissingServerError: PostgreSQL or the broker is neither configured nor running.
+    """
+    settings = postgres.settings()
+    limits = settings.resilience
+    broker = Kafka(kafka.address(), timeout_s=limits.kafka_timeout_seconds)
+    address = valkey.url or settings.valkey_url
+    cache = None if address is None else Valkey(address, socket_timeout_s=limits.valkey_timeout_seconds)
+    try:
+        yield Ledger.of(postgres.database(), broker, cache, cache_ttl_s=settings.economy.balance_cache_seconds)
+    finally:
+        broker.close()
+        if cache is not None:
+            cache.close()

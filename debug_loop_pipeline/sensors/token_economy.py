@@ -1,0 +1,209 @@
+"""Asks for the economy's daily runs where something is left to do, and for the fold where the ledger lags.
+
+Level-triggered, both: what is left to do stays so until a run has done it, so there is no cursor that could skip anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from debug_loop_pipeline.assets.token_economy import CLOSING
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.resources.ledger import ledger_on
+from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
+from debug_loop_pipeline.sensors.dirty_days import (
+    ENDED,
+    FIRST_WAIT,
+    IN_FLIGHT,
+    LONGEST_WAIT,
+    RANGE_END,
+    RANGE_START,
+    REMEMBERED,
+    SettlingRuns,
+    ended_at,
+    plan_runs,
+)
+from debug_loop_pipeline.settings import load_settings
+from debug_loop_pipeline.steps.economy_due import due_days
+from debug_loop_pipeline.steps.framework import StepContext
+from debug_loop_pipeline.steps.ledger import Ledger
+
+PATIENCE = timedelta(seconds=10)
+"""What is younger is left to the consumer service, which needs milliseconds."""
+_REMEMBERED_RUNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How far behind a partition of the ledger is."""
+
+    partition: int
+    unpublished: int = 0
+    """Decided, and not confirmed by the broker."""
+    oldest_unpublished: datetime | None = None
+    unfolded: int = 0
+    """On the broker, and not folded."""
+    last_folded: datetime | None = None
+    """When the partition's offset last moved; None before it ever did."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPlan:
+    """Partitions to fold, or why none."""
+
+    first: int | None = None
+    last: int | None = None
+    reason: str = ""
+
+
+def plan_fold(
+    lags: Iterable[PartitionLag],
+    running: int,
+    failures: Sequence[datetime],
+    now: datetime,
+    patience: timedelta = PATIENCE,
+) -> LedgerPlan:
+    """Which contiguous range of partitions to fold.
+
+    Args:
+        lags: of every partition.
+        running: runs of the fold that are queued or in progress; those see to it.
+        failures: ends of the fold's runs that failed since the last success, latest first; each doubles the wait.
+        now: the time of the tick.
+        patience: how long the consumer service is given.
+    """
+    behind = sorted(lag.partition for lag in lags if _is_behind(lag, now - patience))
+    if not behind:
+        return LedgerPlan(reason="every decision is folded, or was made a moment ago")
+    if running:
+        return LedgerPlan(reason=f"{len(behind)} partitions lag; {running} run sees to it")
+    if failures:
+        ready = failures[0] + min(FIRST_WAIT * (1 << min(len(failures) - 1, 16)), LONGEST_WAIT)
+        if ready > now:
+            return LedgerPlan(
+                reason=f"{len(behind)} partitions lag; runs failed lately, the next try is at {ready:%H:%M:%S} UTC"
+            )
+    return LedgerPlan(behind[0], behind[-1])
+
+
+def _is_behind(lag: PartitionLag, before: datetime) -> bool:
+    unpublished = lag.unpublished > 0 and (lag.oldest_unpublished is None or lag.oldest_unpublished <= before)
+    unfolded = lag.unfolded > 0 and (lag.last_folded is None or lag.last_folded <= before)
+    return unpublished or unfolded
+
+
+def partition_lags(
+    unpublished: Mapping[int, tuple[int, datetime]],
+    folded: Mapping[int, tuple[int, datetime]],
+    ends: Mapping[int, int],
+) -> list[PartitionLag]:
+    """The lag of each partition.
+
+    Args:
+        unpublished: partition -> (transactions, time of the oldest).
+        folded: partition -> (next offset to fold, when it last moved).
+        ends: partition -> the broker's end; empty where there is no topic yet.
+    """
+    lags = []
+    for partition in range(PARTITIONS):
+        waiting, oldest = unpublished.get(partition, (0, None))
+        offset, moved = folded.get(partition, (0, None))
+        lags.append(PartitionLag(partition, waiting, oldest, max(0, ends.get(partition, 0) - offset), moved))
+    return lags
+
+
+def read_lags(ledger: Ledger) -> list[PartitionLag]:
+    """The lag of each partition as it is now."""
+    database = ledger.database
+    unpublished = {
+        row["partition"]: (row["waiting"], row["oldest"])
+        for row in fetch_rows(
+            database,
+            "select u.partition, count(*) as waiting, min(o.decided_at) as oldest from token_unpublished u"
+            " join token_outbox o using (outbox_id) group by 1",
+        )
+    }
+    ends = ledger.kafka.end_offsets(TRANSACTIONS) if ledger.kafka.topic_id(TRANSACTIONS) is not None else {}
+    return partition_lags(unpublished, _folded(database), ends)
+
+
+def _folded(database: Database) -> dict[int, tuple[int, datetime]]:
+    rows = fetch_rows(
+        database,
+        "select partition, next_offset, updated_at from consumer_offsets where consumer = 'token_balances' and topic = :topic",
+        {"topic": TRANSACTIONS.name},
+    )
+    return {row["partition"]: (row["next_offset"], row["updated_at"]) for row in rows}
+
+
+def new_contributions_sensor(job_name: str) -> dg.SensorDefinition:
+    """The sensor that asks for the economy's daily runs."""
+    settling = SettlingRuns({job_name}, dg.AssetKey(CLOSING))
+
+    @dg.sensor(
+        name="new_contributions",
+        job_name=job_name,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="One run per range of days with contributions to take in or decide, attempts to charge, or metrics to compute.",
+    )
+    def new_contributions(
+        context: dg.SensorEvaluationContext, postgres: PostgresResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        in_flight, now = settling.in_flight(context.instance), datetime.now(UTC)
+        due = due_days(StepContext(postgres.database(), postgres.settings()), now.date())
+        ended = settling.ended(context.instance, now - REMEMBERED) if due else []
+        plan = plan_runs(due, in_flight, ended, load_settings().first_partition, now.date(), now)
+        if not plan.ranges:
+            return dg.SkipReason(
+                plan.why_nothing().replace("dirty days", "days of the economy") if due else "nothing is left to do"
+            )
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(tags={RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()})
+                for span in plan.ranges
+            ]
+        )
+
+    return new_contributions
+
+
+def ledger_lag_sensor(job_name: str) -> dg.SensorDefinition:
+    """The sensor that asks for the fold."""
+
+    @dg.sensor(
+        name="ledger_lag",
+        job_name=job_name,
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="A run over the partitions of the ledger that lag, where no consumer service has folded them.",
+    )
+    def ledger_lag(
+        context: dg.SensorEvaluationContext, postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        instance = context.instance
+        running = instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=IN_FLIGHT))
+        with ledger_on(postgres, kafka, valkey) as ledger:
+            lags = read_lags(ledger)
+        now = datetime.now(UTC)
+        plan = plan_fold(lags, running, _failures(instance, job_name), now)
+        if plan.first is None or plan.last is None:
+            return dg.SkipReason(plan.reason)
+        return dg.RunRequest(tags={RANGE_START: str(plan.first), RANGE_END: str(plan.last)})
+
+    return ledger_lag
+
+
+def _failures(instance: dg.DagsterInstance, job_name: str) -> list[datetime]:
+    """Ends of the runs that failed since the last success, latest first."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=ENDED), limit=_REMEMBERED_RUNS)
+    failures = []
+    for record in records:
+        if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+            break
+        failures.append(ended_at(record))
+    return failures

@@ -7,6 +7,7 @@ environment and touches no network.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResourc
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, SettlingRuns, dirty_days_sensor
 from debug_loop_pipeline.sensors.maintenance import dead_runs, maintenance_job, maintenance_schedule
 from debug_loop_pipeline.sensors.price_list import price_list_sensor
+from debug_loop_pipeline.settings import load_settings
 from debug_loop_pipeline.steps.framework import Span
 
 _DAILY = dg.AssetSelection.groups(debug_intelligence.GROUP) - dg.AssetSelection.assets("model_price_catalog")
@@ -48,7 +50,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         "kafka": KafkaResource(),
         "valkey": ValkeyResource(),
     }
-    return dg.Definitions(
+    part_1 = dg.Definitions(
         assets=dg.load_assets_from_modules([debug_intelligence]),
         asset_checks=debug_intelligence_checks.ALL_CHECKS,
         jobs=[debug_intelligence_job, unchecked_job, price_job, maintenance_job],
@@ -65,6 +67,24 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         ],
         resources=resources | dict(resource_overrides or {}),
         executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(part_1, _economy()) if load_settings().economy_enabled else part_1
+
+
+def _economy() -> dg.Definitions:
+    """The group of Part 2, on the resources of Part 1; imported only where it is on."""
+    from debug_loop_pipeline.assets import token_economy
+    from debug_loop_pipeline.checks import token_economy as token_economy_checks
+    from debug_loop_pipeline.sensors.token_economy import ledger_lag_sensor, new_contributions_sensor
+
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([token_economy]),
+        asset_checks=token_economy_checks.ALL_CHECKS,
+        jobs=[token_economy.token_economy_job, token_economy.token_balances_job],
+        sensors=[
+            new_contributions_sensor(token_economy.token_economy_job.name),
+            ledger_lag_sensor(token_economy.token_balances_job.name),
+        ],
     )
 
 
@@ -90,6 +110,29 @@ def materialize_days(spans: Sequence[Span], *, full_refresh: bool = False) -> li
             job = debug_intelligence_job if span is spans[-1] else unchecked_job
             result = _execute(defs.resolve_job_def(job.name), instance, tags, config)
             # an event per partition says the same of the whole run: the last of each asset is enough
+            for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():
+                _add(told.setdefault(row["asset"], {"asset": row["asset"]}), row)
+    return list(told.values())
+
+
+def materialize_economy(spans: Sequence[Span]) -> list[dict[str, Any]]:
+    """Runs the economy's daily job over each range of days, folds the ledger, then computes the numbers of today.
+
+    Returns and raises as `materialize_days`.
+    """
+    from debug_loop_pipeline.assets import token_economy
+
+    today = datetime.now(UTC).date()
+    told: dict[str, dict[str, Any]] = {}
+    daily, fold = token_economy.token_economy_job.name, token_economy.token_balances_job.name
+    ledger = token_economy.ledger_partitions.get_partition_keys()
+    with dg.DagsterInstance.get() as instance:
+        for name, first, last in (
+            *((daily, span.first.isoformat(), span.last.isoformat()) for span in spans),
+            (fold, ledger[0], ledger[-1]),
+            (daily, today.isoformat(), today.isoformat()),
+        ):
+            result = _execute(defs.resolve_job_def(name), instance, {RANGE_START: first, RANGE_END: last}, {})
             for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():
                 _add(told.setdefault(row["asset"], {"asset": row["asset"]}), row)
     return list(told.values())

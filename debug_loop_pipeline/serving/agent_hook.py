@@ -1,7 +1,8 @@
 """What an agent runs at its hooks: asks `debug-loop serve` and prints what it says, or nothing.
 
-Run as a file by `python -I -S`, so it may import the standard library only, and of that little: every module counts
-against the 200 ms that an agent waits. Whatever goes wrong it says nothing and ends well: an agent must never be held
+Run as a file by `python -I -S`, so it may import the standard library only, and of that next to nothing: `json`, `socket` and
+`signal` with what they import take as long as the interpreter itself (`re`, `enum`, `functools`), so their C parts are used
+without them. An agent waits at most 200 ms. Whatever goes wrong it says nothing and ends well: an agent must never be held
 up or blocked by us. One deadline bounds it all, reading the payload included.
 
     agent_hook.py AGENT DATA_DIR SOCKET < payload
@@ -12,10 +13,10 @@ the command line in its settings turns that into the 2 by which Copilot knows ad
 
 from __future__ import annotations
 
-import json
+import _json
+import _signal  # type: ignore[import-not-found]
+import _socket
 import os
-import signal
-import socket
 import sys
 
 TYPE_CHECKING = False  # the checker takes it for True; importing `typing` would cost milliseconds
@@ -33,11 +34,11 @@ MAX_ANSWER = 1 << 20
 
 def main(arguments: list[str]) -> int:
     """One payload in, an answer out."""
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, DEADLINE_S)
+    _signal.signal(_signal.SIGALRM, lambda *_: os._exit(0))
+    _signal.setitimer(_signal.ITIMER_REAL, DEADLINE_S)
     try:
         agent, data_dir, address = arguments[1:4]
-        payload = json.loads(sys.stdin.buffer.read())
+        payload = from_json(sys.stdin.buffer.read())
         event = payload.get("hook_event_name")
         if agent == "copilot":
             event, payload = claude_form(payload)
@@ -49,13 +50,13 @@ def main(arguments: list[str]) -> int:
         text = ask(address, dict(question, agent=agent)).get("markdown")
     except Exception:
         return 0
-    signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+    _signal.setitimer(_signal.ITIMER_REAL, GRACE_S)
     if not isinstance(text, str) or not text:
         return 0
     if agent == "copilot":
         say(text)
         return SPEAK
-    say(json.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}))
+    say(to_json({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}))
     return 0
 
 
@@ -96,15 +97,15 @@ def session_end(agent: str, data_dir: str, address: str, payload: dict[str, Any]
         "transcript_path": transcript,
         "session_id": payload.get("session_id"),
     }
-    signal.signal(signal.SIGALRM, give_up_asking)
+    _signal.signal(_signal.SIGALRM, give_up_asking)
     try:
         taken = ask(address, message).get("ok")
     except Exception:
         taken = False
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    _signal.signal(_signal.SIGALRM, lambda *_: os._exit(0))
     if taken:
         return 0
-    signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+    _signal.setitimer(_signal.ITIMER_REAL, GRACE_S)
     if isinstance(transcript, str) and os.path.isabs(transcript) and os.path.isfile(transcript):
         spawn_import(data_dir, transcript)
     return 0
@@ -136,17 +137,43 @@ def ask(address: str, message: dict[str, Any]) -> dict[str, Any]:
     """The answer of `serve`. The alarm bounds the time; another user's socket is not asked."""
     if os.lstat(address).st_uid != os.getuid():
         return {}
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(address)
-        connection.sendall(json.dumps(message).encode() + b"\n")
-        received = b""
-        while not received.endswith(b"\n"):
-            part = connection.recv(65536)
-            if not part or len(received) > MAX_ANSWER:
-                return {}
-            received += part
-    answer = json.loads(received)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(address)
+    connection.sendall(to_json(message).encode() + b"\n")
+    received = b""
+    while not received.endswith(b"\n"):
+        part = connection.recv(65536)
+        if not part or len(received) > MAX_ANSWER:
+            return {}
+        received += part
+    answer = from_json(received)
     return answer if isinstance(answer, dict) else {}
+
+
+class Plain:
+    """What the scanner of `json` is told: JSON as it is."""
+
+    strict = False
+    object_hook = object_pairs_hook = None
+    parse_float = parse_int = parse_constant = float
+
+
+def from_json(data: bytes) -> Any:
+    """The value of a JSON text."""
+    text = data.decode("utf-8").strip()
+    value, end = _json.make_scanner(Plain())(text, 0)  # type: ignore[arg-type]
+    if end != len(text):
+        raise ValueError
+    return value
+
+
+def to_json(value: object) -> str:
+    """JSON of texts, nothing and mappings of them; of anything else its text."""
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{to_json(key)}: {to_json(item)}" for key, item in value.items()) + "}"
+    return _json.encode_basestring_ascii(value if isinstance(value, str) else repr(value))
 
 
 def cut(text: object) -> object:

@@ -25,7 +25,7 @@ def errors_of_similar_tasks(
 
 
 _ERRORS = """
-with similar as (
+with alike as (
     select correlation_id from debug_execution_attempts where problem_hash = :problem
     union
     select a.correlation_id from attempt_stfs s join debug_execution_attempts a using (attempt_id)
@@ -33,7 +33,7 @@ with similar as (
 )
 select e.signature, min(e.pattern) as pattern, min(e.error_type) as error_type, min(e.category) as category,
        count(distinct e.correlation_id) as tasks
-from attempt_errors e join similar using (correlation_id)
+from attempt_errors e join alike using (correlation_id)
 where e.origin = 'agent_action'
   and not exists (
       select 1 from suppressions s where s.subject_kind = 'signature' and s.subject_id = e.signature

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
@@ -46,7 +47,7 @@ def make_server(injector: ManifestInjector, session_id: str | None = None) -> MC
 
     def text_of(answer: dict[str, Any]) -> str:
         if not answer.get("ok"):
-            raise RuntimeError(str(answer.get("error") or "no answer"))
+            raise ToolError(str(answer.get("error") or "no answer"))
         if not answer.get("markdown"):
             return _NOTHING
         return f"{answer['markdown']}\nRecommendation {answer['recommendation_id']}: tell report_outcome whether it helped.\n"
@@ -66,7 +67,7 @@ def make_server(injector: ManifestInjector, session_id: str | None = None) -> MC
         """Errors that similar requests ran into, what was tried in vain for them and what helped, as JSON."""
         answer = injector.ask(request=request, known_failures=True, **about)
         if not answer.get("ok"):
-            raise RuntimeError(str(answer.get("error") or "no answer"))
+            raise ToolError(str(answer.get("error") or "no answer"))
         failures = answer.get("failures")
         return json.dumps(failures, ensure_ascii=False, indent=1) if failures else _NOTHING
 

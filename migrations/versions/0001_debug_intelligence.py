@@ -1,5 +1,7 @@
 """The tables of Part 1: what comes in, the facts of each attempt, the folds over days, the decisions of people."""
 
+import re
+
 from alembic import op
 
 revision = "0001"
@@ -613,38 +615,7 @@ _DOMAIN_TABLES = (
     "debug_golden_states",
 )
 
-_ALL_TABLES = [
-    "execution_inbox",
-    "execution_rejects",
-    "import_files",
-    "dirty_days",
-    "step_progress",
-    "fold_marks",
-    "debug_execution_attempts",
-    "usage_records",
-    "attempt_verifications",
-    "attempt_errors",
-    "attempt_stfs",
-    "attempt_stf_quality",
-    "execution_costs",
-    "match_epochs",
-    "stf_matches",
-    "stf_clusters",
-    "debug_transform_functions",
-    "stf_bands",
-    "resolutions",
-    "mapping_events",
-    "debug_error_success_mappings",
-    "error_cost_items",
-    "error_costs",
-    "debug_golden_states",
-    "golden_events",
-    "error_group_decisions",
-    "approvals",
-    "suppressions",
-    "recompute_reports",
-    "model_price_catalog",
-]
+_TABLES = re.findall(r"^create table (\w+)", _INGESTION + _FACTS + _FOLDS + _DECISIONS, re.MULTILINE)
 
 
 def upgrade() -> None:
@@ -658,5 +629,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("drop view v_golden_states_full, v_error_resolution_patterns, v_recommended_stfs")
-    op.execute(f"drop table {', '.join(_ALL_TABLES)}")
+    op.execute(f"drop table {', '.join(_TABLES)}")
     op.execute("drop function set_updated_at()")

@@ -1,0 +1,44 @@
+"""The schema goes up, down without a trace, and up again; several processes may do it at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from debug_loop_pipeline.effects import schema
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.schema_columns import table_columns
+
+_OURS = """
+select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'v', 'S', 'm') and c.relname <> 'alembic_version'
+union all
+select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public'
+"""
+
+
+def names(url: str) -> set[str]:
+    database = Database(url)
+    try:
+        return {row["name"] for row in fetch_rows(database, _OURS)}
+    finally:
+        database.close()
+
+
+def test_down_removes_everything_that_up_made(empty_postgres_url: str) -> None:
+    assert names(empty_postgres_url) == set()
+    schema.upgrade(empty_postgres_url)
+    made = names(empty_postgres_url)
+    assert made >= set(table_columns())
+    assert {"v_recommended_stfs", "v_error_resolution_patterns", "v_golden_states_full"} <= made
+    assert schema.current(empty_postgres_url)[0] == schema.current(empty_postgres_url)[1]
+    schema.downgrade(empty_postgres_url, "base")
+    assert names(empty_postgres_url) == set()
+    schema.upgrade(empty_postgres_url)
+    assert names(empty_postgres_url) == made
+
+
+def test_two_at_once_bring_it_up_once(empty_postgres_url: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(schema.upgrade, [empty_postgres_url] * 2))
+    assert names(empty_postgres_url) >= set(table_columns())

@@ -70,9 +70,7 @@ def test_a_failing_step_is_reported_and_the_batch_makes_up_for_it(
 
 
 def test_the_result_says_how_long_each_step_took(context: StepContext) -> None:
-    orchestrator = DebugLoopOrchestrator(context)
-    orchestrator.process(attempt("a", "t", minutes=10, failed=True))  # reads the price list, opens connections
-    result = orchestrator.process(attempt("b", "t", minutes=20, failed=False))
+    result = DebugLoopOrchestrator(context).process(attempt("a", "t", minutes=10, failed=False))
     assert [outcome.step for outcome in result.outcomes] == STEPS
     assert all(outcome.milliseconds > 0 for outcome in result.outcomes)
-    assert result.milliseconds < 2_000
+    assert sum(outcome.milliseconds for outcome in result.outcomes) <= result.milliseconds

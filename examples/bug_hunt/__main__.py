@@ -8,13 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from examples.bug_hunt.agent import BUDGET, hunt
+from examples.bug_hunt.candidates import candidates
 from examples.bug_hunt.corpus import halves, load_families, load_programs
-from examples.bug_hunt.evaluation import SEED, evaluate, measure
+from examples.bug_hunt.evaluation import SEED, Outcomes, evaluate, measure
 from examples.bug_hunt.runner import WORKERS, PytestRunner
 
 
@@ -102,46 +104,42 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+_WAYS = (("manifest", "with the manifest"), ("by_place", "near the traceback"), ("random", "random order"))
+
+
 def _table(report: dict[str, Any]) -> str:
-    head = f"{'':22}{'programs':>9}  {'with the manifest':^26}  {'near the traceback':^26}  {'random order':^26}"
-    columns = f"{'':22}{'':>9}" + f"  {'at once':>8}{'within 3':>9}{'tries':>9}" * 3
+    head = f"{'':22}{'programs':>9}" + "".join(f"  {title:^26}" for _, title in _WAYS)
+    columns = f"{'':22}{'':>9}" + f"  {'at once':>8}{'within 3':>9}{'tries':>9}" * len(_WAYS)
     rows = [("unique signature", "unique_signature"), ("shared signature", "shared_signature"), ("all", "all")]
     lines = [head, columns]
     for title, row in [*((title, report[key]) for title, key in rows), *report["families"].items()]:
-        cells = f"{title:22}{row['programs']:>9}"
-        for first, third, tries in (
-            ("first_try", "within_three", "mean_tries"),
-            ("place_first_try", "place_within_three", "place_mean_tries"),
-            ("random_first_try", "random_within_three", "random_mean_tries"),
-        ):
-            cells += f"  {row[first]:>8.0%}{row[third]:>9.0%}{row[tries]:>9.1f}"
-        lines.append(cells)
+        cells = [row[way] for way, _ in _WAYS]
+        told = "".join(f"  {cell['first']:>8.0%}{cell['third']:>9.0%}{cell['tries']:>9.1f}" for cell in cells)
+        lines.append(f"{title:22}{row['programs']:>9}{told}")
     return "\n".join(lines)
 
 
 def _verify(options: argparse.Namespace) -> int:
     programs, families = load_programs(), load_families()
-    of_family = [program for family in families.values() for program in family.programs]
-    wrong = []
-    if sorted(of_family) != sorted(programs):
+    wrong: list[str] = []
+    if sorted(name for family in families.values() for name in family.programs) != sorted(programs):
         wrong.append("families and programs do not agree")
-    with PytestRunner(options.workers) as runner:
-        outcomes = measure(list(programs.values()), runner)
-    from examples.bug_hunt.candidates import candidates
-
+    with PytestRunner(options.workers) as runner, ThreadPoolExecutor(options.workers) as pool:
+        outcomes = list(pool.map(lambda program: Outcomes(program, runner), programs.values()))
+        measure(outcomes, pool)
     others = 0
-    for family in families.values():
-        for name in family.programs:
-            menu = candidates(programs[name].modules)
-            helped = [candidate.made_by for candidate in menu if outcomes[name].passed(candidate)]
-            if outcomes[name].first.exit_code not in (1, 2):
-                wrong.append(f"{name} does not fail")
-            if family.repair not in helped:
-                wrong.append(f"{name} is not repaired by {family.repair}")
-            extra = sorted(set(helped) - {family.repair})
-            others += bool(extra)
-            print(f"{name} {programs[name].name:18} {len(menu):3} candidates, helped: {', '.join(sorted(set(helped)))}")
-    print(f"{len(programs)} programs, {len(families)} families; {others} programs have another repair that helps too")
+    for one in outcomes:
+        name = one.program.id
+        repair = next(family.repair for family in families.values() if name in family.programs)
+        menu = candidates(one.program.modules)
+        helped = sorted({candidate.made_by for candidate in menu if one.passed(candidate)})
+        if one.first.exit_code not in (1, 2):
+            wrong.append(f"{name} does not fail")
+        if repair not in helped:
+            wrong.append(f"{name} is not repaired by {repair}")
+        others += helped != [repair]
+        print(f"{name} {one.program.name:18} {len(menu):3} candidates, helped: {', '.join(helped)}")
+    print(f"{len(programs)} programs, {len(families)} families; another repair helps {others} of them too")
     for complaint in wrong:
         print(f"WRONG: {complaint}")
     return 1 if wrong else 0

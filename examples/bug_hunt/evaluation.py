@@ -7,11 +7,11 @@ since a program and its tests are deterministic, each order's number of tries fo
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.manifest import Manifest
@@ -25,7 +25,7 @@ from examples.bug_hunt.agent import hunt, plan
 from examples.bug_hunt.candidates import Candidate, candidates
 from examples.bug_hunt.corpus import Program, halves, load_families, load_programs
 from examples.bug_hunt.ranking import Advice, by_place, distances
-from examples.bug_hunt.runner import WORKERS, PytestRunner, RunResult
+from examples.bug_hunt.runner import WORKERS, PytestRunner
 
 SEED = 1
 RANDOM_ORDERS = 200
@@ -34,30 +34,36 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One program of the second half. tries: how many repairs each way took, None where no candidate helps.
+class Chance:
+    """How an order with chance in it does over many draws: the share of them that passes at once, within three, and the mean of tries."""
 
-    random: mean over many random orders, and the shares of them that passed at once and within three.
+    first: float
+    third: float
+    tries: float
+
+    @classmethod
+    def of(cls, tries: Sequence[int]) -> Self:
+        """From the tries of each draw."""
+        return cls(_share(tries, 1), _share(tries, 3), statistics.mean(tries))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One program of the second half.
+
+    tries: repairs that were tried with the manifest, the one that helped included; one more than there are where none did. random,
+    by_place: orders without memory, where they were measured.
     """
 
     program: str
     family: str
     unique_signature: bool
-    candidates: int
-    passing: int
-    known_fixes: int
-    advised: int | None
-    by_place: float
-    random: float
-    random_first: float
-    random_third: float
-    place_first: float
-    place_third: float
     signature: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+    candidates: int
+    known_fixes: int
+    tries: int
+    random: Chance | None = None
+    by_place: Chance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ class Learned:
     tasks: int
     solved: int
     attempts: int
-    mean_tries: float
+    random: Chance
+    """How the random order did."""
     mappings: int
 
 
@@ -90,7 +97,7 @@ def learn(context: StepContext, programs: Sequence[Program], seed: int, runner: 
         tasks=len(outcomes),
         solved=sum(outcome.solved for outcome in outcomes),
         attempts=len(events),
-        mean_tries=statistics.mean(outcome.tries for outcome in outcomes),
+        random=Chance.of([outcome.tries for outcome in outcomes]),
         mappings=mappings,
     )
 
@@ -105,7 +112,12 @@ def manifest_adviser(database: Database, settings: Settings) -> Callable[[str, s
 
 
 def evaluate(
-    context: StepContext, *, seed: int = SEED, workers: int = WORKERS, say: Say = lambda text: None
+    context: StepContext,
+    *,
+    seed: int = SEED,
+    workers: int = WORKERS,
+    compare: bool = True,
+    say: Say = lambda text: None,
 ) -> dict[str, Any]:
     """Learns on one half of each family and measures on the other.
 
@@ -113,93 +125,94 @@ def evaluate(
         context: an empty store.
         seed: draws the halves and every order.
         workers: runs of pytest at once.
+        compare: measure orders without memory too: every candidate is then run once, not only those that the manifest leads to.
         say: told what is going on.
     """
     programs = load_programs()
     first, second = halves(seed)
-    with PytestRunner(workers) as runner:
+    adviser = manifest_adviser(context.database, context.settings)
+    with PytestRunner(workers) as runner, ThreadPoolExecutor(workers) as pool:
         say(f"learning from {len(first)} programs, in random order")
         learned = learn(context, [programs[name] for name in first], seed, runner)
         say(
             f"{learned.solved} of {learned.tasks} repaired in {learned.attempts} attempts; {learned.mappings} fixes known"
         )
-        say(f"running every candidate of {len(second)} other programs once")
-        outcomes = measure([programs[name] for name in second], runner)
-    adviser = manifest_adviser(context.database, context.settings)
-    manifests = {name: adviser(name, "", outcomes[name].first.output) for name in second}
-    trials = [_trial(programs[name], outcomes[name], manifests[name], seed) for name in second]
-    return {
-        "seed": seed,
-        "learned": _fields(learned),
-        **summary(trials),
-        "programs": [trial.as_dict() for trial in trials],
-    }
+        say(f"repairing {len(second)} other programs with the manifest at hand")
+        outcomes = list(pool.map(lambda name: Outcomes(programs[name], runner), second))
+        if compare:
+            say("running all their other candidates, to compare")
+            measure(outcomes, pool)
+
+        def trial(one: Outcomes) -> Trial:
+            return _trial(one, adviser(one.program.id, one.program.request, one.first.output), seed, compare)
+
+        trials = list(pool.map(trial, outcomes))
+    return {"seed": seed, "learned": asdict(learned), **summary(trials), "programs": [asdict(one) for one in trials]}
 
 
-@dataclass(frozen=True, slots=True)
 class Outcomes:
-    """A program's failing run, and whether its tests pass with each candidate."""
+    """What the tests of a program say: as it is, and with each candidate, which is run once when it is first asked for."""
 
-    first: RunResult
-    passes: Mapping[tuple[tuple[str, str], ...], bool]
+    def __init__(self, program: Program, runner: PytestRunner) -> None:
+        self.program = program
+        self.first = runner.run(program.files, program.test)
+        self._runner = runner
+        self._passed: dict[tuple[tuple[str, str], ...], bool] = {}
 
     def passed(self, candidate: Candidate) -> bool:
         """Whether the tests pass with a candidate."""
-        return self.passes[_key(candidate)]
+        key = tuple(sorted(candidate.changed.items()))
+        if key not in self._passed:
+            files = {**self.program.files, **candidate.changed}
+            self._passed[key] = self._runner.run(files, self.program.test).passed
+        return self._passed[key]
 
 
-def measure(programs: Sequence[Program], runner: PytestRunner) -> dict[str, Outcomes]:
-    """Runs each program as it is, and once with each of its candidates."""
-    jobs = [(program, candidate) for program in programs for candidate in candidates(program.modules)]
-    with ThreadPoolExecutor(runner.workers) as pool:
-        firsts = list(pool.map(lambda program: runner.run(program.files, program.test), programs))
-        results = list(pool.map(lambda job: runner.run({**job[0].files, **job[1].changed}, job[0].test), jobs))
-    passes: dict[str, dict[tuple[tuple[str, str], ...], bool]] = {program.id: {} for program in programs}
-    for (program, candidate), result in zip(jobs, results, strict=True):
-        passes[program.id][_key(candidate)] = result.passed
-    return {program.id: Outcomes(first, passes[program.id]) for program, first in zip(programs, firsts, strict=True)}
+def measure(outcomes: Sequence[Outcomes], pool: ThreadPoolExecutor) -> None:
+    """Runs every candidate of some programs."""
+    jobs = [(one, candidate) for one in outcomes for candidate in candidates(one.program.modules)]
+    list(pool.map(lambda job: job[0].passed(job[1]), jobs))
 
 
-def _key(candidate: Candidate) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(candidate.changed.items()))
-
-
-def _trial(program: Program, outcomes: Outcomes, manifest: Manifest, seed: int) -> Trial:
+def _trial(outcomes: Outcomes, manifest: Manifest, seed: int, compare: bool) -> Trial:
+    program = outcomes.program
     family = next(family for family in load_families().values() if program.id in family.programs)
     menu = candidates(program.modules)
-    advised = plan(program, outcomes.first, Advice.of(manifest), Random(f"{seed}/{program.id}/order"))
-    helps = [outcomes.passed(candidate) for candidate in menu]
-    near = distances(menu, outcomes.first.output, program.modules)
-    at_random: list[int] = []
+    order = plan(program, outcomes.first, Advice.of(manifest), Random(f"{seed}/{program.id}/order"))
+    by_chance: list[int] = []
     nearest: list[int] = []
-    for n in range(RANDOM_ORDERS):
-        draw = Random(f"{seed}/{program.id}/{n}")
-        at_random.append(_tries([helps[i] for i in draw.sample(range(len(menu)), len(menu))]) or len(menu) + 1)
-        nearest.append(_tries([helps[i] for i in by_place(near, draw)]) or len(menu) + 1)
+    if compare:
+        helps = [outcomes.passed(candidate) for candidate in menu]
+        near = distances(menu, outcomes.first.output, program.modules)
+        for n in range(RANDOM_ORDERS):
+            draw = Random(f"{seed}/{program.id}/{n}")
+            by_chance.append(_tries(helps[i] for i in draw.sample(range(len(menu)), len(menu))))
+            nearest.append(_tries(helps[i] for i in by_place(near, draw)))
     return Trial(
         program=program.id,
         family=family.name,
         unique_signature=family.shares is None,
-        candidates=len(menu),
-        passing=sum(helps),
-        known_fixes=len(manifest.fixes),
-        advised=_tries([outcomes.passed(candidate) for candidate in advised]),
-        by_place=statistics.mean(nearest),
-        random=statistics.mean(at_random),
-        random_first=_share(at_random, 1),
-        random_third=_share(at_random, 3),
-        place_first=_share(nearest, 1),
-        place_third=_share(nearest, 3),
         signature=manifest.error_pattern,
+        candidates=len(menu),
+        known_fixes=len(manifest.fixes),
+        tries=_tries(outcomes.passed(candidate) for candidate in order),
+        random=Chance.of(by_chance) if compare else None,
+        by_place=Chance.of(nearest) if compare else None,
     )
 
 
-def _tries(helps: Sequence[bool]) -> int | None:
-    return next((n for n, helped in enumerate(helps, 1) if helped), None)
+def _tries(helps: Iterable[bool]) -> int:
+    """How many repairs are tried until one helps; one more than there are where none does."""
+    tried = 0
+    for helped in helps:
+        tried += 1
+        if helped:
+            return tried
+    return tried + 1
 
 
-def _share(tries: Sequence[float | None], most: int) -> float:
-    return sum(n is not None and n <= most for n in tries) / len(tries)
+def _share(tries: Sequence[int], most: int) -> float:
+    return sum(n <= most for n in tries) / len(tries)
 
 
 def summary(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -217,20 +230,14 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _row(trials: Sequence[Trial]) -> dict[str, Any]:
-    advised = [trial.advised for trial in trials]
-    return {
-        "programs": len(trials),
-        "first_try": _share(advised, 1),
-        "within_three": _share(advised, 3),
-        "mean_tries": statistics.mean(t.advised or t.candidates + 1 for t in trials),
-        "random_first_try": statistics.mean(t.random_first for t in trials),
-        "random_within_three": statistics.mean(t.random_third for t in trials),
-        "random_mean_tries": statistics.mean(t.random for t in trials),
-        "place_first_try": statistics.mean(t.place_first for t in trials),
-        "place_within_three": statistics.mean(t.place_third for t in trials),
-        "place_mean_tries": statistics.mean(t.by_place for t in trials),
-    }
-
-
-def _fields(record: Learned) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__slots__}
+    tries = [trial.tries for trial in trials]
+    row: dict[str, Any] = {"programs": len(trials), "manifest": asdict(Chance.of(tries))}
+    for name, found in (("by_place", [t.by_place for t in trials]), ("random", [t.random for t in trials])):
+        known = [chance for chance in found if chance is not None]
+        if known:
+            row[name] = {
+                "first": statistics.mean(chance.first for chance in known),
+                "third": statistics.mean(chance.third for chance in known),
+                "tries": statistics.mean(chance.tries for chance in known),
+            }
+    return row

@@ -30,24 +30,23 @@ def context(postgres_url: str) -> Iterator[StepContext]:
 
 @pytest.fixture(scope="module")
 def report(context: StepContext) -> dict:
-    return evaluate(context)
+    return evaluate(context, compare=False)
 
 
 def test_with_a_signature_of_their_own_four_in_five_pass_at_once(report):
     assert report["unique_signature"]["programs"] >= 24
-    assert report["unique_signature"]["first_try"] >= 0.8
+    assert report["unique_signature"]["manifest"]["first"] >= 0.8
 
 
 def test_nearly_all_pass_within_three(report):
     assert report["all"]["programs"] >= 48
-    assert report["all"]["within_three"] >= 0.95
+    assert report["all"]["manifest"]["third"] >= 0.95
 
 
-def test_chance_and_the_traceback_alone_do_much_worse(report):
-    row = report["all"]
-    assert row["random_first_try"] < 0.3
-    assert row["place_first_try"] < row["first_try"] - 0.2
-    assert row["mean_tries"] < 0.6 * row["random_mean_tries"]
+def test_without_memory_it_took_much_longer(report):
+    without, advised = report["learned"]["random"], report["all"]["manifest"]
+    assert without["first"] < 0.3
+    assert advised["tries"] < 0.6 * without["tries"]
 
 
 def test_the_manifest_knew_a_fix_for_every_program(report):

@@ -10,10 +10,12 @@ import pytest
 
 from debug_loop_pipeline.compute.resolution import ChangePart, resolution_id
 from debug_loop_pipeline.models.execution import Edit, ExecutionEvent
+from debug_loop_pipeline.models.manifest import Manifest
 from debug_loop_pipeline.models.mapping import ResolutionKind
 from examples.bug_hunt.agent import hunt, plan
 from examples.bug_hunt.candidates import MENU, candidates
 from examples.bug_hunt.corpus import Program, load_families, load_programs
+from examples.bug_hunt.evaluation import Outcomes, _trial, summary
 from examples.bug_hunt.events import judged
 from examples.bug_hunt.ranking import Advice, KnownFix, by_place, distances
 from examples.bug_hunt.runner import PytestRunner, RunResult
@@ -199,3 +201,19 @@ def test_verdicts_are_made_as_for_transcripts():
     assert verdict.goal.text == "pytest test_shop.py"
     assert (verdict.verdict, verdict.failed, verdict.passed) == ("fail", 1, 1)
     assert [error.type for error in verdict.errors] == ["KeyError"]
+
+
+def test_what_is_reported_follows_from_real_runs(runner):
+    names = ["p001", "p004"]
+    outcomes = [Outcomes(load_programs()[name], runner) for name in names]
+    trials = [_trial(one, Manifest(), seed=1, compare=True) for one in outcomes]
+    for one, trial in zip(outcomes, trials, strict=True):
+        helps = sum(one.passed(candidate) for candidate in candidates(one.program.modules))
+        # drawn without putting back, the first hit comes after (n + 1) / (hits + 1) draws on average
+        expected = (trial.candidates + 1) / (helps + 1)
+        assert trial.random.tries == pytest.approx(expected, rel=0.15)
+        assert trial.random.first == pytest.approx(helps / trial.candidates, abs=0.08)
+    report = summary(trials)
+    assert report["all"]["programs"] == 2
+    assert report["all"]["random"]["tries"] == pytest.approx(sum(t.random.tries for t in trials) / 2)
+    assert report["all"]["manifest"]["tries"] == sum(t.tries for t in trials) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 import dagster as dg
 
@@ -12,9 +13,13 @@ from debug_loop_pipeline.steps.framework import Span
 DATE_FORMAT = "%Y-%m-%d"
 
 
-def daily_partitions(first_partition: date | None = None) -> dg.DailyPartitionsDefinition:
-    """Daily partitions in UTC; `end_offset=1` makes today one of them."""
-    start = first_partition or load_settings().first_partition
+@lru_cache(maxsize=1)
+def daily_partitions() -> dg.DailyPartitionsDefinition:
+    """Daily partitions in UTC from the configured start; `end_offset=1` makes today one of them.
+
+    One object for all assets: Dagster remembers in it what it has worked out about its days.
+    """
+    start = load_settings().first_partition
     return dg.DailyPartitionsDefinition(start_date=start.strftime(DATE_FORMAT), timezone="UTC", end_offset=1)
 
 

@@ -17,7 +17,7 @@ MAX_BYTES = 30_000
 """Of the Markdown, base64 included: so much goes into the event log with every materialization that shows the plot."""
 
 _COLOUR = "#3b6ea5"
-_LABEL_CHARS = 40
+_LABEL_CHARS = 34
 
 
 def bar_plot(labels: Sequence[str], values: Sequence[float], title: str, unit: str) -> dg.MarkdownMetadataValue:

@@ -71,6 +71,10 @@ class Undecided:
     contribution: Contribution
     attempt: AttemptFacts
     subject: SubjectFacts | None
+    stf_hash: str | None = None
+    """Of a golden state: its function."""
+    family: str = ""
+    """What is rewarded once: the subject; of a golden state the cluster of its function, or every copy would be one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class RewardedBefore:
 
     attempt_days: dict[tuple[str, date], int]
     decision_day: dict[str, int]
-    subjects: set[tuple[ContributionKind, str]]
+    families: set[tuple[ContributionKind, str]]
     golden_reuse: dict[str, tuple[int, int]]
     """Golden state -> (reuses paid, millitokens)."""
 
@@ -213,16 +217,18 @@ class ContributionStore:
             "peers": sorted({u.contribution.peer_id for u in undecided}),
             "days": sorted({day_of(u.attempt.completed_at) for u in undecided}),
             "subjects": sorted({u.contribution.subject for u in undecided}),
+            "families": sorted({u.family for u in undecided}),
             "from": datetime(decided_on.year, decided_on.month, decided_on.day, tzinfo=UTC),
         }
         by_day = connection.execute(_BY_ATTEMPT_DAY, params).all()
         today = connection.execute(_BY_DECISION_DAY, params).all()
-        subjects = connection.execute(_BY_SUBJECT, params).all()
+        reuse = connection.execute(_BY_GOLDEN_STATE, params).all()
+        families = connection.execute(_BY_FAMILY, params).all()
         return RewardedBefore(
             {(row.peer_id, row.attempt_day): row.rewarded for row in by_day},
             {row.peer_id: row.rewarded for row in today},
-            {(ContributionKind(row.kind), row.subject) for row in subjects},
-            {row.subject: (row.rewarded, int(row.amount)) for row in subjects if row.kind == "golden_reuse"},
+            {(ContributionKind(row.kind), row.family) for row in families},
+            {row.subject: (row.rewarded, int(row.amount)) for row in reuse},
         )
 
     # -- decided -------------------------------------------------------------------------------------------------
@@ -336,7 +342,7 @@ def _undecided(row: dict[str, Any]) -> Undecided:
         completed_at=row["completed_at"],
     )
     subject = SubjectFacts(owner_peer_id=row["owner"], ready=row["ready"], suppressed=row["suppressed"])
-    return Undecided(contribution, attempt, subject)
+    return Undecided(contribution, attempt, subject, row["golden_stf_hash"], row["family"])
 
 
 def _span(row: Mapping[str, Any]) -> CodeSpan:
@@ -366,8 +372,9 @@ left join lateral (
     where c.kind in ('stf', 'reuse') and f.stf_hash = c.subject
 ) f on true
 left join lateral (
-    select g.golden_state_id, g.peer_id as owner, g.state = 'approved' as approved
-    from debug_golden_states g
+    select g.golden_state_id, g.peer_id as owner, g.state = 'approved' as approved, g.stf_hash,
+           coalesce(nullif(o.cluster_id, ''), g.stf_hash) as family
+    from debug_golden_states g left join debug_transform_functions o on o.stf_hash = g.stf_hash
     where c.kind in ('golden_state', 'golden_reuse') and g.golden_state_id = c.subject
 ) g on true
 """
@@ -387,7 +394,8 @@ _UNDECIDED = f"""
 select c.contribution_id, c.kind, c.peer_id, c.attempt_id, c.occurred_at, c.subject, c.path, c.function_name, c.span_ordinal,
        c.start_line, c.end_line, c.code, c.language, c.quality_score, c.complexity_score, c.used_by_peer_id, c.external_id,
        a.peer_id as attempt_peer_id, a.evidence_tier, a.outcome, a.completed_at,
-       coalesce(m.owner, f.owner, g.owner) as owner, true as ready,
+       coalesce(m.owner, f.owner, g.owner) as owner, true as ready, g.stf_hash as golden_stf_hash,
+       case when c.kind = 'golden_state' then coalesce(g.family, c.subject) else c.subject end as family,
        exists (
            select from suppressions s
            where (s.subject_kind, s.subject_id) in (
@@ -421,9 +429,18 @@ _BY_DECISION_DAY = text(
     " and decided_at >= :from and decided_at < cast(:from as timestamptz) + interval '1 day' group by 1"
 )
 
-_BY_SUBJECT = text(
-    "select kind, subject, count(*) as rewarded, sum(amount) as amount from contributions"
-    " where status = 'rewarded' and kind in ('fix', 'golden_state', 'golden_reuse') and subject = any(:subjects) group by 1, 2"
+_BY_GOLDEN_STATE = text(
+    "select subject, count(*) as rewarded, sum(amount) as amount from contributions"
+    " where status = 'rewarded' and kind = 'golden_reuse' and subject = any(:subjects) group by 1"
+)
+
+_BY_FAMILY = text(
+    "select distinct 'fix' as kind, subject as family from contributions"
+    " where status = 'rewarded' and kind = 'fix' and subject = any(:subjects)"
+    " union select 'golden_state', v.family from contributions c"
+    " left join debug_transform_functions o on o.stf_hash = c.decision #>> '{inputs,stf_hash}'"
+    " cross join lateral (select coalesce(nullif(o.cluster_id, ''), c.decision #>> '{inputs,stf_hash}', c.subject) as family) v"
+    " where c.status = 'rewarded' and c.kind = 'golden_state' and v.family = any(:families)"
 )
 
 _WRITE_DECISIONS = text(

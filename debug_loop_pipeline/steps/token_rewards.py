@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -132,7 +133,7 @@ class ContributionDecider:
                 one.subject,
                 of_attempt,
                 self._index,
-                lambda c, ended: _context(c, ended, before),
+                partial(_context, before=before, family=one.family),
                 now,
                 self._economy,
             )
@@ -196,13 +197,13 @@ def run(
     return report
 
 
-def _context(contribution: Contribution, ended: datetime, before: RewardedBefore) -> RewardContext:
+def _context(contribution: Contribution, ended: datetime, *, before: RewardedBefore, family: str) -> RewardContext:
     paid, amount = before.golden_reuse.get(contribution.subject, (0, 0))
     is_reuse = contribution.kind is ContributionKind.GOLDEN_REUSE
     return RewardContext(
         rewarded_on_attempt_day=before.attempt_days.get((contribution.peer_id, day_of(ended)), 0),
         rewarded_on_decision_day=before.decision_day.get(contribution.peer_id, 0),
-        subject_rewarded=(contribution.kind, contribution.subject) in before.subjects,
+        subject_rewarded=(contribution.kind, family) in before.families,
         golden_reuses_paid=paid if is_reuse else 0,
         golden_reuse_amount=amount if is_reuse else 0,
     )
@@ -213,7 +214,7 @@ def _count(contribution: Contribution, one: Undecided, decision: ContributionDec
     key = (peer, day_of(one.attempt.completed_at))
     before.attempt_days[key] = before.attempt_days.get(key, 0) + 1
     before.decision_day[peer] = before.decision_day.get(peer, 0) + 1
-    before.subjects.add((contribution.kind, subject))
+    before.families.add((contribution.kind, one.family))
     if contribution.kind is ContributionKind.GOLDEN_REUSE and decision.reward is not None:
         paid, amount = before.golden_reuse.get(subject, (0, 0))
         before.golden_reuse[subject] = (paid + 1, amount + decision.reward.amount)
@@ -236,6 +237,7 @@ def _decided_row(
     inputs: dict[str, Any] = {
         "attempt": one.attempt.model_dump(mode="json"),
         "subject": one.subject.model_dump(mode="json") if one.subject else None,
+        "stf_hash": one.stf_hash,
         "versions": CODE_VERSION,
     }
     return DecidedRow(

@@ -12,14 +12,20 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
+from kafka.errors import (
+    IncompatibleBrokerVersion,
+    OffsetOutOfRangeError,
+    TopicAlreadyExistsError,
+    UnsupportedVersionError,
+)
 from kafka.partitioner import murmur2
 
 from debug_loop_pipeline.effects.resilience import CircuitBreaker, EffectCaller, Retry, RetryPolicy
@@ -31,6 +37,7 @@ _POLICY = RetryPolicy(attempts=8, timeout_s=30.0, wait_initial_s=0.1, wait_max_s
 _CONNECT_S = 1.0
 _CLOSE_S = 5.0
 _LOOK_S = 2.0
+_SETTLE_S = 3.0
 _FETCH_BYTES = 4 << 20
 _NEVER_MS = "-1"
 
@@ -43,6 +50,8 @@ class Topic:
     retention_ms: str = _NEVER_MS
     cleanup_policy: str = "delete"
     partitions: int = PARTITIONS
+    rebuilt: bool = False
+    """Its whole content is in PostgreSQL, and is published again when the topic is another one."""
 
     @property
     def configs(self) -> dict[str, str]:
@@ -56,7 +65,7 @@ class Topic:
 
 
 _MONTH_MS = str(30 * 24 * 3_600 * 1_000)
-TRANSACTIONS = Topic("token.transactions.v1")
+TRANSACTIONS = Topic("token.transactions.v1", rebuilt=True)
 CONTRIBUTIONS = Topic("contributions.v1", retention_ms=_MONTH_MS)
 CONTRIBUTION_REJECTS = Topic("contributions.dlq.v1", retention_ms=_MONTH_MS)
 LEDGER_TOPICS = (TRANSACTIONS, CONTRIBUTIONS, CONTRIBUTION_REJECTS)
@@ -142,7 +151,13 @@ class Kafka:
 
     def topic_id(self, topic: Topic) -> str | None:
         """The broker's id of a topic: another one when it was deleted and made again. None where it does not exist."""
-        return self.caller.call("topic_id", lambda: self._described([topic]).get(topic.name), retry=Retry.ALWAYS)
+
+        def ask() -> str | None:
+            with self._admin() as admin:
+                found = _described(admin, [topic]).get(topic.name)
+                return None if found is None else found.topic_id
+
+        return self.caller.call("topic_id", ask, retry=Retry.ALWAYS)
 
     def end_offsets(self, topic: Topic) -> dict[int, int]:
         """Partition -> the offset that the next message gets.
@@ -154,26 +169,41 @@ class Kafka:
     def lost(self, topic: Topic, positions: Mapping[int, int]) -> set[int]:
         """The partitions whose log ends before the position that was read to: the broker came back with less."""
         ends = self.end_offsets(topic)
-        return {p for p, offset in positions.items() if offset > ends[p] and not self._has(topic, p, offset - 1)}
+        suspects = {p: offset - 1 for p, offset in positions.items() if offset > ends[p]}
+        if not suspects:
+            return set()
+        try:
+            return suspects.keys() - self._with_messages(topic, suspects)
+        except OffsetLostError:  # which of them, it does not say
+            return {p for p, offset in suspects.items() if not self._has(topic, p, offset)}
 
     def _has(self, topic: Topic, partition: int, offset: int) -> bool:
-        reader = self.reader(topic, {partition: offset})
         try:
-            return bool(reader.poll(_LOOK_S, 1))
+            return bool(self._with_messages(topic, {partition: offset}))
         except OffsetLostError:
             return False
+
+    def _with_messages(self, topic: Topic, offsets: Mapping[int, int]) -> set[int]:
+        """The partitions that have a message at, or after, the offset."""
+        reader = self.reader(topic, offsets)
+        found: set[int] = set()
+        deadline = time.monotonic() + _LOOK_S
+        try:
+            while found != offsets.keys() and (left := deadline - time.monotonic()) > 0:
+                found.update(batch.partition for batch in reader.poll(left))
         finally:
             reader.close()
+        return found
 
     def beginning_offsets(self, topic: Topic) -> dict[int, int]:
         """Partition -> the oldest offset that is kept."""
         return self._offsets("beginning_offsets", topic)
 
-    def _offsets(self, which: str, topic: Topic) -> dict[int, int]:
+    def _offsets(self, which: str, topic: Topic, numbers: Iterable[int] | None = None) -> dict[int, int]:
         def read() -> dict[int, int]:
             consumer = self._consumer()
             try:
-                partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+                partitions = [TopicPartition(topic.name, number) for number in numbers or range(topic.partitions)]
                 return {tp.partition: offset for tp, offset in getattr(consumer, which)(partitions).items()}
             finally:
                 consumer.close(autocommit=False)
@@ -182,37 +212,45 @@ class Kafka:
 
     def _ensure(self, topics: Sequence[Topic]) -> dict[str, str]:
         with self._admin() as admin:
-            found = self._described(topics, admin)
-            missing = [topic for topic in topics if topic.name not in found]
-            if missing:
-                with contextlib.suppress(TopicAlreadyExistsError):  # another process was quicker
-                    admin.create_topics(
-                        [NewTopic(t.name, t.partitions, 1, topic_configs=t.configs) for t in missing],
-                        timeout_ms=self._timeout_ms,
-                    )
-                found = self._described(topics, admin)
+            found = _described(admin, topics)
             for topic in topics:
-                if topic not in missing:
+                if topic.name not in found:
+                    self._create(admin, topic)
+                elif found[topic.name].partitions < topic.partitions:
+                    self._widen(admin, topic)
+                else:
                     _align(admin, topic)
-            return {topic.name: found[topic.name] for topic in topics}
+            deadline = time.monotonic() + _SETTLE_S
+            while True:
+                found = _described(admin, topics)
+                odd = [t for t in topics if t.name not in found or found[t.name].partitions != t.partitions]
+                if not odd:
+                    return {topic.name: found[topic.name].topic_id for topic in topics}
+                if time.monotonic() > deadline:  # before, another process may be at it
+                    there = found[odd[0].name].partitions if odd[0].name in found else 0
+                    raise TopicMismatchError(
+                        f"topic {odd[0].name} has {there} partitions, {odd[0].partitions} are needed. Move it away: it "
+                        "is made anew, the ledger's with all its content."
+                    )
+                time.sleep(0.1)
 
-    def _described(self, topics: Sequence[Topic], admin: KafkaAdminClient | None = None) -> dict[str, str]:
-        if admin is None:
-            with self._admin() as own:
-                return self._described(topics, own)
-        found: dict[str, str] = {}
-        wanted = {topic.name: topic for topic in topics}
-        for answer in admin.describe_topics(list(wanted)):
-            if answer["error_code"] != 0:
-                continue
-            topic = wanted[answer["name"]]
-            if len(answer["partitions"]) != topic.partitions:
-                raise TopicMismatchError(
-                    f"topic {topic.name} has {len(answer['partitions'])} partitions, {topic.partitions} are needed. "
-                    "Move it away (its content is in PostgreSQL too): it is made anew."
-                )
-            found[topic.name] = str(answer["topic_id"])
-        return found
+    def _create(self, admin: KafkaAdminClient, topic: Topic) -> None:
+        with contextlib.suppress(TopicAlreadyExistsError):  # another process was quicker
+            admin.create_topics(
+                [NewTopic(topic.name, topic.partitions, 1, topic_configs=topic.configs)], timeout_ms=self._timeout_ms
+            )
+
+    def _widen(self, admin: KafkaAdminClient, topic: Topic) -> None:
+        """Give a topic the partitions it lacks: some brokers make it by themselves when a client asks for it too early.
+
+        Where the broker cannot (one that keeps everything in memory), it is made anew if nothing is lost by that.
+        """
+        try:
+            admin.create_partitions({topic.name: NewPartitions(topic.partitions)}, timeout_ms=self._timeout_ms)
+        except (IncompatibleBrokerVersion, UnsupportedVersionError):
+            if topic.rebuilt or not any(self._offsets("end_offsets", topic, range(1)).values()):
+                admin.delete_topics([topic.name])
+                self._create(admin, topic)
 
     def _admin(self) -> _Admin:
         self._knock()
@@ -388,6 +426,18 @@ class _Admin:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    topic_id: str
+    partitions: int
+
+
+def _described(admin: KafkaAdminClient, topics: Sequence[Topic]) -> dict[str, _Described]:
+    """Of the topics that exist."""
+    answers = admin.describe_topics([topic.name for topic in topics])
+    return {a["name"]: _Described(str(a["topic_id"]), len(a["partitions"])) for a in answers if a["error_code"] == 0}
 
 
 def _align(admin: KafkaAdminClient, topic: Topic) -> None:

@@ -143,12 +143,12 @@ class TokenFold:
 
         return self.database.run("follow_log", work, retry=Retry.ALWAYS)
 
-    def offsets(self) -> dict[int, int]:
-        """Partition -> next offset, as committed."""
+    def offsets(self, topic_id: str | None = None) -> dict[int, int]:
+        """Partition -> next offset, as committed; only of the log `topic_id` where one is given."""
 
         def read(connection: Connection) -> dict[int, int]:
             rows = connection.execute(_READ_OFFSETS, {"consumer": CONSUMER, "topic": TRANSACTIONS.name})
-            return {row.partition: row.next_offset for row in rows}
+            return {row.partition: row.next_offset for row in rows if topic_id in (None, row.topic_id)}
 
         return self.database.run("read_offsets", read, retry=Retry.ALWAYS)
 

@@ -61,7 +61,7 @@ class Ledger:
     def follow(self) -> Log:
         """The log to read and where, its topics made where they are missing; what the broker lost is queued again."""
         topic_id = self.kafka.ensure_topics(LEDGER_TOPICS)[TRANSACTIONS.name]
-        lost = self.kafka.lost(TRANSACTIONS, self.fold.offsets())
+        lost = self.kafka.lost(TRANSACTIONS, self.fold.offsets(topic_id))
         return self.fold.follow(topic_id, self.kafka.beginning_offsets(TRANSACTIONS), lost, self.ledger)
 
     def balance(self, peer_id: str) -> Balance:

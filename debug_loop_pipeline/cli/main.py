@@ -45,6 +45,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "stf": LazyCommand("stf", "Functions: list, show, search, approve, reject."),
     "golden": LazyCommand("golden", "Golden states: list, show, approve, reject."),
     "model": LazyCommand("model", "Model prices: list, show, add, deprecate."),
+    "tokens": LazyCommand("tokens", "The token economy: accounts, transfers, proof, simulation."),
     "rejects": LazyCommand("rejects", "What was not taken in, and why."),
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),

@@ -82,7 +82,7 @@ def read_epoch(connection: Connection, *, not_after: datetime | None = None) -> 
             {"at": not_after} if not_after else {},
             execution_options={"stream_results": True, "yield_per": _STREAM_ROWS},
         )
-        for block in rows.mappings().partitions():
+        for block in rows.mappings().partitions(_STREAM_ROWS):
             candidates = [match_candidate(row) for row in block]
             texts = [document_text(c.problem_signature, c.name, c.description) for c in candidates]
             parts.append(StfColumns.of(candidates, texts))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, match_stfs
+from debug_loop_pipeline.effects import match_registry
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.match_cache import MatchCache
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore, current_epoch, epochs_folder
@@ -309,3 +310,15 @@ def test_the_oldest_answers_go_when_the_cache_is_full(database: Database, settin
     for name in ("a", "b", "a", "c", "a", "b"):
         cache.match(MatchQuery(problem_signature=name), current, MatchOptions())
     assert (cache.hits, cache.misses) == (2, 4)
+
+
+def test_the_registry_is_read_in_blocks(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(database, *REQUESTS, "1", "2", "3")
+    sizes, columns_of = [], StfColumns.of
+    monkeypatch.setattr(match_registry, "_STREAM_ROWS", 3)
+    monkeypatch.setattr(StfColumns, "of", lambda some, texts: sizes.append(len(some)) or columns_of(some, texts))
+    _, index = current_epoch(database, settings)
+    assert [size for size in sizes if size] == [3, 3, 1]
+    assert answers(index) == answers(fresh(database))

@@ -320,5 +320,5 @@ def test_the_registry_is_read_in_blocks(
     monkeypatch.setattr(match_registry, "_STREAM_ROWS", 3)
     monkeypatch.setattr(StfColumns, "of", lambda some, texts: sizes.append(len(some)) or columns_of(some, texts))
     _, index = current_epoch(database, settings)
-    assert [size for size in sizes if size] == [3, 3, 1]
+    assert sizes[:3] == [3, 3, 1]
     assert answers(index) == answers(fresh(database))

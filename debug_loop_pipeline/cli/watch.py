@@ -68,7 +68,8 @@ def watch(
                 try:
                     _tell(take_in(store, due, compute=compute), json)
                 except EffectError as error:
-                    typer.echo(f"not imported, will be tried again when it changes: {error}", err=True)
+                    watcher.again(due)
+                    typer.echo(f"not imported, will be tried again: {error}", err=True)
             stopped.wait(every)
 
 

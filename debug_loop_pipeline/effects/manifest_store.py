@@ -9,6 +9,8 @@ from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 
 _FIXES = 20
+_LATEST_ATTEMPTS = 500
+"""Whose cost is averaged: an agent waits for it, and what attempts cost last year is no advice."""
 
 
 def fixes_of(database: Database, signature: str) -> list[dict[str, Any]]:
@@ -41,21 +43,35 @@ def golden_of_functions(database: Database, hashes: Sequence[str]) -> list[dict[
 
 
 def cost_of_problem(database: Database, problem_hash: str, category: str) -> dict[str, Any] | None:
-    """Average cost of the attempts on the same problem, or else of its category, and the cheapest model that succeeded."""
-    for condition, params in (("problem_hash = :key", {"key": problem_hash}), ("category = :key", {"key": category})):
-        rows = fetch_rows(
-            database,
-            "select count(*) as attempts, avg(c.cost_usd) as average from debug_execution_attempts a join execution_costs c"
-            f" using (attempt_id) where a.{condition} and c.cost_usd is not null",
-            params,
+    """Average cost of the latest attempts on the same problem, or else of its category, and the cheapest model that succeeded."""
+    for condition, key in (("problem_hash = :key", problem_hash), ("category = :key", category)):
+        (row,) = fetch_rows(
+            database, _COST.replace("/*condition*/", condition), {"key": key, "latest": _LATEST_ATTEMPTS}
         )
-        if rows[0]["attempts"]:
-            cheapest = fetch_rows(
-                database,
-                "select c.model, avg(c.cost_usd) as average from debug_execution_attempts a join execution_costs c using (attempt_id)"
-                f" where a.{condition} and a.outcome = 'succeeded' and c.cost_usd is not null and c.model is not null"
-                " group by c.model order by average, c.model limit 1",
-                params,
-            )
-            return rows[0] | {"cheapest": cheapest[0] if cheapest else None}
+        if row["attempts"]:
+            cheapest = {"model": row["cheapest_model"], "average": row["cheapest_average"]}
+            return {
+                "attempts": row["attempts"],
+                "average": row["average"],
+                "cheapest": cheapest if row["cheapest_model"] is not None else None,
+            }
     return None
+
+
+_COST = """
+with priced as materialized (
+    select c.model, c.cost_usd, a.outcome
+    from (
+        select attempt_id, outcome from debug_execution_attempts
+        where /*condition*/ order by started_at desc, attempt_id limit :latest
+    ) a
+    join execution_costs c using (attempt_id)
+    where c.cost_usd is not null
+)
+select whole.attempts, whole.average, cheapest.model as cheapest_model, cheapest.average as cheapest_average
+from (select count(*) as attempts, avg(cost_usd) as average from priced) whole
+left join (
+    select model, avg(cost_usd) as average from priced
+    where outcome = 'succeeded' and model is not null group by model order by average, model limit 1
+) cheapest on true
+"""

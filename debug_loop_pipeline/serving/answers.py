@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
+from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.compute.manifest_text import render_markdown
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.compute.recommendation_arm import arm_of
@@ -105,12 +106,12 @@ class Answerer:
             return Answer(arm=arm, milliseconds=_since(started))
         served = Recommendation(
             recommendation_id=uuid4(),
-            session_id=asked.session_id,
-            tool_call_id=asked.tool_call_id,
+            session_id=_clean(asked.session_id),
+            tool_call_id=_clean(asked.tool_call_id),
             correlation_id=asked.correlation_id,
-            agent=asked.agent,
+            agent=_clean(asked.agent),
             occasion=asked.occasion,
-            repository=repository,
+            repository=_clean(repository),
             arm=arm,
             problem_hash=problem_hash(problem_signature(request)) if request else None,
             error_signature=manifest.error_signature if manifest.fixes or manifest.tried_and_failed else None,
@@ -140,6 +141,11 @@ def clip(text: str, limit: int) -> str:
         return text
     head = limit // 4
     return f"{text[:head]}\n[...]\n{text[len(text) - (limit - head) :]}"
+
+
+def _clean(told: str | None) -> str | None:
+    """As ingestion writes it, so that the two can be joined."""
+    return redact(told) if told else None
 
 
 def _mappings(manifest: Manifest, failures: Sequence[KnownFailure]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import socket
 import stat
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -192,7 +193,9 @@ class ServeDaemon:
             _log.warning("a question is not answered: the store does not answer", error=str(error))
             return _refusal("the store does not answer")
         except Exception as error:  # one question must not end the others
-            _log.exception("a question is not answered")
+            # Without the locals of the frames: they hold the question.
+            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            _log.error("a question is not answered", error=redact(repr(error))[:500], where=where)
             return _refusal(type(error).__name__)
 
     def _manifest(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import structlog
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex
 from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
-from debug_loop_pipeline.effects.resilience import EffectError
 
 _EVERY_S = 2.0
 
@@ -59,6 +58,6 @@ class IndexKeeper:
             try:
                 self._current = self._read()
                 self._loaded.set()
-            except EffectError as error:
-                _log.warning("the index is as old as it is: the store does not answer", error=str(error))
+            except Exception as error:  # a thread that ended would leave the index as it is for ever
+                _log.warning("the matcher's index is not read anew", error=str(error)[:500])
             self._wake.wait(self._every_s)

@@ -68,5 +68,9 @@ class Recorder:
                 except EffectError as error:
                     _log.warning("recommendations wait for the store", waiting=self._waiting.qsize(), error=str(error))
                     self._closing.wait(_RETRY_S)
+                except Exception as error:  # trying again would not help, and those behind it are not to be lost
+                    self.lost += len(batch)
+                    _log.error("recommendations are not recorded", lost=self.lost, error=str(error)[:500])
+                    break
             for _ in batch:
                 self._waiting.task_done()

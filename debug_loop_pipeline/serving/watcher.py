@@ -80,6 +80,12 @@ class FolderWatcher:
             del self._seen[path]
         return found
 
+    def again(self, files: Sequence[tuple[Importer, Path]]) -> None:
+        """Gives files that were not imported after all once more."""
+        for _, path in files:
+            if path in self._seen:
+                self._seen[path].taken = None
+
     def _is_due(self, path: Path, now: float) -> bool:
         try:
             stat = path.stat()

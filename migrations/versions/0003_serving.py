@@ -37,6 +37,11 @@ create index recommendations_task on recommendations (correlation_id) where corr
 create index recommendations_at on recommendations (served_at);
 """
 
+_LATEST = """
+create index debug_execution_attempts_problem on debug_execution_attempts (problem_hash, started_at desc, attempt_id);
+create index debug_execution_attempts_category on debug_execution_attempts (category, started_at desc, attempt_id);
+"""
+
 _VERDICTS = """
 create table verdicts (
     verdict_id uuid primary key,
@@ -65,10 +70,13 @@ create index execution_inbox_pull_request on execution_inbox ((substring(event #
 
 
 def upgrade() -> None:
-    for block in (_SERVING, _VERDICTS):
+    for block in (_SERVING, _LATEST, _VERDICTS):
         op.execute(block)
 
 
 def downgrade() -> None:
-    op.execute("drop index execution_inbox_commit, execution_inbox_pull_request")
+    op.execute(
+        "drop index execution_inbox_commit, execution_inbox_pull_request, debug_execution_attempts_problem,"
+        " debug_execution_attempts_category"
+    )
     op.execute("drop table verdicts, recommendations")

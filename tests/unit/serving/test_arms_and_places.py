@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import given
@@ -75,3 +77,13 @@ def test_the_socket_lies_in_the_data_directory_where_its_path_is_short() -> None
     assert long == socket_path(Path("/" + "d" * 100))
     assert long != socket_path(Path("/" + "e" * 100))
     assert len(str(long)) < 100
+
+
+def test_the_injector_costs_an_agent_no_heavy_import() -> None:
+    script = (
+        "import sys; from debug_loop_pipeline.serving.manifest_injector import ManifestInjector; ManifestInjector();"
+        "print(sorted({'pydantic', 'sqlalchemy', 'numpy', 'dagster', 'structlog', 'mcp'} & set(sys.modules)))"
+    )
+    project = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

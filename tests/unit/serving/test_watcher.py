@@ -51,6 +51,8 @@ def test_a_file_is_due_when_it_rests_and_when_it_grew(tmp_path: Path, watcher: F
     assert due(watcher, clock, 2) == []
     assert due(watcher, clock, 3.5) == ["s.jsonl"]
     assert due(watcher, clock, 9) == []
+    watcher.again([(importer_for("claude-code"), path)])
+    assert due(watcher, clock, 9.5) == ["s.jsonl"]
     with path.open("a", encoding="utf-8") as file:
         file.write(LINE)
     assert due(watcher, clock, 10) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def demo(
     def say(text: str) -> None:
         typer.secho(f"[{time.monotonic() - began:5.1f} s] {text}", fg=typer.colors.CYAN)
 
+    os.environ.setdefault("DEBUG_LOOP_ECONOMY_ENABLED", "true")  # off by default; the demo shows it unless told not to
     say("starting PostgreSQL, Valkey and a Kafka broker")
     runtime = start()
     say("bug hunt: a scripted agent repairs small programs, the real pytest judges")
@@ -56,6 +58,10 @@ def demo(
         show_results(run_jobs(runtime.settings, spans))
     else:
         say("nothing new since the last demo: the same executions change nothing")
+    if runtime.settings.economy_enabled:
+        from debug_loop_pipeline.cli import economy
+
+        economy.run_and_show(runtime.settings, say)
     with open_store() as store:
         found = report_store.overview(store.database, 10)
     show_overview(found)

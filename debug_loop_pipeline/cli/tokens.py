@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json as json_
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -362,9 +363,17 @@ def _tried(settings: Settings, changes: list[str]) -> EconomySettings:
         name, sign, value = change.partition("=")
         if not sign or name not in values:
             raise DebugLoopError(f"--set wants NAME=VALUE with one of {', '.join(values)}, not {change!r}")
-        values[name] = value
+        values[name] = _parsed(value)
     try:
         return type(economy).model_validate(values)
     except ValidationError as err:
         first = err.errors(include_url=False)[0]
         raise DebugLoopError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from err
+
+
+def _parsed(value: str) -> Any:
+    """A value as JSON where it is some, so that rewards by quality can be tried: `stf_rewards=[[0.9, 500]]`."""
+    try:
+        return json_.loads(value)
+    except ValueError:
+        return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -127,6 +128,7 @@ def installation(
     assert made.command("hooks", "install", "claude-code").returncode == 0
     yield made
     _drop(postgres_server_url, name)
+    shutil.rmtree(data_dir.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -162,7 +162,9 @@ class LedgerService:
 
     def _is_another(self, log: Log) -> bool:
         kafka, fold = self._ledger.kafka, self._ledger.fold
-        return kafka.topic_id(TRANSACTIONS) != log.topic_id or bool(kafka.lost(TRANSACTIONS, fold.offsets(log.topic_id)))
+        return kafka.topic_id(TRANSACTIONS) != log.topic_id or bool(
+            kafka.lost(TRANSACTIONS, fold.offsets(log.topic_id))
+        )
 
     def _heal_cache(self) -> None:
         """What an earlier process left behind: a restored database, and folds it did not live to renew the cache for."""

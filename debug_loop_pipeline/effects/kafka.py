@@ -129,6 +129,7 @@ class Kafka:
         self._timeout_ms = int(timeout_s * 1000)
         self._lock = threading.Lock()
         self._producer: KafkaProducer | None = None
+        self._ensured: set[Topic] = set()
         self.caller = EffectCaller(
             "kafka",
             ",".join(self._servers),
@@ -281,6 +282,12 @@ class Kafka:
             if producer is None:
                 self._knock()
                 producer = self._producer = self._new_producer()
+                self._ensured.clear()
+            if topic not in self._ensured:
+                self._ensure(
+                    [topic]
+                )  # a send to a topic that is not there waits in vain, or makes it as it should not be
+                self._ensured.add(topic)
             try:
                 send = producer.send
                 name = topic.name
@@ -359,8 +366,11 @@ class Kafka:
         for address in self._servers:
             host, _, port = address.rpartition(":")
             try:
-                socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
-                return
+                with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S) as connection:
+                    # Where nothing listens on a port that the kernel also gives to clients, one may reach itself.
+                    if connection.getsockname() != connection.getpeername():
+                        return
+                refused = ConnectionRefusedError("only this client itself")
             except OSError as error:
                 refused = error
         assert refused is not None

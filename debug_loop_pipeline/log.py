@@ -35,7 +35,7 @@ def configure_logging(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_standard_error,
         # Off, so that a logger made at import sees a configuration that comes later.
         cache_logger_on_first_use=False,
     )
@@ -45,3 +45,8 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines carry the name of the module that writes them."""
     logger: FilteringBoundLogger = structlog.get_logger(logger=name)
     return logger
+
+
+def _standard_error(*_: object) -> structlog.PrintLogger:
+    """A logger on the standard error of this moment: one bound to the stream of configuring time would outlive a redirected one."""
+    return structlog.PrintLogger(sys.stderr)

@@ -43,7 +43,7 @@ def configure_logging(
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines carry the name of the module that writes them."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex
 from debug_loop_pipeline.effects import match_registry as registry
@@ -28,12 +28,13 @@ from debug_loop_pipeline.effects.match_epoch_files import (
     remove_epochs,
     save_epoch,
 )
-from debug_loop_pipeline.effects.postgres import Database, advisory_lock
+from debug_loop_pipeline.effects.postgres import Database, advisory_lock, try_advisory_lock
 from debug_loop_pipeline.settings import Settings
 
 __all__ = ["CurrentIndex", "MatchEpochStore", "current_epoch", "epochs_folder"]
 
 _LOCK = "match_epoch"
+_LONGEST_BEGIN_S = 1_800.0
 _KEPT_EPOCHS = 2
 """Other processes may still be opening the one before."""
 _CHANGED_SHARE = 0.01
@@ -106,34 +107,37 @@ class MatchEpochStore:
         with self._lock:
             latest = self._latest()
             if latest is None or force_new:
-                return self._follow(self._begin(latest, force_new))
+                with self._database.transaction(_LOCK) as connection:
+                    advisory_lock(connection, _LOCK, _LONGEST_BEGIN_S)
+                    latest = self._begin(connection, latest, force_new)
+                return self._follow(self._open(latest))
             due = datetime.now(UTC) - latest.built_at >= self._epoch_life
             current = self._follow(self._open(latest))
             if due and _is_outgrown(current):
-                current = self._follow(self._begin(latest, False))
+                with self._database.transaction(_LOCK) as connection:
+                    # Where another process is at it, the index at hand is good until that is done.
+                    if not try_advisory_lock(connection, _LOCK):
+                        return current
+                    latest = self._begin(connection, latest, False)
+                current = self._follow(self._open(latest))
             return current
 
     def _latest(self) -> _Epoch | None:
         rows = fetch_rows(self._database, _LATEST)
         return _Epoch(rows[0]["epoch"], rows[0]["built_at"]) if rows else None
 
-    def _begin(self, seen: _Epoch | None, force_new: bool) -> _Opened:
-        """A new epoch, or the one that another process began since `seen`."""
-        with self._database.transaction(_LOCK) as connection:
-            advisory_lock(connection, _LOCK)
-            rows = fetch_rows(self._database, _LATEST, connection=connection)
-            latest = _Epoch(rows[0]["epoch"], rows[0]["built_at"]) if rows else None
-            begun_by_other = latest is not None and (seen is None or latest.number > seen.number)
-            if not begun_by_other or force_new:
-                index, since = registry.read_epoch(connection)
-                row = connection.execute(
-                    text(_INSERT), {"digest": index.epoch_id, "functions": index.epoch.documents}
-                ).one()
-                latest = _Epoch(row.epoch, row.built_at)
-                self._opened = self._save(_Opened(latest, index, since))
-                return self._opened
-        assert latest is not None
-        return self._open(latest)
+    def _begin(self, connection: Connection, seen: _Epoch | None, force_new: bool) -> _Epoch:
+        """A new epoch, or the one that another process began since `seen`; under the lock. It is not opened here: that may
+        have to take the lock itself.
+        """
+        rows = fetch_rows(self._database, _LATEST, connection=connection)
+        latest = _Epoch(rows[0]["epoch"], rows[0]["built_at"]) if rows else None
+        if latest is not None and latest != seen and not force_new:
+            return latest
+        index, since = registry.read_epoch(connection)
+        row = connection.execute(text(_INSERT), {"digest": index.epoch_id, "functions": index.epoch.documents}).one()
+        self._opened = self._save(_Opened(_Epoch(row.epoch, row.built_at), index, since))
+        return self._opened.epoch
 
     def _open(self, epoch: _Epoch) -> _Opened:
         """The epoch from its files; made again from the registry where they are missing or damaged."""
@@ -147,7 +151,7 @@ class MatchEpochStore:
 
     def _rebuild(self, epoch: _Epoch) -> _Opened:
         with self._database.transaction(_LOCK) as connection:
-            advisory_lock(connection, _LOCK)
+            advisory_lock(connection, _LOCK, _LONGEST_BEGIN_S)
             directory = self._directory(epoch)
             try:  # another process may have been quicker
                 return _Opened(epoch, load_epoch(directory), changes_since(directory))

@@ -17,7 +17,7 @@ from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.match_cache import MatchCache
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore, current_epoch, epochs_folder
 from debug_loop_pipeline.effects.match_registry import match_candidate
-from debug_loop_pipeline.effects.postgres import Database, copy_rows
+from debug_loop_pipeline.effects.postgres import Database, advisory_lock, copy_rows
 from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
 from debug_loop_pipeline.settings import MatchingSettings, Settings
 from tests.support.events import START, uid
@@ -272,6 +272,32 @@ def test_many_at_once_begin_one_epoch(database: Database, settings: Settings) ->
         thread.join()
     assert set(numbers) == {(numbers[0][0], frozenset(REQUESTS))}
     assert fetch_rows(database, "select count(*) as n from match_epochs")[0]["n"] == 1
+
+
+def test_while_another_process_begins_an_epoch_the_last_one_serves(database: Database, settings: Settings) -> None:
+    add(database, "parse")
+    first, _ = current_epoch(database, settings)
+    add(database, "retry")
+    make_old(database, settings)
+    with database.transaction() as other:
+        advisory_lock(other, "match_epoch")
+        number, index = current_epoch(database, settings)
+    assert (number, found(index)) == (first, {"parse", "retry"})
+    assert current_epoch(database, settings)[0] > first
+
+
+def test_an_epoch_that_another_machine_began_is_built_here_from_the_registry(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    add(database, "parse")
+    here = MatchEpochStore(database, settings)
+    first = here.current().epoch
+    add(database, "retry")
+    make_old(database, settings)
+    second, _ = current_epoch(database, elsewhere, force_new=True)
+    assert (here.current().epoch, found(here.current().index)) == (second, {"parse", "retry"})
+    assert second > first
 
 
 def test_the_time_between_epochs_is_a_setting(database: Database, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ them reaches the agent.
 
 from __future__ import annotations
 
+import ast
 import random
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from examples.bug_hunt.source import parse
 
 PROGRAMS = Path(__file__).with_name("programs")
 FAMILIES = Path(__file__).with_name("families.toml")
@@ -38,7 +41,10 @@ class Program:
     @property
     def request(self) -> str:
         """What a person asks for."""
-        return f"The tests of {self.name}.py fail. Find out why and repair the program; leave {self.test} as it is."
+        about = ast.get_docstring(parse(self.modules[f"{self.name}.py"])) or ""
+        return (
+            f"{about} Its tests fail: find out why and repair {self.name}.py, but leave {self.test} as it is.".lstrip()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ FORMAT = "bug-hunt"
 AGENT = "bug-hunter"
 CHARACTERS_PER_TOKEN = 4
 _CHEAP, _EXPENSIVE = ("claude-haiku-4-5", "anthropic"), ("claude-sonnet-4-5", "anthropic")
-_PEERS = ("hunter-one", "hunter-two", "hunter-three")
+_PEERS = tuple(f"hunter-{number:02}" for number in range(1, 13))
 
 
 def judged(test: str, result: RunResult) -> Judged:

@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.match_epoch_files import remove_epochs
+from debug_loop_pipeline.effects.match_epoch_store import epochs_folder
 from debug_loop_pipeline.steps.execution_attempts import COUNT_USAGE_ONCE
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.run_all import run_all
@@ -81,6 +83,7 @@ def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
             for fold, key in keys:
                 context.store.mark(connection, fold, [(key, days[0])])
     if attempts:
+        remove_epochs(epochs_folder(context.settings))  # the matcher's files hold words of requests
         run_all(context, Span(days[0], days[-1]))
     return Forgotten(len(attempts), removed, rejects)
 

@@ -10,7 +10,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,7 +64,7 @@ class TaskLog:
         program: what is repaired.
         seed: draws the model, the account and the times.
         now: the end of the time in which tasks lie.
-        days: how long that time is; 0 for a task that runs now.
+        days: how long that time is; 0 for a task that runs now, by the clock.
     """
 
     program: Program
@@ -105,7 +105,7 @@ class TaskLog:
         written = sum(len(edit["before"]) + len(edit["after"]) for edit in edits) + len(said or "")
         self._read += written + len(result.output)
         started, seconds = self.at, 6 + written // 12 + self._draw.randrange(20)
-        self.at = started + timedelta(seconds=seconds)
+        self.at = started + timedelta(seconds=seconds) if self.days else max(started, datetime.now(UTC))
         verification = {
             "command": command_line(self.program.test),
             "goal": verdict.goal.text,
@@ -133,7 +133,7 @@ class TaskLog:
             "status": status,
             "started_at": started,
             "completed_at": self.at,
-            "duration_ms": seconds * 1000,
+            "duration_ms": round((self.at - started).total_seconds() * 1000),
             "execution_id": self.session,
             "run_started_at": self.started,
             "parent_attempt_id": self.last,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -122,6 +123,17 @@ def test_the_same_seed_tells_the_same_to_the_letter(runner):
     other = []
     hunt([PROGRAM], seed=6, on_event=other.append, now=NOW, runner=runner)
     assert other[0]["attempt_id"] != json.loads(told[0])[0]["attempt_id"]
+
+
+def test_a_hunt_in_the_present_tells_the_time_of_the_clock(runner):
+    events = []
+    began = datetime.now(UTC)
+    hunt([PROGRAM], seed=3, on_event=events.append, days=0, runner=runner)
+    parsed = [ExecutionEvent.model_validate(event) for event in events]
+    assert began <= parsed[0].started_at
+    assert parsed[-1].completed_at <= datetime.now(UTC)
+    assert not any(event.source.time_estimated for event in parsed)
+    assert all(a.completed_at <= b.started_at for a, b in pairwise(parsed))
 
 
 def test_no_event_names_an_operator_or_a_family(runner):

@@ -17,9 +17,36 @@ from debug_loop_pipeline.models.mapping import (
     MappingOutcome,
     MappingState,
 )
-from debug_loop_pipeline.reducers.machine import IllegalActionError, Reduced, Transition
+from debug_loop_pipeline.reducers.machine import (
+    IllegalActionError,
+    Reduced,
+    Transition,
+    TransitionTable,
+    repeated,
+    transition,
+)
 
 MIN_CONFIDENCE = 0.1
+
+LEGAL_TRANSITIONS: TransitionTable = frozenset(
+    {
+        ("new", "register_success", "tracking"),
+        ("new", "register_success", "confident"),
+        ("new", "register_failure", "tracking"),
+        ("new", "register_failure", "deprecated"),
+        ("tracking", "register_success", "tracking"),
+        ("tracking", "register_success", "confident"),
+        ("tracking", "register_failure", "tracking"),
+        ("tracking", "register_failure", "deprecated"),
+        ("confident", "register_success", "confident"),
+        ("confident", "register_failure", "confident"),
+        ("confident", "register_failure", "tracking"),
+        ("confident", "register_failure", "deprecated"),
+        ("deprecated", "register_success", "deprecated"),
+        ("deprecated", "register_failure", "deprecated"),
+    }
+)
+"""Every (from state, action, to state) that the machine can make, under whichever thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +93,7 @@ class ErrorSuccessMappingReducer:
             raise IllegalActionError(state.state, action, "the event is about another mapping")
         said = next((a.outcome for a in state.applied if a.correlation_id == event.correlation_id), None)
         if said is event.outcome:
-            return Reduced(state, (), Transition(action, state.state, state.state), applied=False)
+            return repeated(state, state.state, action)
         if said is not None:
             raise IllegalActionError(
                 state.state, action, f"task {event.correlation_id} has already said {said}; refold"
@@ -76,8 +103,8 @@ class ErrorSuccessMappingReducer:
             if (event.occurred_at, str(event.attempt_id)) < last:
                 raise IllegalActionError(state.state, action, f"it lies before the last event of {last[0]}; refold")
         new = self._counted(state, event)
-        transition = Transition(action, state.state, new.state)
-        return Reduced(new, self._intents(state, new, event), transition)
+        made = transition(LEGAL_TRANSITIONS, state.state, action, new.state)
+        return Reduced(new, self._intents(state, new, event), made)
 
     def fold(
         self, signature: str, resolution_id: str, events: Iterable[MappingEvent]

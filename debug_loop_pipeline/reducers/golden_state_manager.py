@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, GoldenState, GoldenStatus
 from debug_loop_pipeline.models.intents import GrantReward, Intent, Notify, PersistState
-from debug_loop_pipeline.reducers.machine import IllegalActionError, Reduced, Transition
+from debug_loop_pipeline.reducers.machine import (
+    IllegalActionError,
+    Reduced,
+    Transition,
+    TransitionTable,
+    repeated,
+    transition,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class GoldenThresholds:
 
 DEFAULT_THRESHOLDS = GoldenThresholds()
 
-LEGAL_TRANSITIONS: frozenset[tuple[str, str, str]] = frozenset(
+LEGAL_TRANSITIONS: TransitionTable = frozenset(
     {
         ("none", "nominate", "nominated"),
         ("none", "nominate", "approved"),
@@ -56,13 +63,14 @@ class GoldenStateManagerReducer:
         if action.golden_state_id != state.golden_state_id:
             raise IllegalActionError(state.status, action.action, f"it is about {action.golden_state_id}")
         if action.action_id in state.applied:
-            return Reduced(state, (), Transition(action.action, state.status, state.status), applied=False)
+            return repeated(state, state.status, action.action)
         allowed_in = {before for before, kind, _ in LEGAL_TRANSITIONS if kind == action.action}
         if state.status not in allowed_in:
             allowed = ", ".join(sorted(allowed_in))
             raise IllegalActionError(state.status, action.action, f"allowed in {allowed}")
         new = self._applied(state, action)
-        return Reduced(new, _intents(state, new, action), Transition(action.action, state.status, new.status))
+        made = transition(LEGAL_TRANSITIONS, state.status, action.action, new.status)
+        return Reduced(new, _intents(state, new, action), made)
 
     def fold(
         self, golden_state_id: str, actions: Iterable[GoldenAction]

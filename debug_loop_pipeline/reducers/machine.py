@@ -11,6 +11,10 @@ from debug_loop_pipeline.models.intents import Intent
 StateT = TypeVar("StateT")
 
 
+TransitionTable = frozenset[tuple[str, str, str]]
+"""Every (from state, action, to state) that a machine can make."""
+
+
 class IllegalActionError(ValueError):
     """An action that the state does not allow. Names both."""
 
@@ -19,6 +23,10 @@ class IllegalActionError(ValueError):
         self.state = str(state)
         self.action = str(action)
         self.reason = reason
+
+
+class UndeclaredTransitionError(RuntimeError):
+    """A machine made a transition that its table does not have: the machine or the table is wrong, not the action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +51,20 @@ class Reduced(Generic[StateT]):
     intents: tuple[Intent, ...]
     transition: Transition
     applied: bool = True
+
+
+def transition(table: TransitionTable, before: StrEnum, action: StrEnum | str, after: StrEnum) -> Transition:
+    """The transition that an action made.
+
+    Raises:
+        UndeclaredTransitionError: the table does not have it.
+    """
+    made = (before.value, str(action), after.value)
+    if made not in table:
+        raise UndeclaredTransitionError(f"{made[1]} led from {made[0]} to {made[2]}, which the table does not have")
+    return Transition(made[1], made[0], made[2])
+
+
+def repeated(state: StateT, status: StrEnum, action: StrEnum | str) -> Reduced[StateT]:
+    """The result of an action that was applied before: nothing changes."""
+    return Reduced(state, (), Transition(str(action), status.value, status.value), applied=False)

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from debug_loop_pipeline.models.intents import Intent, Notify, PersistState
 from debug_loop_pipeline.models.token import Balance, TokenTransaction, TransactionType
-from debug_loop_pipeline.reducers.machine import IllegalActionError, Reduced, Transition
+from debug_loop_pipeline.reducers.machine import IllegalActionError, Reduced, TransitionTable, repeated, transition
 
 
 class AccountStatus(StrEnum):
@@ -31,6 +31,16 @@ class AccountStatus(StrEnum):
     """Nothing is available, all of it spent or held."""
     OVERDRAWN = "overdrawn"
     """Below zero: not all transactions are folded yet, or the ledger is damaged."""
+
+
+LEGAL_TRANSITIONS: TransitionTable = frozenset(
+    (before.value, action.value, after.value)
+    for before in AccountStatus
+    for action in TransactionType
+    for after in AccountStatus
+    if after is not AccountStatus.NEW
+)
+"""Every (from state, action, to state) that the machine can make: transactions of one account come in any order."""
 
 
 def account_status(balance: Balance) -> AccountStatus:
@@ -155,12 +165,13 @@ class TokenBalanceReducer:
         if transaction.peer_id != state.balance.peer_id:
             raise IllegalActionError(status, action, f"it is of {transaction.peer_id}")
         if not _is_new(state.applied, transaction):
-            return Reduced(state, (), Transition(action, status, status), applied=False)
+            return repeated(state, status, action)
         new = Account(
             apply_delta(state.balance, delta_of(transaction)),
             {**state.applied, transaction.transaction_id: transaction},
         )
-        return Reduced(new, _intents(status, new, transaction), Transition(action, status, new.status))
+        made = transition(LEGAL_TRANSITIONS, status, action, new.status)
+        return Reduced(new, _intents(status, new, transaction), made)
 
     def fold(self, transactions: Iterable[TokenTransaction]) -> dict[str, Balance]:
         """Balances of every peer in some transactions, from nothing, in any order and with any repeats.

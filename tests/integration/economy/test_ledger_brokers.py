@@ -136,6 +136,7 @@ def test_forged_messages_are_put_aside_and_never_folded(ledger: Ledger) -> None:
         (home, b""),
         (home, None),
         (home, genuine.replace(b'"amount":100', b'"amount":100.0')),
+        (home, genuine.replace(b"2026-03-01T12:00:00Z", b"9999-12-31T23:59:59-12:00")),  # no time there is in UTC
     ]
     for partition, value in forged:
         put(ledger, partition, value)

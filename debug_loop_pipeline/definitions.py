@@ -80,7 +80,11 @@ def _economy() -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_modules([token_economy]),
         asset_checks=token_economy_checks.ALL_CHECKS,
-        jobs=[token_economy.token_economy_job, token_economy.token_balances_job],
+        jobs=[
+            token_economy.token_economy_job,
+            token_economy.token_economy_unchecked_job,
+            token_economy.token_balances_job,
+        ],
         sensors=[
             new_contributions_sensor(token_economy.token_economy_job.name),
             ledger_lag_sensor(token_economy.token_balances_job.name),
@@ -124,13 +128,13 @@ def materialize_economy(spans: Sequence[Span]) -> list[dict[str, Any]]:
 
     today = datetime.now(UTC).date()
     told: dict[str, dict[str, Any]] = {}
-    daily, fold = token_economy.token_economy_job.name, token_economy.token_balances_job.name
+    unchecked, fold = token_economy.token_economy_unchecked_job.name, token_economy.token_balances_job.name
     ledger = token_economy.ledger_partitions.get_partition_keys()
     with dg.DagsterInstance.get() as instance:
         for name, first, last in (
-            *((daily, span.first.isoformat(), span.last.isoformat()) for span in spans),
+            *((unchecked, span.first.isoformat(), span.last.isoformat()) for span in spans),
             (fold, ledger[0], ledger[-1]),
-            (daily, today.isoformat(), today.isoformat()),
+            (token_economy.token_economy_job.name, today.isoformat(), today.isoformat()),
         ):
             result = _execute(defs.resolve_job_def(name), instance, {RANGE_START: first, RANGE_END: last}, {})
             for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():

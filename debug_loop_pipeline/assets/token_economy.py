@@ -11,14 +11,16 @@ from debug_loop_pipeline.assets.economy_insight import EconomyInsight
 from debug_loop_pipeline.assets.tables import table_metadata, table_sample
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import PARTITIONS
+from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN
 from debug_loop_pipeline.partitions import span_of
-from debug_loop_pipeline.resources.ledger import ledger_on
+from debug_loop_pipeline.resources.ledger import broker_on, ledger_on
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.steps import contributions as contributions_step
 from debug_loop_pipeline.steps import economic_metrics as metrics_step
 from debug_loop_pipeline.steps import token_rewards as rewards_step
 from debug_loop_pipeline.steps import token_spend as spend_step
+from debug_loop_pipeline.steps.contribution_intake import take_in
 from debug_loop_pipeline.steps.ledger import catch_up
 
 GROUP = "token_economy"
@@ -44,10 +46,31 @@ def _insight(context: dg.AssetExecutionContext, postgres: PostgresResource) -> E
     deps=["stf_registry", "error_success_mappings", "golden_states"],
     description="What peers gave that may earn tokens, told once: functions, confident fixes, golden states, and reuse by others.",
 )
-def contributions(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:
-    """Takes contributions in; what was decided stays."""
+def contributions(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, kafka: KafkaResource
+) -> dg.MaterializeResult[Any]:
+    """Takes contributions in, those that others tell on the topic too; what was decided stays."""
     report = contributions_step.run(postgres.steps(context), span_of(context))
+    report.details |= _told_on_topic(context, postgres, kafka)
     return materialized(context, report, _insight(context, postgres).contributions())
+
+
+def _told_on_topic(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, kafka: KafkaResource
+) -> dict[str, Any]:
+    if kafka.bootstrap_servers is None and postgres.settings().kafka_bootstrap_servers is None:
+        return {}
+    with broker_on(postgres, kafka) as broker:
+        try:
+            intake = take_in(postgres.steps(context), broker)
+        except EffectError as error:  # what the pipeline knows itself is not held up by the broker
+            context.log.warning(f"contributions.v1 was not read: {error}")
+            return {"topic": "not read"}
+    return {
+        "topic_messages": intake.messages,
+        "topic_contributions": intake.contributions,
+        "topic_rejects": intake.rejects,
+    }
 
 
 @daily_asset(
@@ -156,6 +179,12 @@ token_economy_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(*DAILY),
     executor_def=dg.in_process_executor,
     description="Contributions, rewards, charges and metrics over a day or a range of days.",
+)
+token_economy_unchecked_job = dg.define_asset_job(
+    "token_economy_unchecked_job",
+    selection=dg.AssetSelection.assets(*DAILY).without_checks(),
+    executor_def=dg.in_process_executor,
+    description="The same without the checks, for the first of several ranges: checks speak of whole tables, once is enough.",
 )
 token_balances_job = dg.define_asset_job(
     "token_balances_job",

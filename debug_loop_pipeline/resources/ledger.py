@@ -12,6 +12,20 @@ from debug_loop_pipeline.steps.ledger import Ledger
 
 
 @contextmanager
+def broker_on(postgres: PostgresResource, kafka: KafkaResource) -> Iterator[Kafka]:
+    """The broker, let go at the end.
+
+    Raises:
+        MissingServerError: it is neither configured nor running.
+    """
+    broker = Kafka(kafka.address(), timeout_s=postgres.settings().resilience.kafka_timeout_seconds)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+@contextmanager
 def ledger_on(postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyResource) -> Iterator[Ledger]:
     """A ledger, whose broker and cache are let go at the end. Without an address of Valkey it has no cache.
 
@@ -19,13 +33,11 @@ def ledger_on(postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyRe
         MissingServerError: PostgreSQL or the broker is neither configured nor running.
     """
     settings = postgres.settings()
-    limits = settings.resilience
-    broker = Kafka(kafka.address(), timeout_s=limits.kafka_timeout_seconds)
     address = valkey.url or settings.valkey_url
-    cache = None if address is None else Valkey(address, socket_timeout_s=limits.valkey_timeout_seconds)
-    try:
-        yield Ledger.of(postgres.database(), broker, cache, cache_ttl_s=settings.economy.balance_cache_seconds)
-    finally:
-        broker.close()
-        if cache is not None:
-            cache.close()
+    cache = None if address is None else Valkey(address, socket_timeout_s=settings.resilience.valkey_timeout_seconds)
+    with broker_on(postgres, kafka) as broker:
+        try:
+            yield Ledger.of(postgres.database(), broker, cache, cache_ttl_s=settings.economy.balance_cache_seconds)
+        finally:
+            if cache is not None:
+                cache.close()

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from debug_loop_pipeline.assets.token_economy import CLOSING
+from debug_loop_pipeline.assets.token_economy import CLOSING, token_economy_unchecked_job
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.resources.ledger import ledger_on
+from debug_loop_pipeline.effects.resilience import EffectError
+from debug_loop_pipeline.resources.ledger import broker_on, ledger_on
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.sensors.dirty_days import (
     ENDED,
@@ -28,6 +29,7 @@ from debug_loop_pipeline.sensors.dirty_days import (
     plan_runs,
 )
 from debug_loop_pipeline.settings import load_settings
+from debug_loop_pipeline.steps.contribution_intake import waiting
 from debug_loop_pipeline.steps.economy_due import due_days
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ledger import Ledger
@@ -142,7 +144,7 @@ def _folded(database: Database) -> dict[int, tuple[int, datetime]]:
 
 def new_contributions_sensor(job_name: str) -> dg.SensorDefinition:
     """The sensor that asks for the economy's daily runs."""
-    settling = SettlingRuns({job_name}, dg.AssetKey(CLOSING))
+    settling = SettlingRuns({job_name, token_economy_unchecked_job.name}, dg.AssetKey(CLOSING))
 
     @dg.sensor(
         name="new_contributions",
@@ -152,10 +154,13 @@ def new_contributions_sensor(job_name: str) -> dg.SensorDefinition:
         description="One run per range of days with contributions to take in or decide, attempts to charge, or metrics to compute.",
     )
     def new_contributions(
-        context: dg.SensorEvaluationContext, postgres: PostgresResource
+        context: dg.SensorEvaluationContext, postgres: PostgresResource, kafka: KafkaResource
     ) -> dg.SensorResult | dg.SkipReason:
         in_flight, now = settling.in_flight(context.instance), datetime.now(UTC)
-        due = due_days(StepContext(postgres.database(), postgres.settings()), now.date())
+        steps = StepContext(postgres.database(), postgres.settings())
+        due = due_days(steps, now.date())
+        if now.date() not in due and _told_on_topic(context, steps, postgres, kafka):
+            due.append(now.date())
         ended = settling.ended(context.instance, now - REMEMBERED) if due else []
         plan = plan_runs(due, in_flight, ended, load_settings().first_partition, now.date(), now)
         if not plan.ranges:
@@ -170,6 +175,20 @@ def new_contributions_sensor(job_name: str) -> dg.SensorDefinition:
         )
 
     return new_contributions
+
+
+def _told_on_topic(
+    context: dg.SensorEvaluationContext, steps: StepContext, postgres: PostgresResource, kafka: KafkaResource
+) -> bool:
+    """Whether others tell something new. A broker that is gone holds up nothing else; the log says so."""
+    if kafka.bootstrap_servers is None and steps.settings.kafka_bootstrap_servers is None:
+        return False
+    with broker_on(postgres, kafka) as broker:
+        try:
+            return waiting(steps, broker) > 0
+        except EffectError as error:
+            context.log.warning(f"contributions.v1 was not read: {error}")
+            return False
 
 
 def ledger_lag_sensor(job_name: str) -> dg.SensorDefinition:

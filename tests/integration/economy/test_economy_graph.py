@@ -10,19 +10,22 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+import orjson
 import pytest
 
 from debug_loop_pipeline.assets.token_economy import BALANCES, DAILY, token_balances_job, token_economy_job
 from debug_loop_pipeline.checks.token_economy import ALL_CHECKS
 from debug_loop_pipeline.definitions import build_defs
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.kafka import CONTRIBUTION_REJECTS, CONTRIBUTIONS, Message, partition_of
 from debug_loop_pipeline.effects.schema_columns import table_columns
 from debug_loop_pipeline.embedded.supervisor import Supervisor
-from debug_loop_pipeline.resources.ledger import ledger_on
+from debug_loop_pipeline.resources.ledger import broker_on, ledger_on
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START
 from debug_loop_pipeline.sensors.token_economy import read_lags
 from debug_loop_pipeline.settings import Settings, get_settings
+from debug_loop_pipeline.steps.contribution_intake import take_in, waiting
 from debug_loop_pipeline.steps.economy_due import due_days
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
@@ -201,12 +204,18 @@ def test_every_check_of_the_group_runs_in_a_job(graph: Graph) -> None:
     assert in_jobs == {key for check in ALL_CHECKS for key in check.check_keys}
 
 
-def test_the_sensor_asks_for_days_with_something_to_do_and_then_for_none(graph: Graph) -> None:
-    sensor = graph.defs.get_repository_def().get_sensor_def("new_contributions")
+def tick_of(graph: Graph, name: str) -> dg.SensorExecutionData:
+    sensor = graph.defs.get_repository_def().get_sensor_def(name)
+    resources = {"postgres": graph.postgres, "kafka": graph.kafka}
+    if name == "ledger_lag":
+        resources |= {"valkey": graph.valkey}
+    with dg.build_sensor_context(instance=graph.instance, resources=resources) as context:
+        return sensor.evaluate_tick(context)
 
+
+def test_the_sensor_asks_for_days_with_something_to_do_and_then_for_none(graph: Graph) -> None:
     def tick() -> dg.SensorExecutionData:
-        with dg.build_sensor_context(instance=graph.instance, resources={"postgres": graph.postgres}) as context:
-            return sensor.evaluate_tick(context)
+        return tick_of(graph, "new_contributions")
 
     assert tick().run_requests == []
     assert ingest_events(graph.context, [wrote("late", unlike(77), "peer-77", minutes=9)], "test").rejects == []
@@ -220,13 +229,60 @@ def test_the_sensor_asks_for_days_with_something_to_do_and_then_for_none(graph: 
     assert tick().run_requests == []
 
 
+def test_what_others_tell_on_the_topic_is_taken_in_once_and_what_is_none_is_kept_apart(graph: Graph) -> None:
+    for due in tick_of(graph, "new_contributions").run_requests:
+        assert graph.run(token_economy_job, due.tags[RANGE_START], due.tags[RANGE_END]).success
+    [work] = graph.rows("select attempt_id, peer_id from debug_execution_attempts where peer_id = 'peer-2'")
+    told = {
+        "contribution_id": "told-1",
+        "peer_id": "peer-2",
+        "kind": "stf",
+        "attempt_id": str(work["attempt_id"]),
+        "code": unlike(500) + "\n\n" + unlike(501),
+        "language": "python",
+        "path": "told.py",
+        "occurred_at": START.isoformat(),
+    }
+    stolen = told | {"contribution_id": "told-2", "peer_id": "eve", "code": unlike(502)}
+    secret = told | {"kind": "fix", "password": "hunter2hunter2"}
+    messages = [orjson.dumps(event) for event in (told, stolen, secret)] + [b"no json"]
+    with broker_on(graph.postgres, graph.kafka) as kafka:
+        kafka.ensure_topics()
+        kafka.publish(CONTRIBUTIONS, [Message(partition_of("any"), b"any", message) for message in messages])
+        assert waiting(graph.context, kafka) > 0
+    before = graph.rows("select coalesce(sum(balance), 0) as b from token_accounts where peer_id = 'peer-2'")[0]["b"]
+    [request] = tick_of(graph, "new_contributions").run_requests
+    result = graph.run(token_economy_job, request.tags[RANGE_START], request.tags[RANGE_END])
+    assert result.success
+    taken = shown(result, "contributions", request.tags[RANGE_END])
+    assert (taken["topic_messages"], taken["topic_contributions"], taken["topic_rejects"]) == (4, 3, 2)
+    query = "select peer_id, function_name, status, amount from contributions where origin = 'topic' order by 1, 2"
+    rows = graph.rows(query)
+    assert [(r["peer_id"], r["function_name"], r["status"]) for r in rows] == [
+        ("eve", "work_502", "rejected"),
+        ("peer-2", "work_500", "rewarded"),
+        ("peer-2", "work_501", "rewarded"),
+    ]
+    after = graph.rows("select balance as b from token_accounts where peer_id = 'peer-2'")[0]["b"]
+    assert after == before + sum(r["amount"] for r in rows)
+    rejects = graph.rows("select reason, payload from contribution_rejects order by reject_id")
+    assert len(rejects) == 2
+    assert "hunter2hunter2" not in rejects[0]["payload"]
+    with broker_on(graph.postgres, graph.kafka) as kafka:
+        assert sum(kafka.end_offsets(CONTRIBUTION_REJECTS).values()) == 2
+        with graph.postgres.database().transaction() as connection:
+            connection.exec_driver_sql("delete from consumer_offsets where consumer = 'contributions'")
+        assert take_in(graph.context, kafka).messages == 4  # read from the beginning: known by their ids
+        assert take_in(graph.context, kafka).messages == 0
+    assert graph.rows("select count(*) as n from contribution_rejects") == [{"n": 2}]
+    assert rows == graph.rows(query)
+
+
 def test_the_lag_sensor_leaves_the_young_to_the_service_and_asks_for_the_old(graph: Graph) -> None:
-    sensor = graph.defs.get_repository_def().get_sensor_def("ledger_lag")
+    assert graph.fold().success
 
     def tick() -> dg.SensorExecutionData:
-        resources = {"postgres": graph.postgres, "kafka": graph.kafka, "valkey": graph.valkey}
-        with dg.build_sensor_context(instance=graph.instance, resources=resources) as context:
-            return sensor.evaluate_tick(context)
+        return tick_of(graph, "ledger_lag")
 
     with ledger_on(graph.postgres, graph.kafka, graph.valkey) as ledger:
         ledger.accounts.grant("peer-1", 5_000, "by the test", by="tester", note="", now=datetime.now(UTC))

@@ -304,8 +304,10 @@ _READ_OFFSETS = text(
     "select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
 )
 
+# Not waiting for the disk: what a crash of the server takes back, it takes back with its offset, and Kafka still has it.
 _LOCK_OFFSETS = text(
-    "select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
+    "set local synchronous_commit = off;"
+    " select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
     " and partition = any(cast(:partitions as smallint[])) order by partition for update"
 )
 

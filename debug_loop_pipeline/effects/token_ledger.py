@@ -392,8 +392,10 @@ _INSERT_OUTBOX = text(
     " insert into token_unpublished (partition, outbox_id) select partition, outbox_id from added"
 )
 
+# Not waiting for the disk: what a crash of the server takes back is published again.
 _WAITING_PARTITIONS = text(
-    "select p from generate_series(0, :count - 1) as p"
+    "set local synchronous_commit = off;"
+    " select p from generate_series(0, :count - 1) as p"
     " where exists (select from token_unpublished u where u.partition = p) order by p"
 )
 

@@ -97,7 +97,8 @@ def history(
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow((*columns, "transaction_id", "cause_id"))
         writer.writerows(
-            _safe((*cells, str(row["transaction_id"]), row["cause_id"])) for cells, row in zip(told, rows, strict=True)
+            (*cells[:6], *_safe((*cells[6:], str(row["transaction_id"]), row["cause_id"])))
+            for cells, row in zip(told, rows, strict=True)
         )
         return
     print_table(columns, told)
@@ -349,9 +350,9 @@ def _note(metadata: dict[str, Any]) -> str:
     return f"{metadata.get('note', '')}{by}".strip()
 
 
-def _safe(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+def _safe(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Texts that a spreadsheet would take for formulas begin with a quote: names of peers are anybody's."""
-    return tuple(f"'{c}" if isinstance(c, str) and c[:1] in "=+@\t\r" else c for c in cells)
+    return tuple(f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells)
 
 
 def _tried(settings: Settings, changes: list[str]) -> EconomySettings:

@@ -81,7 +81,7 @@ def model_price_catalog(context: dg.AssetExecutionContext, postgres: PostgresRes
 
     seeded = model_prices.seed(postgres.database())
     # Attempts may have come before the prices; without this they would stay unpriced for ever.
-    again = model_prices.cost_unpriced_again(postgres.steps(context)) if seeded.inserted or seeded.updated else 0
+    again = model_prices.cost_again(postgres.steps(context), seeded.changes)
     return dg.MaterializeResult(
         metadata={
             "rows_inserted": seeded.inserted,

@@ -62,9 +62,9 @@ class UnknownFunctionError(LookupError):
 class DebugSTFStorageEffect:
     """The registry's table. Writes go into the caller's transaction; each is a replacement, so repeating it changes nothing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, steps: StepStore | None = None) -> None:
         self._database = database
-        self._steps = StepStore(database)
+        self._steps = steps or StepStore(database)
 
     def store(self, connection: Connection, rows: Sequence[Sequence[Any]], hashes: Sequence[str]) -> RowChanges:
         """Makes the rows of these hashes be exactly `rows` (columns of `FUNCTIONS`)."""

@@ -6,6 +6,7 @@ A price is never overwritten: a new one closes the row in force at its start and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,25 @@ MANUAL = "manual"
 
 class PriceConflictError(ValueError):
     """A price for that model and moment is there already, with other numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A model whose price is another one from a moment on."""
+
+    provider: str
+    model: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeededPrices:
+    """What a price list of `total` rows changed in the catalog."""
+
+    total: int
+    inserted: int
+    updated: int
+    changes: tuple[PriceChange, ...]
 
 
 class UnknownModelError(LookupError):
@@ -119,11 +139,8 @@ class ModelPriceCatalogEffect:
         if not changed:
             raise UnknownModelError(f"the catalog has no {provider}/{model}; `debug-loop model list` shows what it has")
 
-    def seed(self, prices: Sequence[ModelPrice]) -> tuple[int, int]:
-        """Brings the catalog to a price list: new rows are added, rows in force closed, prices given by hand left alone.
-
-        Returns (rows added, rows changed).
-        """
+    def seed(self, prices: Sequence[ModelPrice]) -> SeededPrices:
+        """Brings the catalog to a price list: new rows are added, rows in force closed, prices given by hand left alone."""
         with self._database.transaction("seed_prices") as connection:
             _lock(connection)
             by_hand = {
@@ -139,16 +156,23 @@ class ModelPriceCatalogEffect:
                 (row["provider"], row["model"], row["effective_from"]): _price(row)
                 for row in fetch_rows(self._database, "select * from model_price_catalog", connection=connection)
             }
-            wanted = []
+            wanted: list[ModelPrice] = []
+            changes: list[PriceChange] = []
             for price in prices:
                 if (price.provider, price.model) in by_hand:
                     continue
                 stored = known.get((price.provider, price.model, price.effective_from))
+                if stored is None:
+                    changes.append(PriceChange(price.provider, price.model, price.effective_from))
+                    wanted.append(price)
+                    continue
+                if stored.effective_to != price.effective_to:
+                    since = min(end for end in (stored.effective_to, price.effective_to) if end is not None)
+                    changes.append(PriceChange(price.provider, price.model, since))
                 # A price that was seen with other numbers before stays as it was: what it priced was right then.
-                wanted.append(
-                    price if stored is None else stored.model_copy(update={"effective_to": price.effective_to})
-                )
-            return _write(connection, wanted)
+                wanted.append(stored.model_copy(update={"effective_to": price.effective_to}))
+            inserted, updated = _write(connection, wanted)
+        return SeededPrices(len(prices), inserted, updated, tuple(changes))
 
 
 class PriceBooks:

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, stage_and_upsert
 
@@ -69,10 +70,11 @@ class FoldMarks:
 
 
 class StepStore:
-    """Progress, marks and facts, on one database."""
+    """Progress, marks and facts, on one database. With a `diff`, every replacement tells it what moves."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, diff: RecomputeDiff | None = None) -> None:
         self.database = database
+        self._diff = diff
 
     def pending(
         self,
@@ -122,6 +124,11 @@ class StepStore:
         self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]], scope: Sequence[Any]
     ) -> RowChanges:
         """Makes the rows of `table` whose scope column is in `scope` be exactly `rows`."""
+        if self._diff is not None:
+            rows = list(rows)
+            query = f"select {', '.join(table.columns)} from {table.name} where {table.scope} = any(:scope)"
+            before = fetch_rows(self.database, query, {"scope": list(scope)}, connection)
+            self._diff.compare(table.name, table.columns, table.key, before, rows)
         counts = stage_and_upsert(
             connection, table.name, table.columns, rows, key=table.key, delete_missing_scope={table.scope: scope}
         )
@@ -144,13 +151,23 @@ class StepStore:
             key=("step", "attempt_id"),
         )
 
-    def forget_progress(self, connection: Connection, steps: Sequence[str], attempts: Sequence[UUID]) -> None:
-        """Makes steps do some attempts again and marks their days dirty (a decision or a price changed under them)."""
+    def forget_progress(
+        self, connection: Connection, steps: Sequence[str], attempts: Sequence[UUID], *, because: str | None = None
+    ) -> None:
+        """Makes steps do some attempts again and marks their days dirty (a decision or a price changed under them).
+
+        With `because` ("new prices") the run that does them reports what moves, as after a change of code.
+        """
         if not attempts:
             return
         connection.execute(
-            text("delete from step_progress where step = any(:steps) and attempt_id = any(:attempts)"),
-            {"steps": list(steps), "attempts": list(attempts)},
+            text(
+                "delete from step_progress where step = any(:steps) and attempt_id = any(:attempts)"
+                if because is None
+                else "update step_progress set code_version = split_part(code_version, ' ', 1) || ' before ' || :because"
+                " where step = any(:steps) and attempt_id = any(:attempts)"
+            ),
+            {"steps": list(steps), "attempts": list(attempts), "because": because},
         )
         connection.execute(
             text(
@@ -195,6 +212,25 @@ class StepStore:
         """Takes away the marks a fold has seen; marks made since stay."""
         if mark_ids:
             connection.execute(text("delete from fold_marks where mark_id = any(:ids)"), {"ids": list(mark_ids)})
+
+    def folded_days(self, fold: str, first: date, last: date) -> dict[date, str]:
+        """Days of a range that a fold was run over -> the code version it had then."""
+        rows = fetch_rows(
+            self.database,
+            "select day, code_version from fold_days where fold = :fold and day between :first and :last",
+            {"fold": fold, "first": first, "last": last},
+        )
+        return {row["day"]: row["code_version"] for row in rows}
+
+    def record_folded_days(self, connection: Connection, fold: str, days: Iterable[date], code_version: str) -> None:
+        """Says that a fold was run over some days with this code version."""
+        stage_and_upsert(
+            connection,
+            "fold_days",
+            ("fold", "day", "code_version"),
+            [(fold, day, code_version) for day in days],
+            key=("fold", "day"),
+        )
 
     def lock_fold(self, connection: Connection, fold: str) -> None:
         """One writer of a fold at a time, until the transaction ends."""

@@ -16,7 +16,7 @@ from debug_loop_pipeline.compute.error_cost import CostedAttempt, charge_errors
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.steps import versions
-from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 
 FOLD = "error_costs"
 BY_SIGNATURE = "error_costs_by_signature"
@@ -47,16 +47,24 @@ def run(
     context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
 ) -> StepReport:
     """Charges the tasks touched on these days, then totals the signatures those charges or new fixes touched."""
-    every_task = None
-    if full_refresh:
-        rows = fetch_rows(
-            context.database,
-            "select distinct correlation_id::text as key from attempt_errors where day between :first and :last",
-            {"first": span.first, "last": span.last},
-        )
-        every_task = [row["key"] for row in rows]
-    report = run_fold(context, FOLD, versions.ERROR_COSTS, span, charge_tasks, all_keys=every_task, only_keys=only_keys)
-    totals = run_fold(context, BY_SIGNATURE, versions.ERROR_COSTS, span, total_signatures)
+    report = run_fold(
+        context,
+        FOLD,
+        versions.ERROR_COSTS,
+        span,
+        charge_tasks,
+        keys_by("select distinct correlation_id::text as key from attempt_errors where day = any(:days)"),
+        full_refresh=full_refresh,
+        only_keys=only_keys,
+    )
+    totals = run_fold(
+        context,
+        BY_SIGNATURE,
+        versions.ERROR_COSTS,
+        span,
+        total_signatures,
+        keys_by("select distinct signature as key from error_cost_items where day = any(:days)"),
+    )
     report.add_rows(totals.rows)
     report.keys += totals.keys
     report.seconds += totals.seconds

@@ -26,7 +26,7 @@ from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, MappingEvent, MappingOutcome, Resolution
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
 from debug_loop_pipeline.steps import versions
-from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 
 FOLD = "error_success_mappings"
 _SLOT_VALUES = 50
@@ -103,9 +103,15 @@ def run(
     context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
 ) -> StepReport:
     """Folds what the attempts of these days touched, across all days."""
-    every_task = _tasks_of(context, span) if full_refresh else None
     return run_fold(
-        context, FOLD, versions.ERROR_SUCCESS_MAPPINGS, span, refold_tasks, all_keys=every_task, only_keys=only_keys
+        context,
+        FOLD,
+        versions.ERROR_SUCCESS_MAPPINGS,
+        span,
+        refold_tasks,
+        keys_by("select distinct correlation_id::text as key from execution_inbox where holds and day = any(:days)"),
+        full_refresh=full_refresh,
+        only_keys=only_keys,
     )
 
 
@@ -279,15 +285,6 @@ def _resolution_row(row: dict[str, Any]) -> tuple[Any, ...]:
         row["attempt_id"],
         row["occurred_at"],
     )
-
-
-def _tasks_of(context: StepContext, span: Span) -> list[str]:
-    rows = fetch_rows(
-        context.database,
-        "select distinct correlation_id::text as task from execution_inbox where holds and day between :first and :last",
-        {"first": span.first, "last": span.last},
-    )
-    return [row["task"] for row in rows]
 
 
 _EVENTS_OF_MAPPINGS = """

@@ -6,6 +6,7 @@ derives (one module per step beside this one).
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.step_store import FoldMarks, PendingAttempt, RowChanges, StepStore, Table
+from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
 
 CHUNK = 500
@@ -39,6 +40,10 @@ class Span:
 
     first: date
     last: date
+
+    def days(self) -> list[date]:
+        """Its days in order."""
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
 
 MAX_STEP = 14
@@ -79,6 +84,12 @@ class StepContext:
         self.executions = ExecutionStore(self.database)
         self.store = StepStore(self.database)
         self.prices = PriceBooks(self.database)
+
+    def observed(self, diff: RecomputeDiff) -> StepContext:
+        """The same, with every replacement told to `diff`."""
+        observed = copy.copy(self)
+        observed.store = StepStore(self.database, diff)
+        return observed
 
 
 @dataclass(slots=True)
@@ -156,13 +167,10 @@ def run_fact_step(
     for chunk in chunks(pending, CHUNK):
         with context.database.transaction() as connection:
             derived = step.derive(context, chunk, connection)
-            versions = {p.attempt_id: p.previous_version for p in chunk}
-            if any(v is not None and v != step.code_version for v in versions.values()):
-                for table, rows in derived.facts.items():
-                    before = _rows_of(connection, context, table, [p.attempt_id for p in chunk])
-                    diff.compare(table.name, table.columns, table.key, before, rows)
-                diff.versions.update(v for v in versions.values() if v is not None and v != step.code_version)
-            report.add_rows(context.store.replace_facts(connection, derived.facts, chunk))
+            outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
+            diff.versions |= outdated
+            writer = context.observed(diff).store if outdated else context.store
+            report.add_rows(writer.replace_facts(connection, derived.facts, chunk))
             if derived.settle is not None:
                 derived.settle(connection)
             for fold, keys in derived.marks.items():
@@ -172,23 +180,36 @@ def run_fact_step(
         report.attempts += len(chunk)
         report.problems += len(derived.problems)
         context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
-    if diff.versions:
-        report.recompute = diff.report()
-        for version in sorted(diff.versions):
-            context.store.add_recompute_report(
-                step.name, version, step.code_version, span.first, span.last, report.recompute
-            )
+    _keep(context, report, diff, span)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _rows_of(connection: Connection, context: StepContext, table: Table, scope: Sequence[Any]) -> list[dict[str, Any]]:
-    query = f"select {', '.join(table.columns)} from {table.name} where {table.scope} = any(:scope)"
-    return fetch_rows(context.database, query, {"scope": list(scope)}, connection)
+def _keep(context: StepContext, report: StepReport, diff: RecomputeDiff, span: Span) -> None:
+    """Keeps what moved because the code changed, where it did."""
+    if diff.versions:
+        report.recompute = diff.report()
+    for version in sorted(diff.versions):
+        context.store.add_recompute_report(
+            report.step, version, report.code_version, span.first, span.last, diff.report()
+        )
 
 
 FoldKeys = Callable[[StepContext, Connection, list[str], Span], dict[str, RowChanges]]
 """Recomputes some keys from all their facts and writes them; says which rows moved."""
+
+
+KeysOfDays = Callable[[StepContext, list[date]], list[str]]
+"""The keys of a fold that have facts on some days."""
+
+
+def keys_by(query: str) -> KeysOfDays:
+    """Keys by a query that yields `key` for the days `:days`."""
+
+    def keys(context: StepContext, days: list[date]) -> list[str]:
+        return [row["key"] for row in fetch_rows(context.database, query, {"days": days})]
+
+    return keys
 
 
 def run_fold(
@@ -197,33 +218,42 @@ def run_fold(
     code_version: str,
     span: Span,
     refold: FoldKeys,
+    keys_of_days: KeysOfDays,
     *,
-    all_keys: Iterable[str] | None = None,
+    full_refresh: bool = False,
     only_keys: Sequence[str] | None = None,
 ) -> StepReport:
     """Recomputes the keys of a fold that were marked under a range of days, in key order, one writer at a time.
 
-    `all_keys` (a full refresh) come on top of the marked ones; `only_keys` leaves other marked keys for another run. Marks go when all
-    of their keys are recomputed: a run that is killed before leaves them.
+    On top come all keys of the days that it was last run over with another code version, with a diff of what moves (DOMAIN 3.13), and
+    of all days in a full refresh. `only_keys` leaves everything else for another run. Marks go when all of their keys are recomputed:
+    a run that is killed before leaves them, and the days' versions.
     """
     started = time.perf_counter()
     report = StepReport(fold, code_version)
+    diff = RecomputeDiff()
     marks = context.store.marks(fold, span.first, span.last, only_keys)
-    keys = marks.keys if all_keys is None else sorted(set(all_keys) | set(marks.keys))
-    for chunk in chunks(keys, KEY_CHUNK):
+    keys = set(marks.keys)
+    days: list[date] = []
+    if only_keys is None:
+        done = context.store.folded_days(fold, span.first, span.last)
+        days = [day for day in span.days() if done.get(day) != code_version]
+        diff.versions = {done[day] for day in days if day in done}
+        again = span.days() if full_refresh else [day for day in days if day in done]
+        keys.update(keys_of_days(context, again) if again else ())
+    worker = context.observed(diff) if diff.versions else context
+    for chunk in chunks(sorted(keys), KEY_CHUNK):
         with context.database.transaction() as connection:
             context.store.lock_fold(connection, fold)
-            report.add_rows(refold(context, connection, chunk, span))
+            report.add_rows(refold(worker, connection, chunk, span))
         report.keys += len(chunk)
         context.log(f"{fold}: {report.keys} of {len(keys)} keys")
-    _clear(context, marks)
-    report.seconds = time.perf_counter() - started
-    return report
-
-
-def _clear(context: StepContext, marks: FoldMarks) -> None:
     with context.database.transaction() as connection:
         context.store.clear_marks(connection, marks.mark_ids)
+        context.store.record_folded_days(connection, fold, days, code_version)
+    _keep(context, report, diff, span)
+    report.seconds = time.perf_counter() - started
+    return report
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:

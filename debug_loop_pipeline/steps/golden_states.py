@@ -15,7 +15,7 @@ from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, Go
 from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
 from debug_loop_pipeline.settings import GoldenSettings
 from debug_loop_pipeline.steps import versions
-from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 
 FOLD = "golden_states"
 
@@ -55,16 +55,15 @@ def run(
     context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
 ) -> StepReport:
     """Folds the golden states of the attempts that changed on these days."""
-    every_attempt = None
-    if full_refresh:
-        rows = fetch_rows(
-            context.database,
-            "select attempt_id::text as key from debug_execution_attempts where day between :first and :last",
-            {"first": span.first, "last": span.last},
-        )
-        every_attempt = [row["key"] for row in rows]
     return run_fold(
-        context, FOLD, versions.GOLDEN_STATES, span, refold_attempts, all_keys=every_attempt, only_keys=only_keys
+        context,
+        FOLD,
+        versions.GOLDEN_STATES,
+        span,
+        refold_attempts,
+        keys_by("select attempt_id::text as key from debug_execution_attempts where day = any(:days)"),
+        full_refresh=full_refresh,
+        only_keys=only_keys,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect
+from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceChange, SeededPrices
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.run_all import run_dirty_days
@@ -18,25 +18,30 @@ _PRICE_MISSING = ["unknown_model", "not_in_force", "bucket_without_price"]
 """Reasons of an unpriced attempt that a price can cure."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeededPrices:
-    """Rows of the price list, and what they changed."""
-
-    total: int
-    inserted: int
-    updated: int
-
-
 def seed(database: Database) -> SeededPrices:
     """Adds what the installed price list has and the catalog has not."""
-    prices = bundled_prices()
-    inserted, updated = ModelPriceCatalogEffect(database).seed(prices)
-    return SeededPrices(len(prices), inserted, updated)
+    return ModelPriceCatalogEffect(database).seed(bundled_prices())
 
 
-def cost_unpriced_again(context: StepContext) -> int:
-    """Makes `execution_costs` do the attempts again that a fuller catalog may price; their days become dirty. Returns how many."""
-    return _cost_again(context, "unpriced_reason = any(:price_missing)", {})
+def cost_again(context: StepContext, changes: Sequence[PriceChange]) -> int:
+    """Makes `execution_costs` do the attempts again that another price list may price otherwise; their days become dirty.
+
+    Those are the unpriced ones, and those of a changed model from the change on. Returns how many.
+    """
+    if not changes:
+        return 0
+    return _cost_again(
+        context,
+        "unpriced_reason = any(:price_missing) or exists ("
+        " select from unnest(cast(:providers as text[]), cast(:models as text[]), cast(:days as date[])) as c(provider, model, since)"
+        " where day >= c.since"
+        " and by_model @> jsonb_build_array(jsonb_build_object('provider', c.provider, 'model', c.model)))",
+        {
+            "providers": [change.provider for change in changes],
+            "models": [change.model for change in changes],
+            "days": [change.since.date() for change in changes],
+        },
+    )
 
 
 def reprice(context: StepContext, provider: str, model: str) -> int:
@@ -60,5 +65,6 @@ def _cost_again(context: StepContext, which: str, params: dict[str, Any]) -> int
             params | {"price_missing": _PRICE_MISSING},
             connection,
         )
-        context.store.forget_progress(connection, ["execution_costs"], [row["attempt_id"] for row in rows])
+        attempts = [row["attempt_id"] for row in rows]
+        context.store.forget_progress(connection, ["execution_costs"], attempts, because="new prices")
     return len(rows)

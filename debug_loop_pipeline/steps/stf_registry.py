@@ -15,7 +15,7 @@ from debug_loop_pipeline.effects.step_store import RowChanges
 from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.settings import QualitySettings
 from debug_loop_pipeline.steps import versions
-from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, run_fold
+from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 from debug_loop_pipeline.steps.stf_clustering import recluster
 
 FOLD = "stf_registry"
@@ -27,15 +27,16 @@ def run(
     context: StepContext, span: Span, *, full_refresh: bool = False, only_keys: Sequence[str] | None = None
 ) -> StepReport:
     """Folds the functions whose occurrences changed on these days, over all days."""
-    every_hash = None
-    if full_refresh:
-        rows = fetch_rows(
-            context.database,
-            "select distinct stf_hash as key from attempt_stfs where day between :first and :last",
-            {"first": span.first, "last": span.last},
-        )
-        every_hash = [row["key"] for row in rows]
-    return run_fold(context, FOLD, versions.STF_REGISTRY, span, refold_hashes, all_keys=every_hash, only_keys=only_keys)
+    return run_fold(
+        context,
+        FOLD,
+        versions.STF_REGISTRY,
+        span,
+        refold_hashes,
+        keys_by("select distinct stf_hash as key from attempt_stfs where day = any(:days)"),
+        full_refresh=full_refresh,
+        only_keys=only_keys,
+    )
 
 
 def refold_hashes(context: StepContext, connection: Connection, hashes: list[str], span: Span) -> dict[str, RowChanges]:
@@ -46,7 +47,7 @@ def refold_hashes(context: StepContext, connection: Connection, hashes: list[str
         _row(list(group), decided.get(stf_hash, ()), context.settings.quality)
         for stf_hash, group in groupby(occurrences, key=lambda row: row["stf_hash"])
     ]
-    changes = {FUNCTIONS.name: DebugSTFStorageEffect(context.database).store(connection, rows, hashes)}
+    changes = {FUNCTIONS.name: DebugSTFStorageEffect(context.database, context.store).store(connection, rows, hashes)}
     return changes | recluster(context, connection, hashes)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
 from debug_loop_pipeline.effects.decision_store import DecisionStore
@@ -21,7 +22,7 @@ from debug_loop_pipeline.effects.schema_columns import table_columns
 from debug_loop_pipeline.models.cost import BucketPrices, ModelPrice
 from debug_loop_pipeline.models.manifest import Manifest
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps import golden_states, stf_registry
+from debug_loop_pipeline.steps import golden_states, model_prices, stf_registry
 from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
@@ -212,6 +213,40 @@ def test_a_price_in_force_is_closed_and_never_overwritten(context: StepContext) 
 def test_seeding_again_changes_nothing(context: StepContext) -> None:
     again = seed(context.database)
     assert (again.inserted, again.updated) == (0, 0)
+
+
+def test_a_price_list_that_changed_costs_again_what_came_after_the_change_and_tells_what_moved(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = "select day, sum(cost_usd) as usd from execution_costs group by day order by day"
+    before = {row["day"]: row["usd"] for row in fetch_rows(context.database, costs)}
+    [used] = fetch_rows(context.database, "select distinct provider, model from execution_costs")
+    since = datetime.combine(sorted(before)[1], time(), UTC)
+    dearer: list[ModelPrice] = []
+    for price in bundled_prices():
+        if (price.provider, price.model) != (used["provider"], used["model"]):
+            dearer.append(price)
+            continue
+        doubled = BucketPrices(
+            **{name: None if value is None else value * 2 for name, value in price.prices.model_dump().items()}
+        )
+        dearer.append(price.model_copy(update={"effective_to": since}))
+        dearer.append(price.model_copy(update={"effective_from": since, "prices": doubled}))
+    monkeypatch.setattr(model_prices, "bundled_prices", lambda: dearer)
+    seeded = seed(context.database)
+    assert (seeded.inserted, seeded.updated) == (1, 1)
+    later = [day for day in before if day >= since.date()]
+    assert model_prices.cost_again(context, seeded.changes) > 0
+    assert context.executions.dirty_days() == later
+    run_dirty_days(context)
+    after = {row["day"]: row["usd"] for row in fetch_rows(context.database, costs)}
+    assert after == {day: usd * 2 if day in later else usd for day, usd in before.items()}
+    [told] = fetch_rows(
+        context.database, "select step, from_version, report -> 'tables' as tables from recompute_reports"
+    )
+    assert (told["step"], told["from_version"].partition(" ")[2]) == ("execution_costs", "before new prices")
+    assert told["tables"]["execution_costs"]["same"] == 0 < told["tables"]["execution_costs"]["changed"]
+    assert model_prices.cost_again(context, seed(context.database).changes) == 0
 
 
 def test_forgetting_a_session_leaves_the_rows_of_a_store_that_never_saw_it(

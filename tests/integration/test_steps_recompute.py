@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -13,8 +14,9 @@ from sqlalchemy import text
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps import framework
+from debug_loop_pipeline.steps import error_success_mappings, framework, golden_states, versions
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
@@ -181,3 +183,48 @@ def test_a_rejected_event_says_what_is_wrong_and_keeps_its_bytes(context: StepCo
     stored = context.executions.rejects(10)
     assert len(stored) == 1
     assert str(too_old.attempt_id) in stored[0]["payload"]
+
+
+def recomputes(context: StepContext) -> list[dict[str, Any]]:
+    return fetch_rows(
+        context.database,
+        "select step, from_version, to_version, first_day, last_day, report -> 'tables' as tables from recompute_reports order by report_id",
+    )
+
+
+def test_other_code_of_a_fold_refolds_the_days_of_a_run_and_tells_what_moved(
+    context: StepContext, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert recomputes(context) == []
+    later = Span(FIRST + timedelta(days=3), SPAN.last)
+    before = versions.GOLDEN_STATES
+    monkeypatch.setattr(versions, "GOLDEN_STATES", "golden=next")
+    monkeypatch.setattr(
+        golden_states, "_reducer", lambda limits, **_: GoldenStateManagerReducer(GoldenThresholds(0.1, 2.0))
+    )
+    golden = "select nominated_at::date as day, state from debug_golden_states order by 1"
+    assert {row["state"] for row in fetch_rows(context.database, golden)} == {"approved"}
+    run_all(context, later)
+    states = [(row["day"] >= later.first, row["state"]) for row in fetch_rows(context.database, golden)]
+    assert set(states) == {(False, "approved"), (True, "nominated")}
+    [told] = recomputes(context)
+    assert (told["step"], told["from_version"], told["to_version"]) == ("golden_states", before, "golden=next")
+    assert (told["first_day"], told["last_day"]) == (later.first, later.last)
+    assert told["tables"]["debug_golden_states"] == {"added": 0, "removed": 0, "changed": 3, "same": 0}
+    run_all(context, later)
+    assert len(recomputes(context)) == 1
+    run_all(context, SPAN)
+    assert {row["state"] for row in fetch_rows(context.database, golden)} == {"nominated"}
+    assert [row["tables"]["debug_golden_states"]["changed"] for row in recomputes(context)] == [3, 2]
+
+
+def test_a_mapping_that_changed_code_credits_otherwise_is_told(
+    context: StepContext, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "ERROR_SUCCESS_MAPPINGS", "mappings=next")
+    monkeypatch.setattr(error_success_mappings, "credit_tasks", lambda events, decisions: {})
+    run_all(context, SPAN)
+    [told] = recomputes(context)
+    assert told["step"] == "error_success_mappings"
+    assert told["tables"]["debug_error_success_mappings"]["removed"] == 1
+    assert fetch_rows(context.database, "select from debug_error_success_mappings") == []

@@ -10,7 +10,15 @@ from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.schema_columns import table_columns
 
 # Serial numbers, the time of importing and what only records work in progress are no content (issue: equal rows).
-LEFT_OUT_TABLES = {"step_progress", "fold_marks", "dirty_days", "import_files", "match_epochs", "recompute_reports"}
+LEFT_OUT_TABLES = {
+    "step_progress",
+    "fold_marks",
+    "fold_days",
+    "dirty_days",
+    "import_files",
+    "match_epochs",
+    "recompute_reports",
+}
 LEFT_OUT_COLUMNS = {
     "created_at",
     "updated_at",

@@ -29,11 +29,12 @@ debug_intelligence_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Everything of Part 1 over a day or a range of days.",
 )
-unchecked_job = dg.define_asset_job(
-    "debug_intelligence_unchecked_job",
-    selection=_DAILY.without_checks(),
+_GATES = [spec.key for step in debug_intelligence_checks.ALL_CHECKS for spec in step.check_specs if spec.blocking]
+gated_job = dg.define_asset_job(
+    "debug_intelligence_gated_job",
+    selection=_DAILY.without_checks() | dg.AssetSelection.checks(*_GATES),
     executor_def=dg.in_process_executor,
-    description="The same without the checks, for the first of several ranges: checks speak of whole tables, once is enough.",
+    description="The same with the blocking checks alone, for the first of several ranges: the others speak of whole tables, once is enough.",
 )
 price_job = dg.define_asset_job(
     "model_price_catalog_job",
@@ -53,14 +54,12 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     part_1 = dg.Definitions(
         assets=dg.load_assets_from_modules([debug_intelligence]),
         asset_checks=debug_intelligence_checks.ALL_CHECKS,
-        jobs=[debug_intelligence_job, unchecked_job, price_job, maintenance_job],
+        jobs=[debug_intelligence_job, gated_job, price_job, maintenance_job],
         schedules=[maintenance_schedule],
         sensors=[
             dirty_days_sensor(
                 debug_intelligence_job.name,
-                SettlingRuns(
-                    {debug_intelligence_job.name, unchecked_job.name}, dg.AssetKey(debug_intelligence.CLOSING)
-                ),
+                SettlingRuns({debug_intelligence_job.name, gated_job.name}, dg.AssetKey(debug_intelligence.CLOSING)),
             ),
             price_list_sensor(price_job.name),
             dead_runs,
@@ -111,7 +110,7 @@ def materialize_days(spans: Sequence[Span], *, full_refresh: bool = False) -> li
             tags = {RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()}
             refreshable = [name for name in debug_intelligence.REFRESHABLE if full_refresh]
             config = {"ops": {name: {"config": {"full_refresh": True}} for name in refreshable}}
-            job = debug_intelligence_job if span is spans[-1] else unchecked_job
+            job = debug_intelligence_job if span is spans[-1] else gated_job
             result = _execute(defs.resolve_job_def(job.name), instance, tags, config)
             # an event per partition says the same of the whole run: the last of each asset is enough
             for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():

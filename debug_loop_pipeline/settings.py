@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.logger_options import LoggerOptions
 from debug_loop_pipeline.models.servers import STATE_FILE, ServersState
 
 _POSTGRES_DRIVER = "postgresql+psycopg2"
@@ -135,6 +136,16 @@ class RecommendationSettings(_Group):
     )
     salt: str = Field(default="debug-loop", min_length=1, description="Salt of the hash that draws the arm.")
     min_tasks_per_arm: int = Field(default=20, ge=1, description="Tasks an arm needs before an effect is stated.")
+    effect_days: int = Field(default=30, ge=1, description="Days, up to the one it is stated for, that an effect is of.")
+    seed: int = Field(default=1, ge=0, description="Draws the resamples of intervals and p-values.")
+
+
+class LoopGuardSettings(_Group):
+    """When a task counts as stuck."""
+
+    stuck_after: int = Field(
+        default=3, ge=2, description="How often a task shows one error signature without progress until it is stuck."
+    )
 
 
 class EconomySettings(_Group):
@@ -283,8 +294,14 @@ class Settings(BaseSettings):
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="Held-out share and statistics."
     )
+    loop_guard: LoopGuardSettings = Field(
+        default_factory=LoopGuardSettings, description="When a task counts as stuck."
+    )
     economy: EconomySettings = Field(
         default_factory=EconomySettings, description="Rewards, limits, holds and targets of the token economy."
+    )
+    logger: LoggerOptions = Field(
+        default_factory=LoggerOptions, description="The execution logger and its spool, inside agents."
     )
     resilience: ResilienceSettings = Field(
         default_factory=ResilienceSettings, description="Retries, breaker, time-outs, pools."

@@ -1,8 +1,9 @@
-"""Text that every store can hold: no NUL, no lone surrogate. Standard library only, for every layer."""
+"""Text that every store can hold: no NUL, no lone surrogate, not too long. Standard library only, for every layer."""
 
 from __future__ import annotations
 
 _REPLACEMENT = "�"
+_CUT_MARK = "\n[cut: {} characters more]"
 
 
 def clean_text(text: str) -> str:
@@ -19,3 +20,8 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or its beginning with a mark that says how much is missing; never longer than `limit` plus the mark."""
+    return text if len(text) <= limit else text[:limit] + _CUT_MARK.format(len(text) - limit)

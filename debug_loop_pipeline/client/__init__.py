@@ -3,3 +3,7 @@ is passed.
 
 Here: code that must start fast and never harm its host. Not here: anything that talks to PostgreSQL (effects/).
 """
+
+from debug_loop_pipeline.client.logger import AgentExecutionLogger, Logged
+
+__all__ = ["AgentExecutionLogger", "Logged"]

@@ -10,11 +10,13 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from enum import Enum
 from functools import cache
-from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import itemgetter
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 import re2
@@ -31,7 +33,7 @@ __all__ = ["clean_text", "find_secrets", "redact", "redact_event"]
 E = TypeVar("E", bound="ExecutionEvent | dict[str, Any]")
 _MAX_ROUNDS = 4
 _NEAR = 200  # bytes
-_TEXTLESS = frozenset({NoneType, bool, int, float, datetime, UUID})
+_TEXTLESS = (NoneType, bool, int, float, datetime, UUID, Enum)
 
 
 def redact(text: str) -> str:
@@ -148,17 +150,30 @@ def _collect(value: Any, texts: list[str]) -> None:
     elif isinstance(value, list | tuple | set | frozenset):
         _collect_all(value, texts)
     elif hasattr(value, "__pydantic_fields_set__"):
-        _collect_all(vars(value).values(), texts)
+        _collect_all(_fields_with_text(type(value))(vars(value)), texts)
 
 
 def _collect_all(values: Iterable[Any], texts: list[str]) -> None:
-    """`_collect` of each; most values of a model are numbers or nothing, which are told by their type alone."""
+    """`_collect` of each, the usual kinds first."""
     for value in values:
         kind = type(value)
         if kind is str:
             texts.append(value)
-        elif kind not in _TEXTLESS:
+        elif value is not None and value != ():
             _collect(value, texts)
+
+
+@cache
+def _fields_with_text(model: Any) -> Callable[[dict[str, Any]], Iterable[Any]]:
+    """Out of a model's fields those that may hold text by their type: most are numbers, times and ids."""
+    names = [name for name, field in model.model_fields.items() if _may_hold_text(field.annotation)]
+    return itemgetter(*names) if len(names) > 1 else lambda values: [values[name] for name in names]
+
+
+def _may_hold_text(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_may_hold_text, get_args(annotation)))
+    return not (isinstance(annotation, type) and issubclass(annotation, _TEXTLESS))
 
 
 def _redact_deep(value: Any) -> Any:

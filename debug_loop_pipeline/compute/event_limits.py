@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from debug_loop_pipeline.models.execution import CodeBlob, Command, Edit, ExecutionError, ExecutionEvent, Verification
 from debug_loop_pipeline.settings import TextLimits
-
-_MARK = "\n[cut: {} characters more]"
-
-
-def cut(text: str, limit: int) -> str:
-    """The text, or its beginning with a mark that says how much is missing; never longer than `limit` plus the mark."""
-    return text if len(text) <= limit else text[:limit] + _MARK.format(len(text) - limit)
+from debug_loop_pipeline.text import cut
 
 
 def limit_event(event: ExecutionEvent, limits: TextLimits) -> ExecutionEvent:

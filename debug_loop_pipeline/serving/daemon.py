@@ -1,7 +1,8 @@
 """`debug-loop serve`: the resident process that answers agents over a Unix socket (ARCHITECTURE section 5).
 
 Messages are JSON objects, one a line; the answer to each is one too, in the order of asking. Operations: `manifest` (fields of
-`ManifestRequest`), `outcome` {recommendation_id, helped, note}, `session_end` {agent, transcript_path, session_id}, `ping`.
+`ManifestRequest`), `outcome` {recommendation_id, helped, note}, `session_end` {agent, transcript_path, session_id},
+`complete` {event, wait}, `ping`.
 
 Here: the transport. What is answered is `answers`; what happens to ended sessions is `intake`.
 """
@@ -34,9 +35,11 @@ from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
 from debug_loop_pipeline.effects.resilience import EffectError, RetryPolicy
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.recommendation import ManifestRequest, ReportedOutcome
 from debug_loop_pipeline.serving.address import socket_path
 from debug_loop_pipeline.serving.answers import Answerer, clip
+from debug_loop_pipeline.serving.attempt_loop import AttemptLearner
 from debug_loop_pipeline.serving.index_keeper import IndexKeeper
 from debug_loop_pipeline.serving.intake import Intake
 from debug_loop_pipeline.serving.recorder import Recorder
@@ -92,6 +95,7 @@ class ServeDaemon:
             self._recorder = Recorder(RecommendationStore(background).record)
             self._keeper = IndexKeeper(MatchEpochStore(background, self._settings).current)
             self._answerer = Answerer(answers, self._settings, self._keeper.index, self._recorder)
+            self._learner = AttemptLearner(self._settings)
             self._pool = ThreadPoolExecutor(_WORKERS, "answer")
             if self._intake is not None:
                 self._intake.on_done = self._keeper.refresh
@@ -101,6 +105,7 @@ class ServeDaemon:
                 if self._intake is not None:
                     self._intake.close()
                 self._pool.shutdown(wait=False, cancel_futures=True)
+                self._learner.close()
                 self._keeper.close()
                 self._recorder.close()
                 answers.close()
@@ -182,6 +187,7 @@ class ServeDaemon:
                 "manifest": self._manifest,
                 "outcome": self._outcome,
                 "session_end": self._session_end,
+                "complete": self._complete,
                 "ping": self._ping,
             }.get(operation if isinstance(operation, str) else "")
             return handler(message) if handler is not None else _refusal("unknown op")
@@ -217,6 +223,12 @@ class ServeDaemon:
         if self._intake is None:
             return _refusal("sessions are not imported here")
         return {"ok": True, "files": self._intake.session_ended(message)}
+
+    def _complete(self, message: dict[str, Any]) -> dict[str, Any]:
+        event = ExecutionEvent.model_validate(message.get("event"))
+        if message.get("wait") is True:
+            return {"ok": True, "loop": self._learner.learn(event)}
+        return {"ok": True} if self._learner.learn_later(event) else _refusal("busy")
 
     def _ping(self, _message: dict[str, Any]) -> dict[str, Any]:
         current = self._keeper.current

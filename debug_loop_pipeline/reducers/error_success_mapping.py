@@ -6,7 +6,8 @@ Here: folding the events of one (error signature, resolution). Not here: finding
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from debug_loop_pipeline.compute.wilson import wilson_lower_bound
 from debug_loop_pipeline.models.intents import GrantReward, Intent, Notify, PersistState
@@ -88,10 +89,38 @@ class ErrorSuccessMappingReducer:
         Raises:
             IllegalActionError: the event does not fit the state.
         """
+        said = next((a.outcome for a in state.applied if a.correlation_id == event.correlation_id), None)
+        result = self._reduced(state, event, said)
+        if not result.applied:
+            return result
+        applied = (*state.applied, AppliedEvent(correlation_id=event.correlation_id, outcome=event.outcome))
+        return replace(result, state=result.state.model_copy(update={"applied": applied}))
+
+    def fold(
+        self, signature: str, resolution_id: str, events: Iterable[MappingEvent]
+    ) -> tuple[ErrorSuccessMapping, tuple[Intent, ...], tuple[Transition, ...]]:
+        """Fold events from nothing, in (occurred_at, attempt_id) order whatever order they come in."""
+        state = self.initial(signature, resolution_id)
+        said: dict[UUID, MappingOutcome] = {}  # beside the state: a popular fix has many thousand events
+        intents: list[Intent] = []
+        transitions: list[Transition] = []
+        for event in sorted(events, key=event_order):
+            result = self._reduced(state, event, said.get(event.correlation_id))
+            state = result.state
+            if result.applied:
+                said[event.correlation_id] = event.outcome
+                intents += result.intents
+                transitions.append(result.transition)
+        applied = tuple(AppliedEvent(correlation_id=task, outcome=outcome) for task, outcome in said.items())
+        return state.model_copy(update={"applied": applied}), tuple(intents), tuple(transitions)
+
+    def _reduced(
+        self, state: ErrorSuccessMapping, event: MappingEvent, said: MappingOutcome | None
+    ) -> Reduced[ErrorSuccessMapping]:
+        """One event on a state; `said` is what its task has said already. The caller remembers the event."""
         action = f"register_{event.outcome}"
         if (event.signature, event.resolution_id) != (state.signature, state.resolution_id):
             raise IllegalActionError(state.state, action, "the event is about another mapping")
-        said = next((a.outcome for a in state.applied if a.correlation_id == event.correlation_id), None)
         if said is event.outcome:
             return repeated(state, state.state, action)
         if said is not None:
@@ -106,45 +135,30 @@ class ErrorSuccessMappingReducer:
         made = transition(LEGAL_TRANSITIONS, state.state, action, new.state)
         return Reduced(new, self._intents(state, new, event), made)
 
-    def fold(
-        self, signature: str, resolution_id: str, events: Iterable[MappingEvent]
-    ) -> tuple[ErrorSuccessMapping, tuple[Intent, ...], tuple[Transition, ...]]:
-        """Fold events from nothing, in (occurred_at, attempt_id) order whatever order they come in."""
-        state = self.initial(signature, resolution_id)
-        intents: list[Intent] = []
-        transitions: list[Transition] = []
-        for event in sorted(events, key=event_order):
-            result = self.reduce(state, event)
-            state = result.state
-            intents += result.intents
-            if result.applied:
-                transitions.append(result.transition)
-        return state, tuple(intents), tuple(transitions)
-
     def _counted(self, state: ErrorSuccessMapping, event: MappingEvent) -> ErrorSuccessMapping:
         success = event.outcome is MappingOutcome.SUCCESS
         successes, failures = state.success_count + success, state.failure_count + (not success)
         confidence = mapping_confidence(successes, failures)
         now = self._next(state.state, successes, failures, confidence)
-        first_success = success and state.first_success_at is None
-        became_confident = now is MappingState.CONFIDENT and state.confident_at is None
-        return ErrorSuccessMapping(
-            signature=state.signature,
-            resolution_id=state.resolution_id,
-            state=now,
-            success_count=successes,
-            failure_count=failures,
-            confidence=confidence,
-            wilson_lower_bound=wilson_lower_bound(successes, successes + failures),
-            first_event_at=state.first_event_at or event.occurred_at,
-            last_event_at=event.occurred_at,
-            last_attempt_id=event.attempt_id,
-            first_success_at=event.occurred_at if first_success else state.first_success_at,
-            first_success_attempt_id=event.attempt_id if first_success else state.first_success_attempt_id,
-            first_success_peer_id=event.peer_id if first_success else state.first_success_peer_id,
-            confident_at=event.occurred_at if became_confident else state.confident_at,
-            applied=(*state.applied, AppliedEvent(correlation_id=event.correlation_id, outcome=event.outcome)),
-        )
+        update = {
+            "state": now,
+            "success_count": successes,
+            "failure_count": failures,
+            "confidence": confidence,
+            "wilson_lower_bound": wilson_lower_bound(successes, successes + failures),
+            "first_event_at": state.first_event_at or event.occurred_at,
+            "last_event_at": event.occurred_at,
+            "last_attempt_id": event.attempt_id,
+        }
+        if success and state.first_success_at is None:
+            update |= {
+                "first_success_at": event.occurred_at,
+                "first_success_attempt_id": event.attempt_id,
+                "first_success_peer_id": event.peer_id,
+            }
+        if now is MappingState.CONFIDENT and state.confident_at is None:
+            update["confident_at"] = event.occurred_at
+        return state.model_copy(update=update)
 
     def _next(self, state: MappingState, successes: int, failures: int, confidence: float) -> MappingState:
         limits = self._thresholds

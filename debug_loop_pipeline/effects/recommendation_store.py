@@ -12,8 +12,11 @@ from sqlalchemy import Connection, text
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
 from debug_loop_pipeline.effects.resilience import Retry
-from debug_loop_pipeline.models.recommendation import Recommendation, ReportedOutcome
+from debug_loop_pipeline.effects.step_store import StepStore
+from debug_loop_pipeline.models.recommendation import Arm, Recommendation, ReportedOutcome
 
+SERVED = "served"
+"""Fold under whose name what was served is marked, by recommendation id: its tasks are to be looked at again."""
 _COLUMNS = tuple(Recommendation.model_fields)
 
 
@@ -26,9 +29,11 @@ class RecommendationStore:
     def record(self, recommendations: Sequence[Recommendation]) -> None:
         """Adds what was served; one that is there already stays as it is."""
         rows = [tuple(getattr(r, column) for column in _COLUMNS) for r in recommendations]
+        marks = [(str(r.recommendation_id), r.served_at.date()) for r in recommendations if r.arm is not Arm.NONE]
 
         def write(connection: Connection) -> None:
             stage_and_upsert(connection, "recommendations", _COLUMNS, rows, key=("recommendation_id",), update=None)
+            StepStore(self._database).mark(connection, SERVED, marks)
 
         self._database.run("record_recommendations", write, retry=Retry.ALWAYS)
 

@@ -72,7 +72,12 @@ class ErrorPatternsStep:
         signatures = [(row["signature"], row["day"]) for row in before]
         return Derived(
             {ERRORS: rows},
-            marks={"error_success_mappings": tasks, "error_costs": tasks, "error_costs_by_signature": signatures},
+            marks={
+                "error_success_mappings": tasks,
+                "error_costs": tasks,
+                "stuck_loops": tasks,
+                "error_costs_by_signature": signatures,
+            },
         )
 
 

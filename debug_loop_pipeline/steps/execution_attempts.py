@@ -14,6 +14,7 @@ from debug_loop_pipeline.compute.outcome import evidence_tier, outcome
 from debug_loop_pipeline.compute.problem_category import problem_category
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.recommendation_outcome_store import tasks_served
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.steps import versions
@@ -185,11 +186,13 @@ class ExecutionAttemptsStep:
                 if key not in best or sum(row[7:12]) > sum(best[key][7:12]):
                     best[key] = row
             usage += best.values()
+        served = tasks_served(context.database, connection, events)
         return Derived(
             {ATTEMPTS: attempts, VERIFICATIONS: verifications, USAGE: usage},
             marks={
                 "error_success_mappings": tasks,
                 "golden_states": [(str(e.attempt_id), e.started_at.date()) for e in events],
+                "recommendation_outcomes": [(str(task), chunk[0].day) for task in served],
             },
             settle=_count_usage_once(context, told_before, list(digests)),
         )

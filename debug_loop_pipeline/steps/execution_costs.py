@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.cost_tracker import PriceBook, cost_of_usage, track_cost
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.recommendation_outcome_store import tasks_served
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.cost import ExecutionCost
 from debug_loop_pipeline.models.execution import ExecutionEvent, UsageRecord
@@ -59,7 +60,8 @@ class ExecutionCostsStep:
         counted = _counted_usage(context, ids, connection)
         rows: list[tuple[Any, ...]] = []
         tasks: list[tuple[str, date]] = []
-        for event in context.executions.events_of_attempts(ids, connection):
+        events = context.executions.events_of_attempts(ids, connection)
+        for event in events:
             cost = (
                 cost_of_usage(
                     counted.get(event.attempt_id, []),
@@ -73,7 +75,13 @@ class ExecutionCostsStep:
             )
             rows.append(_row(event, cost))
             tasks.append((str(event.correlation_id), event.started_at.date()))
-        return Derived({COSTS: rows}, marks={"error_costs": tasks})
+        served = tasks_served(context.database, connection, events)
+        marks = {
+            "error_costs": tasks,
+            "stuck_loops": tasks,
+            "recommendation_outcomes": [(str(task), chunk[0].day) for task in served],
+        }
+        return Derived({COSTS: rows}, marks=marks)
 
 
 def _counted_usage(context: StepContext, attempts: list[UUID], connection: Connection) -> dict[UUID, list[UsageRecord]]:

@@ -111,6 +111,8 @@ select 'stf_registry' as fold, stf_hash as key from attempt_stfs where attempt_i
 union select 'golden_states', attempt_id::text from execution_inbox where attempt_id = any(:ids)
 union select 'error_success_mappings', correlation_id::text from execution_inbox where attempt_id = any(:ids)
 union select 'error_costs', correlation_id::text from execution_inbox where attempt_id = any(:ids)
+union select 'stuck_loops', correlation_id::text from execution_inbox where attempt_id = any(:ids)
+union select 'recommendation_outcomes', correlation_id::text from execution_inbox where attempt_id = any(:ids)
 union select 'error_costs_by_signature', signature from error_cost_items where attempt_id = any(:ids)
 order by 1, 2
 """

@@ -1,4 +1,4 @@
-"""Step `golden_states`: which attempts are proven solutions, folded from their facts and what people decided."""
+"""Step `golden_states`: which attempts are proven solutions, folded from their facts, what people decided, and their reuse."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from debug_loop_pipeline.effects.decision_store import approvals
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.recommendation_outcome_store import golden_reuses
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.models.golden import GoldenAction, GoldenActionType, GoldenState, GoldenStatus
-from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
+from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds, action_order
 from debug_loop_pipeline.settings import GoldenSettings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
@@ -48,6 +49,12 @@ GOLDEN_EVENTS = Table(
 )
 _NEVER = 2.0
 """Above every quality."""
+_NEEDS = {
+    GoldenActionType.APPROVE: GoldenStatus.NOMINATED,  # the first decision stands; a later one was refused where it was made
+    GoldenActionType.REJECT: GoldenStatus.NOMINATED,
+    GoldenActionType.RECORD_REUSE: GoldenStatus.APPROVED,  # what is not approved may be reused, and earns nothing by it
+}
+"""Actions that are passed over in any other state."""
 _PERSON = {"approve": GoldenActionType.APPROVE, "reject": GoldenActionType.REJECT}
 
 
@@ -78,15 +85,18 @@ def refold_attempts(
         connection,
     )
     decided = approvals(context.database, "golden_state", attempts, connection)
+    reused = golden_reuses(
+        context.database, connection, [(str(fact["attempt_id"]), fact["stf_hash"]) for fact in facts]
+    )
     states: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     for fact in facts:
         key = str(fact["attempt_id"])
         reducer = _reducer(context.settings.golden, decided_by_person=key in decided)
         state = reducer.initial(key)
-        for position, action in enumerate(golden_actions(fact, decided.get(key, ()))):
-            if action.action in _PERSON.values() and state.status is not GoldenStatus.NOMINATED:
-                continue  # the first decision stands; a later one was refused where it was made
+        for position, action in enumerate(golden_actions(fact, decided.get(key, ()), reused[key])):
+            if state.status is not _NEEDS.get(action.action, state.status):
+                continue
             reduced = reducer.reduce(state, action)
             events.append(
                 (
@@ -118,8 +128,10 @@ def _reducer(limits: GoldenSettings, *, decided_by_person: bool) -> GoldenStateM
     return GoldenStateManagerReducer(GoldenThresholds(nominate=limits.nominate_quality, approve=approve))
 
 
-def golden_actions(fact: dict[str, Any], decisions: Sequence[dict[str, Any]]) -> list[GoldenAction]:
-    """The actions of one attempt in order: nominated by its facts, then what people decided."""
+def golden_actions(
+    fact: dict[str, Any], decisions: Sequence[dict[str, Any]], reuses: Sequence[dict[str, Any]] = ()
+) -> list[GoldenAction]:
+    """The actions of one attempt in order: nominated by its facts, then what people decided and tasks reused, by time."""
     key = str(fact["attempt_id"])
     nominate = GoldenAction(
         action_id=f"nominate:{key}",
@@ -131,7 +143,7 @@ def golden_actions(fact: dict[str, Any], decisions: Sequence[dict[str, Any]]) ->
         stf_hash=fact["stf_hash"],
         peer_id=fact["peer_id"],
     )
-    return [nominate] + [
+    decided = [
         GoldenAction(
             action_id=f"{decision['decision']}:{key}:{number}",
             action=_PERSON[decision["decision"]],
@@ -144,6 +156,18 @@ def golden_actions(fact: dict[str, Any], decisions: Sequence[dict[str, Any]]) ->
         )
         for number, decision in enumerate(decisions, start=1)
     ]
+    reused = [
+        GoldenAction(
+            action_id=f"reuse:{key}:{reuse['correlation_id']}",
+            action=GoldenActionType.RECORD_REUSE,
+            golden_state_id=key,
+            attempt_id=reuse["attempt_id"],
+            occurred_at=reuse["at"],
+            peer_id=reuse["peer_id"],
+        )
+        for reuse in reuses
+    ]
+    return [nominate, *sorted([*decided, *reused], key=action_order)]
 
 
 def _row(fact: dict[str, Any], state: GoldenState) -> tuple[Any, ...]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from debug_loop_pipeline.steps import error_costs, error_success_mappings, golden_states, stf_registry
+from debug_loop_pipeline.steps import (
+    error_costs,
+    error_success_mappings,
+    golden_states,
+    recommendation_effect,
+    stf_registry,
+    stuck_loops,
+)
 from debug_loop_pipeline.steps.error_patterns import ErrorPatternsStep
 from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
 from debug_loop_pipeline.steps.execution_costs import ExecutionCostsStep
@@ -29,9 +36,11 @@ def run_all(
         facts(ExtractedStfsStep()),
         facts(StfQualityStep()),
         stf_registry.run(context, span, full_refresh=full_refresh),
+        recommendation_effect.run(context, span, full_refresh=full_refresh),
         facts(StfMatchesStep(new_epoch=new_epoch)),
         error_success_mappings.run(context, span, full_refresh=full_refresh),
         error_costs.run(context, span, full_refresh=full_refresh),
+        stuck_loops.run(context, span, full_refresh=full_refresh),
         golden_states.run(context, span, full_refresh=full_refresh),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, text
 from debug_loop_pipeline.compute.stf_clusters import ClusterMember, cluster_stfs
 from debug_loop_pipeline.compute.stf_similarity import Fingerprint, fingerprint, similarity
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.recommendation_outcome_store import clusters_in_use
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.steps.framework import StepContext
 
@@ -20,8 +22,8 @@ CLUSTERS = Table(
 )
 
 
-def recluster(context: StepContext, connection: Connection, hashes: Sequence[str]) -> dict[str, RowChanges]:
-    """Recomputes every cluster that one of `hashes` is in, was in, or comes near.
+def recluster(context: StepContext, connection: Connection, hashes: Sequence[str], day: date) -> dict[str, RowChanges]:
+    """Recomputes every cluster that one of `hashes` is in, was in, or comes near; where they were reused, marks that under a day.
 
     Candidates come from the MinHash bands, the exact Jaccard similarity decides, clusters are connected components.
     """
@@ -65,6 +67,8 @@ def recluster(context: StepContext, connection: Connection, hashes: Sequence[str
         },
     )
     old_ids = {row["cluster_id"] for row in near if row["cluster_id"]} | set(cluster_of.values())
+    in_use = clusters_in_use(context.database, connection, sorted(members), sorted(old_ids))
+    context.store.mark(connection, "stf_uses", [(cluster, day) for cluster in in_use])
     changes[CLUSTERS.name] = context.store.replace(
         connection, CLUSTERS, _cluster_rows(context, connection, sorted(old_ids)), sorted(old_ids | set(hashes))
     )

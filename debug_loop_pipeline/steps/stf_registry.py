@@ -48,7 +48,7 @@ def refold_hashes(context: StepContext, connection: Connection, hashes: list[str
         for stf_hash, group in groupby(occurrences, key=lambda row: row["stf_hash"])
     ]
     changes = {FUNCTIONS.name: DebugSTFStorageEffect(context.database, context.store).store(connection, rows, hashes)}
-    return changes | recluster(context, connection, hashes)
+    return changes | recluster(context, connection, hashes, span.first)
 
 
 def approval(

@@ -11,9 +11,12 @@ from debug_loop_pipeline.compute.debug_stf_extractor import EXTRACTOR_VERSION
 from debug_loop_pipeline.compute.error_pattern_extractor import CODE_VERSION as ERROR_PATTERN_VERSION
 from debug_loop_pipeline.compute.problem_category import PROBLEM_CATEGORY_VERSION
 from debug_loop_pipeline.compute.problem_signature import PROBLEM_SIGNATURE_VERSION
+from debug_loop_pipeline.compute.recommendation_effect import EFFECT_VERSION
+from debug_loop_pipeline.compute.recommendation_outcome import OUTCOME_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION as STF_HASH_VERSION
 from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION
 from debug_loop_pipeline.compute.stf_quality import SCORER_VERSION
+from debug_loop_pipeline.compute.stuck_loops import STUCK_VERSION
 from debug_loop_pipeline.compute.templates import TEMPLATE_VERSION
 
 EXECUTION_ATTEMPTS = (
@@ -27,4 +30,7 @@ STF_MATCHES = f"match={MATCHER_VERSION};problem={PROBLEM_SIGNATURE_VERSION}"
 EXECUTION_COSTS = f"cost={COST_TRACKER_VERSION}"
 ERROR_SUCCESS_MAPPINGS = f"mappings=1;credit={CREDIT_VERSION};template={TEMPLATE_VERSION};{ERROR_PATTERNS}"
 ERROR_COSTS = f"error_costs=1;{EXECUTION_COSTS};{ERROR_PATTERNS}"
-GOLDEN_STATES = f"golden=1;{STF_QUALITY}"
+GOLDEN_STATES = f"golden=2;{STF_QUALITY}"
+RECOMMENDATION_OUTCOMES = f"outcomes={OUTCOME_VERSION};{STF_REGISTRY}"
+RECOMMENDATION_EFFECT = f"effect={EFFECT_VERSION};{RECOMMENDATION_OUTCOMES}"
+STUCK_LOOPS = f"stuck={STUCK_VERSION};{ERROR_PATTERNS}"

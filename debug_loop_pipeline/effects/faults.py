@@ -117,7 +117,11 @@ def _redis(error: BaseException) -> Fault:
 
 
 def _kafka(error: BaseException) -> Fault:
-    return Fault.TRANSIENT if getattr(error, "retriable", False) else Fault.PERMANENT
+    from kafka.errors import KafkaError
+
+    # Without a class of its own it wraps what a starting or ending broker answered and the client has no name for.
+    unnamed = type(error) is KafkaError
+    return Fault.TRANSIENT if unnamed or getattr(error, "retriable", False) else Fault.PERMANENT
 
 
 _LIBRARIES = {"psycopg2": _psycopg2, "redis": _redis, "kafka": _kafka}

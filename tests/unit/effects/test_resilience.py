@@ -48,6 +48,10 @@ def _wrapped(error: Exception) -> OperationalError:
         (redis.exceptions.BusyLoadingError("LOADING"), Fault.TRANSIENT),
         (kafka_errors.KafkaTimeoutError(), Fault.TRANSIENT),
         (kafka_errors.NotLeaderForPartitionError(), Fault.TRANSIENT),
+        (
+            kafka_errors.KafkaError("Unexpected error in InitProducerIdResponse: [Error -1] UnknownError"),
+            Fault.TRANSIENT,
+        ),
         (kafka_errors.TopicAuthorizationFailedError(), Fault.PERMANENT),
         (ConnectionResetError(), Fault.TRANSIENT),
         (TimeoutError(), Fault.TRANSIENT),

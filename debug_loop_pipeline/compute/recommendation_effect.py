@@ -19,7 +19,7 @@ EFFECT_VERSION = "1"
 MIN_REPOSITORIES = 10
 BOOTSTRAPS = 2_000
 PERMUTATIONS = 9_999
-_WORK = 2_000_000
+_WORK = 1_000_000
 """Numbers drawn per test at most, so that a large store has fewer draws and not longer ones."""
 _FEWEST = 500
 _BLOCK = 250

@@ -1,8 +1,9 @@
 """Loop guard: the same error signature again and again in a task without progress (DOMAIN 3.8, issue B). Pure.
 
 An error is told apart inside a task by signature, subjects and failing test (`error_identity`). It is progress when one of the errors
-of a signature that were shown is shown no more by a check that would show it: another missing name than before is progress,
-the same test failing at the same error is not. What was tried in between does not matter.
+of the signature is shown no more by a check that would show it, or when such a check fails in fewer places than it ever did since:
+another missing name than before is progress, and so is one failing test less. The same failure again is not, whatever was
+tried in between.
 
 Here: finding loops in a task as the store knows it, and in the errors that one session asks about. Not here: their cost.
 """
@@ -54,6 +55,8 @@ class _Open:
 
     streak: Streak
     last: TaskVerification
+    fewest: TaskVerification
+    """The check that failed in the fewest places."""
     attempts: list[UUID]
     stuck: TaskVerification | None = None
 
@@ -81,11 +84,12 @@ def stuck_loops(attempts: Sequence[TaskAttempt], *, after: int = STUCK_AFTER) ->
                 shown.setdefault(error.signature, set()).add(error.key)
         for signature, keys in shown.items():
             before = followed.get(signature)
-            streak = next_streak(before.streak if before else None, frozenset(keys), verification.at)
+            forward = before is not None and _fails_less(verification, before)
+            streak = next_streak(before.streak if before and not forward else None, frozenset(keys), verification.at)
             if before is None or streak.times == 1:
                 if before is not None:
                     found.append((signature, before, True))
-                before = followed[signature] = _Open(streak, verification, [])
+                before = followed[signature] = _Open(streak, verification, verification, [])
             before.streak, before.last = streak, verification
             if verification.ref.attempt_id not in before.attempts:
                 before.attempts.append(verification.ref.attempt_id)
@@ -99,6 +103,16 @@ def stuck_loops(attempts: Sequence[TaskAttempt], *, after: int = STUCK_AFTER) ->
 
 def _shows_it_gone(seen: TaskVerification, one: _Open) -> bool:
     return seen.complete and seen.covers(one.last)
+
+
+def _fails_less(seen: TaskVerification, one: _Open) -> bool:
+    """Whether a check that covers the one that failed in the fewest places fails in fewer."""
+    return seen.complete and seen.covers(one.fewest) and _failures(seen) < _failures(one.fewest)
+
+
+def _failures(seen: TaskVerification) -> int:
+    failed = seen.verification.failed
+    return len(seen.errors) if failed is None else failed
 
 
 def _loops(found: Iterable[tuple[str, _Open, bool]]) -> Iterable[StuckLoop]:

@@ -114,11 +114,6 @@ class ExecutionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ingest(self, events: Sequence[ExecutionEvent]) -> Ingested:
-        """Writes a batch in one transaction of its own; see `ingest_in`."""
-        with self._database.transaction() as connection:
-            return self.ingest_in(connection, events)
-
     def ingest_in(self, connection: Connection, events: Sequence[ExecutionEvent]) -> Ingested:
         """Adds revisions, settles which one holds, and marks the days that changed as dirty.
 
@@ -130,12 +125,7 @@ class ExecutionStore:
         digested = [(event, _inbox_row(event)) for event in events]
         rows = {(row[0], row[1]): row for _, row in digested}
         attempts = sorted({row[0] for row in rows.values()})
-        buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
-        # Two writers of one attempt take turns; in bucket order (as the array has them), so that they cannot deadlock.
-        connection.execute(
-            text("select pg_advisory_xact_lock(:space, bucket) from unnest(cast(:buckets as integer[])) as bucket"),
-            {"space": _LOCK_SPACE, "buckets": buckets},
-        )
+        self.lock_attempts(connection, attempts)
         counts = stage_and_upsert(
             connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
         )
@@ -145,7 +135,15 @@ class ExecutionStore:
         changed = connection.execute(text(_SETTLE), {"attempts": attempts}).mappings().one()
         return Ingested(len(events), counts.inserted, changed["attempts"])
 
-    def reject(self, rejects: Iterable[Reject]) -> int:
+    def lock_attempts(self, connection: Connection, attempts: Iterable[UUID]) -> None:
+        """Lets the writers of one attempt take turns. In bucket order, as the array has them: two such calls cannot deadlock."""
+        buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
+        connection.execute(
+            text("select pg_advisory_xact_lock(:space, bucket) from unnest(cast(:buckets as integer[])) as bucket"),
+            {"space": _LOCK_SPACE, "buckets": buckets},
+        )
+
+    def reject_in(self, connection: Connection, rejects: Iterable[Reject]) -> int:
         """Keeps what was refused; the same bytes from the same source again count once. Returns how many were new."""
         rows = [
             (hashlib.sha256(r.payload.encode(errors="replace")).hexdigest(), r.reason, r.source, r.position, r.payload)
@@ -153,15 +151,14 @@ class ExecutionStore:
         ]
         if not rows:
             return 0
-        with self._database.transaction() as connection:
-            return stage_and_upsert(
-                connection,
-                "execution_rejects",
-                ("payload_sha256", "reason", "source", "position", "payload"),
-                {(row[0], row[2]): row for row in rows}.values(),
-                key=("payload_sha256", "source"),
-                update=None,
-            ).inserted
+        return stage_and_upsert(
+            connection,
+            "execution_rejects",
+            ("payload_sha256", "reason", "source", "position", "payload"),
+            {(row[0], row[2]): row for row in rows}.values(),
+            key=("payload_sha256", "source"),
+            update=None,
+        ).inserted
 
     def rejects(self, limit: int) -> list[dict[str, Any]]:
         """The latest rejects, newest first."""

@@ -199,7 +199,7 @@ class _Attempt:
                     ) from error
 
 
-def advisory_lock(connection: Connection, name: str, wait_s: float = 300.0) -> None:
+def advisory_lock(connection: Connection, name: str, wait_s: float = 300.0, *, shared: bool = False) -> None:
     """Wait for the lock `name`, held until the transaction ends, so that one transaction at a time does what it guards.
 
     Args:
@@ -207,7 +207,9 @@ def advisory_lock(connection: Connection, name: str, wait_s: float = 300.0) -> N
         name: any text; its hash is the lock's number, the same in every process and version.
         wait_s: longer than this is an error (`lock_not_available`, which counts as contention). Not bound by the
             statement time-out.
+        shared: with others that ask for it shared; only one that asks for it alone has to wait, or to be waited for.
     """
+    function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     driver = _driver_connection(connection)
     lock_timeout_ms = max(1, int(wait_s * 1000))
     deadline_s, driver.deadline_s = driver.deadline_s, wait_s + _CLIENT_GRACE_S
@@ -217,7 +219,7 @@ def advisory_lock(connection: Connection, name: str, wait_s: float = 300.0) -> N
             "select set_config('debug_loop.statement_timeout', current_setting('statement_timeout'), true), "
             "set_config('debug_loop.lock_timeout', current_setting('lock_timeout'), true), "
             f"set_config('statement_timeout', '0', true), set_config('lock_timeout', '{lock_timeout_ms}', true); "
-            f"select pg_advisory_xact_lock({_lock_number(name)}); "
+            f"select {function}({_lock_number(name)}); "
             "select set_config('statement_timeout', current_setting('debug_loop.statement_timeout'), true), "
             "set_config('lock_timeout', current_setting('debug_loop.lock_timeout'), true)"
         )

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.transaction_id import content_digest
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
-from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS, Batch, Message
+from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
+from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, Message
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.effects.token_ledger import (
@@ -31,6 +32,7 @@ from debug_loop_pipeline.models.token import Balance, TokenTransaction
 from debug_loop_pipeline.reducers.token_balance import apply_delta, deltas_of
 
 CONSUMER = "token_balances"
+OFFSETS = ConsumerOffsets(CONSUMER, TRANSACTIONS, durable=False)
 _KEPT_BYTES = 65_536
 _TRANSACTION_COLUMNS = (
     "transaction_id",
@@ -117,28 +119,13 @@ class TokenFold:
 
         def work(connection: Connection) -> Log:
             advisory_lock(connection, "token-log")
-            stored = {
-                row.partition: (row.topic_id, row.next_offset)
-                for row in connection.execute(_READ_OFFSETS, {"consumer": CONSUMER, "topic": TRANSACTIONS.name})
-            }
-            offsets, requeued = {}, 0
-            for partition in range(PARTITIONS):
-                known_id, offset = stored.get(partition, (None, 0))
-                if known_id == topic_id and partition not in lost:
-                    offsets[partition] = offset
-                    continue
+            requeued = 0
+
+            def publish_again(partition: int) -> None:
+                nonlocal requeued
                 requeued += ledger.requeue(connection, partition)
-                offsets[partition] = beginnings[partition]
-                connection.execute(
-                    _BEGIN_LOG,
-                    {
-                        "consumer": CONSUMER,
-                        "topic": TRANSACTIONS.name,
-                        "partition": partition,
-                        "topic_id": topic_id,
-                        "offset": beginnings[partition],
-                    },
-                )
+
+            offsets = OFFSETS.follow(connection, topic_id, beginnings, lost, publish_again)
             return Log(topic_id, offsets, requeued)
 
         return self.database.run("follow_log", work, retry=Retry.ALWAYS)
@@ -147,8 +134,8 @@ class TokenFold:
         """Partition -> next offset, as committed; only of the log `topic_id` where one is given."""
 
         def read(connection: Connection) -> dict[int, int]:
-            rows = connection.execute(_READ_OFFSETS, {"consumer": CONSUMER, "topic": TRANSACTIONS.name})
-            return {row.partition: row.next_offset for row in rows if topic_id in (None, row.topic_id)}
+            stored = OFFSETS.read(connection)
+            return {partition: offset for partition, (known, offset) in stored.items() if topic_id in (None, known)}
 
         return self.database.run("read_offsets", read, retry=Retry.ALWAYS)
 
@@ -176,20 +163,8 @@ class TokenFold:
     def _apply(
         self, connection: Connection, batches: Sequence[Batch], parsed: Mapping[int, list[_Entry]], topic_id: str
     ) -> Applied:
-        applied = Applied()
-        partitions = sorted(batch.partition for batch in batches)
-        key = {"consumer": CONSUMER, "topic": TRANSACTIONS.name}
-        stored = {
-            row.partition: (row.topic_id, row.next_offset)
-            for row in connection.execute(_LOCK_OFFSETS, {**key, "partitions": partitions})
-        }
-        current = []
-        for batch in batches:
-            known_id, offset = stored.get(batch.partition, (None, 0))
-            if known_id == topic_id and offset == batch.start:
-                current.append(batch)
-            else:
-                applied.stale[batch.partition] = offset
+        current, stale = OFFSETS.current(connection, batches, topic_id)
+        applied = Applied(stale=stale)
         if not current:
             return applied
         entries = [entry for batch in current for entry in parsed[batch.partition]]
@@ -204,9 +179,7 @@ class TokenFold:
             }
             connection.execute(_WRITE_BALANCES, balance_arrays(list(applied.balances.values())))
             applied.folded = len(new)
-        connection.execute(
-            _COMMIT_OFFSETS, {**key, "partitions": [b.partition for b in current], "offsets": [b.end for b in current]}
-        )
+        OFFSETS.commit(connection, current)
         return applied
 
     def _sort_out(
@@ -299,29 +272,6 @@ def _quarantined(entry: _Entry, why: str, topic_id: str) -> tuple[Any, ...]:
         len(payload),
     )
 
-
-_READ_OFFSETS = text(
-    "select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
-)
-
-# Not waiting for the disk: what a crash of the server takes back, it takes back with its offset, and Kafka still has it.
-_LOCK_OFFSETS = text(
-    "set local synchronous_commit = off;"
-    " select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
-    " and partition = any(cast(:partitions as smallint[])) order by partition for update"
-)
-
-_BEGIN_LOG = text(
-    "insert into consumer_offsets (consumer, topic, partition, topic_id, next_offset)"
-    " values (:consumer, :topic, :partition, :topic_id, :offset) on conflict (consumer, topic, partition)"
-    " do update set topic_id = excluded.topic_id, next_offset = excluded.next_offset, updated_at = now()"
-)
-
-_COMMIT_OFFSETS = text(
-    "update consumer_offsets c set next_offset = v.next_offset, updated_at = now()"
-    " from unnest(cast(:partitions as smallint[]), cast(:offsets as bigint[])) as v(partition, next_offset)"
-    " where c.consumer = :consumer and c.topic = :topic and c.partition = v.partition"
-)
 
 _MATCH = text(
     "select array_agg(m.place) filter (where o.transaction_id is null) as unexplained,"

@@ -7,13 +7,12 @@ pipeline knows of its own attempts (`contributions`), whether a claim is right (
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
@@ -23,19 +22,20 @@ from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
 from debug_loop_pipeline.compute.transaction_id import content_digest, contribution_id
 from debug_loop_pipeline.effects.bulk_write import stage_and_upsert
+from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
 from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider
-from debug_loop_pipeline.effects.kafka import CONTRIBUTION_REJECTS, CONTRIBUTIONS, Batch, Kafka, Message, partition_of
+from debug_loop_pipeline.effects.kafka import CONTRIBUTION_REJECTS, CONTRIBUTIONS, Batch, Kafka, Message
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionEvent, ContributionKind
 from debug_loop_pipeline.models.execution import CodeBlob
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.code_scores import CODE_SCORES
+from debug_loop_pipeline.steps.dead_letters import dead_letter, position_of, redacted_payload
 from debug_loop_pipeline.steps.extracted_stfs import extraction_options
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import explain_invalid
 
-CONSUMER = "contributions"
-_KEPT_CHARS = 20_000
+OFFSETS = ConsumerOffsets("contributions", CONTRIBUTIONS)
 _POLL_S = 0.2
 _EMPTY_POLLS = 2  # in a row, until the end of what is there is believed
 
@@ -80,8 +80,7 @@ def waiting(context: StepContext, kafka: Kafka) -> int:
         return 0
     ends = kafka.end_offsets(CONTRIBUTIONS)
     with context.database.transaction("waiting_contributions") as connection:
-        stored = _offsets(connection)
-    read = {partition: offset for partition, (known, offset) in stored.items() if known == topic_id}
+        read = OFFSETS.of_log(connection, topic_id)
     return sum(max(0, end - read.get(partition, 0)) for partition, end in ends.items())
 
 
@@ -171,16 +170,13 @@ def _take_in_batches(context: StepContext, kafka: Kafka, batches: Sequence[Batch
     parsed = {b.partition: [(m, read_message(m.value, context.settings)) for m in b.messages] for b in batches}
     refused = [(m, why) for rows in parsed.values() for m, why in rows if isinstance(why, str)]
     # Before the commit: a crash in between tells the same reject twice, never not at all.
-    kafka.publish(CONTRIBUTION_REJECTS, [_dead_letter(message, why) for message, why in refused])
+    kafka.publish(CONTRIBUTION_REJECTS, [dead_letter(message, why) for message, why in refused])
 
     def once(connection: Connection) -> Intake:
         lock_decider(connection)
-        stored = _offsets(connection)
+        current, _stale = OFFSETS.current(connection, batches, topic_id)
         done = Intake()
-        for batch in batches:
-            known = stored.get(batch.partition)
-            if known != (topic_id, batch.start):
-                continue  # another process was quicker
+        for batch in current:
             told = [c for _, found in parsed[batch.partition] if not isinstance(found, str) for c in found]
             done.messages += len(batch.messages)
             done.contributions += ContributionStore(context.database).add(connection, told, origin="topic")
@@ -194,7 +190,7 @@ def _take_in_batches(context: StepContext, kafka: Kafka, batches: Sequence[Batch
                 key=("payload_sha256",),
                 update=None,
             )
-            connection.execute(_COMMIT, {"partition": batch.partition, "offset": batch.end, **_KEY})
+        OFFSETS.commit(connection, current)
         return done
 
     return context.database.run("take_in_contributions", once, retry=Retry.ALWAYS)
@@ -204,66 +200,22 @@ def _follow(context: StepContext, kafka: Kafka, topic_id: str) -> dict[int, int]
     """Where to read on. Another log is read from its beginning: what is told again is known by its id."""
     beginnings = kafka.beginning_offsets(CONTRIBUTIONS)
     with context.database.transaction("contribution_offsets") as connection:
-        known_before = {partition: offset for partition, (_, offset) in _offsets(connection).items()}
-    lost = kafka.lost(CONTRIBUTIONS, known_before)
+        read = OFFSETS.of_log(connection, topic_id)
+    lost = kafka.lost(CONTRIBUTIONS, read)
 
     def once(connection: Connection) -> dict[int, int]:
         lock_decider(connection)
-        stored = _offsets(connection)
-        positions = {}
-        for partition, beginning in beginnings.items():
-            known, offset = stored.get(partition, (None, 0))
-            if known != topic_id or offset < beginning or partition in lost:
-                offset = beginning
-                connection.execute(_BEGIN, {"partition": partition, "offset": offset, "topic_id": topic_id, **_KEY})
-            positions[partition] = offset
-        return positions
+        return OFFSETS.follow(connection, topic_id, beginnings, lost)
 
     return context.database.run("follow_contributions", once, retry=Retry.ALWAYS)
 
 
-def _offsets(connection: Connection) -> Mapping[int, tuple[str | None, int]]:
-    rows = connection.execute(_READ, _KEY)
-    return {row.partition: (row.topic_id, row.next_offset) for row in rows}
-
-
 def _reject(message: Message, why: str) -> tuple[Any, ...]:
-    payload = message.value or b""
-    position = f"{message.partition}:{message.offset}"
-    return (content_digest(payload), why, CONTRIBUTIONS.name, position, _shown(payload))
-
-
-def _dead_letter(message: Message, why: str) -> Message:
-    payload = message.value or b""
-    position = f"{message.partition}:{message.offset}"
-    told = {"reason": why, "position": position, "sha256": content_digest(payload), "payload": _shown(payload)}
-    key = message.key.decode("utf-8", "replace") if message.key else position
-    return Message(partition_of(key), key.encode(), orjson.dumps(told))
-
-
-def _shown(payload: bytes) -> str:
-    return redact(payload.decode("utf-8", "replace"))[:_KEPT_CHARS]
+    payload = redacted_payload(message)
+    return (content_digest(message.value or b""), why, CONTRIBUTIONS.name, position_of(message), payload)
 
 
 def _add(total: Intake, done: Intake) -> None:
     total.messages += done.messages
     total.contributions += done.contributions
     total.rejects += done.rejects
-
-
-_KEY = {"consumer": CONSUMER, "topic": CONTRIBUTIONS.name}
-
-_READ = text(
-    "select partition, topic_id, next_offset from consumer_offsets where consumer = :consumer and topic = :topic"
-)
-
-_BEGIN = text(
-    "insert into consumer_offsets (consumer, topic, partition, topic_id, next_offset)"
-    " values (:consumer, :topic, :partition, :topic_id, :offset) on conflict (consumer, topic, partition)"
-    " do update set topic_id = excluded.topic_id, next_offset = excluded.next_offset, updated_at = now()"
-)
-
-_COMMIT = text(
-    "update consumer_offsets set next_offset = :offset, updated_at = now()"
-    " where consumer = :consumer and topic = :topic and partition = :partition"
-)

@@ -12,13 +12,15 @@ from typing import Any
 
 import orjson
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
 from debug_loop_pipeline.client.redaction import redact, redact_event
 from debug_loop_pipeline.compute.event_limits import limit_event
-from debug_loop_pipeline.effects.execution_store import Ingested, Reject
+from debug_loop_pipeline.effects.execution_store import Reject
+from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.steps.framework import StepContext
-from debug_loop_pipeline.steps.verdicts import apply_verdicts
+from debug_loop_pipeline.steps.verdicts import apply_verdicts, lock_for_verdicts
 
 FUTURE_TOLERANCE = timedelta(days=1)
 _REJECT_CHARS = 20_000
@@ -33,6 +35,18 @@ class RawEvent:
     position: str | None = None
 
 
+class _OutsideError(Exception):
+    """An event lies on no day of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as it is going to be written: events redacted and limited, the others as rejects."""
+
+    events: Sequence[ExecutionEvent]
+    rejects: Sequence[Reject]
+
+
 @dataclass(slots=True)
 class IngestionReport:
     """What became of a batch."""
@@ -42,50 +56,76 @@ class IngestionReport:
     changed_attempts: int = 0
     rejects: list[Reject] = field(default_factory=list)
 
-    def add(self, ingested: Ingested) -> None:
-        """Adds one written batch."""
-        self.events += ingested.events
-        self.new_revisions += ingested.new_revisions
-        self.changed_attempts += ingested.changed_attempts
-
 
 def ingest_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> IngestionReport:
     """Validates a batch and writes what is valid; the rest becomes rejects. Nothing is dropped."""
+    return _write_alone(context, prepare_raw(context, raw, source))
+
+
+def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source: str) -> IngestionReport:
+    """Redacts, limits and writes validated events; those outside the partitions become rejects."""
+    taken: list[ExecutionEvent] = []
+    rejects: list[Reject] = []
+    for event in events:
+        try:
+            taken.append(_taken(context, event))
+        except _OutsideError as error:
+            payload = event.model_dump_json(exclude_defaults=True).encode()
+            rejects.append(reject(RawEvent(payload, str(event.attempt_id)), source, str(error)))
+    return _write_alone(context, Prepared(taken, rejects))
+
+
+def prepare_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> Prepared:
+    """Validates, redacts and limits a batch; writes nothing."""
     events: list[ExecutionEvent] = []
     rejects: list[Reject] = []
     for item in raw:
         try:
             data = orjson.loads(item.payload) if isinstance(item.payload, bytes) else item.payload
-            events.append(ExecutionEvent.model_validate(data))
+            events.append(_taken(context, ExecutionEvent.model_validate(data)))
         except orjson.JSONDecodeError as error:
-            rejects.append(_reject(item, source, f"not JSON: {error}"))
+            rejects.append(reject(item, source, f"not JSON: {error}"))
         except ValidationError as error:
-            rejects.append(_reject(item, source, explain_invalid(error)))
-    report = ingest_events(context, events, source)
-    report.rejects += rejects
-    context.executions.reject(rejects)
+            rejects.append(reject(item, source, explain_invalid(error)))
+        except _OutsideError as error:
+            rejects.append(reject(item, source, str(error)))
+    return Prepared(events, rejects)
+
+
+def write_prepared(context: StepContext, connection: Connection, prepared: Prepared) -> IngestionReport:
+    """Writes a batch in the caller's transaction: revisions, what known verdicts make of them, rejects."""
+    report = IngestionReport(rejects=list(prepared.rejects))
+    tasks = lock_for_verdicts(context, connection, prepared.events)
+    ingested = context.executions.ingest_in(connection, prepared.events)
+    report.events = ingested.events
+    report.new_revisions = ingested.new_revisions
+    report.changed_attempts = ingested.changed_attempts + apply_verdicts(context, connection, tasks)[1]
+    context.executions.reject_in(connection, prepared.rejects)
     return report
 
 
-def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source: str) -> IngestionReport:
-    """Redacts, limits and writes validated events; those outside the partitions become rejects."""
-    report = IngestionReport()
-    first, latest = context.settings.first_partition, datetime.now(UTC) + FUTURE_TOLERANCE
-    taken: list[ExecutionEvent] = []
-    for event in events:
-        if event.started_at.date() < first:
-            reason = f"started_at {event.started_at:%Y-%m-%d} lies before the first partition {first} (DEBUG_LOOP_FIRST_PARTITION)"
-        elif event.started_at > latest:
-            reason = f"started_at {event.started_at:%Y-%m-%dT%H:%M:%SZ} lies more than a day ahead; check the clock of its source"
-        else:
-            taken.append(limit_event(redact_event(event), context.settings.text))
-            continue
-        payload = event.model_dump_json(exclude_defaults=True).encode()
-        report.rejects.append(_reject(RawEvent(payload, str(event.attempt_id)), source, reason))
-    report.add(context.executions.ingest(taken))
-    report.changed_attempts += apply_verdicts(context, taken)
-    context.executions.reject(report.rejects)
-    return report
+def _write_alone(context: StepContext, prepared: Prepared) -> IngestionReport:
+    return context.database.run(
+        "ingest", lambda connection: write_prepared(context, connection, prepared), retry=Retry.ALWAYS
+    )
+
+
+def _taken(context: StepContext, event: ExecutionEvent) -> ExecutionEvent:
+    """The event as it is kept, redacted and limited.
+
+    Raises:
+        _OutsideError: no partition holds its day.
+    """
+    first = context.settings.first_partition
+    if event.started_at.date() < first:
+        raise _OutsideError(
+            f"started_at {event.started_at:%Y-%m-%d} lies before the first partition {first} (DEBUG_LOOP_FIRST_PARTITION)"
+        )
+    if event.started_at > datetime.now(UTC) + FUTURE_TOLERANCE:
+        raise _OutsideError(
+            f"started_at {event.started_at:%Y-%m-%dT%H:%M:%SZ} lies more than a day ahead; check the clock of its source"
+        )
+    return limit_event(redact_event(event), context.settings.text)
 
 
 def explain_invalid(error: ValidationError) -> str:
@@ -95,7 +135,8 @@ def explain_invalid(error: ValidationError) -> str:
     return "; ".join(problems[:_LISTED_ERRORS]) + more
 
 
-def _reject(item: RawEvent, source: str, reason: str) -> Reject:
+def reject(item: RawEvent, source: str, reason: str) -> Reject:
+    """What is kept of an event that is not taken: its redacted bytes, and why."""
     payload = item.payload if isinstance(item.payload, bytes) else orjson.dumps(item.payload, default=str)
     text = redact(payload.decode("utf-8", "replace"))
     return Reject(redact(reason), source, item.position, text[:_REJECT_CHARS])

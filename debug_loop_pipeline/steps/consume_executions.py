@@ -1,0 +1,214 @@
+"""From the topic of executions into the inbox, the offset in the same transaction (ARCHITECTURE section 3).
+
+Here: what one batch of messages becomes, and `consume_partition`, which reads what is there and ends (the asset `execution_events`,
+tests). Not here: the service that never ends (`execution_service`), what an event is checked for (`ingestion`).
+
+Any number of drivers may run at once: a batch that does not begin at the stored offset is left to the one that was quicker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from debug_loop_pipeline.effects.execution_consumer import ExecutionConsumer, ExecutionLog
+from debug_loop_pipeline.effects.execution_store import Reject
+from debug_loop_pipeline.effects.faults import Fault, classify
+from debug_loop_pipeline.effects.kafka import EXECUTIONS, PARTITIONS, Batch, Message
+from debug_loop_pipeline.steps.dead_letters import dead_letter, position_of
+from debug_loop_pipeline.steps.framework import StepContext
+from debug_loop_pipeline.steps.ingestion import (
+    IngestionReport,
+    Prepared,
+    RawEvent,
+    prepare_raw,
+    reject,
+    write_prepared,
+)
+
+SOURCE = EXECUTIONS.name
+_IDLE_POLL_S = 0.2
+_EMPTY_POLLS = 2  # in a row, until the end of what is there is believed
+_MESSAGES = 500
+_POISON = (ValueError, TypeError, RecursionError, OverflowError)
+"""What an event may do to the code that takes it, beyond being invalid."""
+
+
+@dataclass(slots=True)
+class ConsumeReport:
+    """What was taken in."""
+
+    messages: int = 0
+    events: int = 0
+    changed_attempts: int = 0
+    rejects: int = 0
+    untold_rejects: int = 0
+    """Kept in the table, and not taken by the topic of dead letters."""
+    per_partition: dict[int, int] = field(default_factory=dict)
+    """Partition -> messages."""
+    seconds: float = 0.0
+
+    def add(self, other: ConsumeReport) -> None:
+        """Adds what one batch did."""
+        self.messages += other.messages
+        self.events += other.events
+        self.changed_attempts += other.changed_attempts
+        self.rejects += other.rejects
+        self.untold_rejects += other.untold_rejects
+        for partition, messages in other.per_partition.items():
+            self.per_partition[partition] = self.per_partition.get(partition, 0) + messages
+
+
+class ExecutionLoop:
+    """Reads some partitions of one log and takes in what comes; one `turn` at a time, one thread.
+
+    Args:
+        context: the store.
+        consumer: the broker.
+        log: as followed.
+        partitions: which ones.
+    """
+
+    def __init__(
+        self,
+        context: StepContext,
+        consumer: ExecutionConsumer,
+        log: ExecutionLog,
+        partitions: Sequence[int] = range(PARTITIONS),
+    ) -> None:
+        self._context = context
+        self._consumer = consumer
+        self._log = log
+        self._reader = consumer.reader(log, partitions)
+
+    @property
+    def positions(self) -> dict[int, int]:
+        """Partition -> what is read next."""
+        return self._reader.positions
+
+    def turn(self, wait_s: float) -> tuple[bool, ConsumeReport]:
+        """Wait at most `wait_s` for messages and take them in. False where none came."""
+        batches = self._reader.poll(wait_s, _MESSAGES)
+        if not batches:
+            return False, ConsumeReport()
+        report, stale = take_batches(self._context, self._consumer, batches, self._log.topic_id)
+        for partition, offset in stale.items():
+            self._reader.seek(partition, offset)
+        return True, report
+
+    def close(self) -> None:
+        """Let the broker go."""
+        self._reader.close()
+
+
+def consume_partition(
+    context: StepContext, consumer: ExecutionConsumer, partitions: Sequence[int] = range(PARTITIONS)
+) -> ConsumeReport:
+    """Takes in what is there of some partitions, then ends.
+
+    A partition is at its end when two looks in a row brought nothing and the broker names no later end.
+    """
+    started = time.perf_counter()
+    report = ConsumeReport()
+    log = consumer.follow()
+    loop = ExecutionLoop(context, consumer, log, partitions)
+    try:
+        ends = consumer.ends()
+        empty = 0
+        while empty < _EMPTY_POLLS or any(loop.positions[p] < ends[p] for p in partitions):
+            some, taken = loop.turn(_IDLE_POLL_S)
+            empty = 0 if some else empty + 1
+            report.add(taken)
+            if some:
+                context.log(f"{SOURCE}: {report.events} events, {report.rejects} refused")
+    finally:
+        loop.close()
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def take_batches(
+    context: StepContext, consumer: ExecutionConsumer, batches: Sequence[Batch], topic_id: str
+) -> tuple[ConsumeReport, dict[int, int]]:
+    """Takes batches in, at most one per partition, each message once in effect. May be called again after any error.
+
+    A message that the store refuses for what it holds is found by trying one after the other; it becomes a dead letter as those do
+    that are no events, and nothing waits behind it.
+
+    Returns:
+        (what was done, partition -> where to read on for those where another driver was quicker).
+
+    Raises:
+        EffectError: the broker or the database is away; nothing of these batches is taken.
+    """
+
+    def together(connection: Connection, current: list[Batch]) -> ConsumeReport:
+        messages = [message for batch in current for message in batch.messages]
+        prepared = prepare_raw(context, map(_raw, messages), SOURCE)
+        untold = _tell(consumer, messages, prepared.rejects)
+        return _report(current, write_prepared(context, connection, prepared), untold)
+
+    def one_by_one(connection: Connection, current: list[Batch]) -> ConsumeReport:
+        messages = [message for batch in current for message in batch.messages]
+        total = IngestionReport()
+        for message in messages:
+            done = _take_one(context, connection, message)
+            total.events += done.events
+            total.changed_attempts += done.changed_attempts
+            total.rejects += done.rejects
+        return _report(current, total, _tell(consumer, messages, total.rejects))
+
+    try:
+        return consumer.take(batches, topic_id, together, ConsumeReport())
+    except (DBAPIError, *_POISON) as error:
+        if not _is_poison(error):
+            raise
+        return consumer.take(batches, topic_id, one_by_one, ConsumeReport())
+
+
+def _take_one(context: StepContext, connection: Connection, message: Message) -> IngestionReport:
+    try:
+        with connection.begin_nested():
+            return write_prepared(context, connection, prepare_raw(context, [_raw(message)], SOURCE))
+    except (DBAPIError, *_POISON) as error:
+        if not _is_poison(error):
+            raise
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        reason = f"the store does not take it: {type(cause).__name__}: {str(cause).splitlines()[0][:300] if str(cause) else ''}"
+        refused = reject(_raw(message), SOURCE, reason)
+        write_prepared(context, connection, Prepared([], [refused]))
+        return IngestionReport(rejects=[refused])
+
+
+def _is_poison(error: BaseException) -> bool:
+    """Whether the same message fails again on a server that is well."""
+    return not isinstance(error, DBAPIError) or classify(error) is Fault.PERMANENT
+
+
+def _raw(message: Message) -> RawEvent:
+    return RawEvent(message.value or b"", position_of(message))
+
+
+def _tell(consumer: ExecutionConsumer, messages: Sequence[Message], rejects: Sequence[Reject]) -> int:
+    """Publishes dead letters, before the commit: a crash in between tells the same again, never not at all. How many were not taken."""
+    if not rejects:
+        return 0
+    reasons = {r.position: r.reason for r in rejects}
+    letters = [dead_letter(m, reasons[position_of(m)]) for m in messages if position_of(m) in reasons]
+    return 0 if consumer.tell_rejects(letters) else len(letters)
+
+
+def _report(batches: Sequence[Batch], ingested: IngestionReport, untold: int) -> ConsumeReport:
+    per_partition = {batch.partition: len(batch.messages) for batch in batches}
+    return ConsumeReport(
+        sum(per_partition.values()),
+        ingested.events,
+        ingested.changed_attempts,
+        len(ingested.rejects),
+        untold,
+        per_partition,
+    )

@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 help:
 	@echo "make demo [DATA=DIR]  run the demo, with the transcripts under DIR too"
 	@echo "make dev              serve the Dagster UI until Ctrl-C"
-	@echo "make test             linters, types, import rules, tests"
+	@echo "make test             linters, types, import rules, ONEX rules, tests"
 	@echo "make lint             the same without the tests"
 	@echo "make bench            benchmarks"
 	@echo "make kafka            fetch Apache Kafka (Maven, Java 17+); without it a broker in memory is used"
@@ -60,6 +60,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/debug-loop onex check
 
 # One run over the three tiers (unit, integration, e2e), so that its last line counts them all. A file stays on one worker.
 test: lint

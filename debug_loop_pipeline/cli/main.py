@@ -40,6 +40,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "mcp": LazyCommand("mcp", "MCP server: find_fix, find_solution, known_failures, report_outcome."),
     "watch": LazyCommand("watch", "Import what appears in the agents' folders."),
     "verdict": LazyCommand("verdict", "Tell what CI or an evaluation said about a commit, pull request or task."),
+    "effect": LazyCommand("effect", "Does what is served help? Both arms of the experiment, compared."),
     "report": LazyCommand("report", "What was learned, on the screen or as one HTML file."),
     "errors": LazyCommand("errors", "Error groups: top, show, merge, split."),
     "stf": LazyCommand("stf", "Functions: list, show, search, approve, reject."),
@@ -50,6 +51,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),
     "consume": LazyCommand("consume", "Publish the token ledger and fold it into balances until Ctrl-C."),
+    "onex": LazyCommand("onex", "The units as ONEX nodes: check, contracts, list."),
     "demo": LazyCommand("demo", "Run the bug hunt and any transcripts through everything and report."),
     "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C."),
 }

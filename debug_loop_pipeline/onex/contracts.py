@@ -94,7 +94,7 @@ def read_contract(path: Path) -> Contract:
         ValueError: the file is not YAML, or not a mapping.
     """
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"not YAML: {error}") from error
     if not isinstance(found, dict):
@@ -172,9 +172,7 @@ def _compute(unit: Unit) -> Contract:
         "deterministic_execution": True,
         "algorithm": {
             "algorithm_type": unit.slug,
-            "factors": {
-                name: {"weight": weight, "calculation_method": name} for name, weight in unit.weights.items()
-            },
+            "factors": {name: {"weight": weight, "calculation_method": name} for name, weight in unit.weights.items()},
         },
     }
 

@@ -39,6 +39,16 @@ class Module:
     tree: ast.Module = field(repr=False)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of its tree."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """Every call in it."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.Call))
+
+    @cached_property
     def imports(self) -> tuple[Import, ...]:
         """What it imports anywhere, but for type checkers only."""
         return tuple(_imports(self.tree, self.name))
@@ -111,9 +121,8 @@ class Source:
                 continue
             found[module.name] = module
             for imported in module.imports:
-                for candidate in (imported.full, imported.module):
-                    if candidate in self._extra or _room(candidate) in rooms:
-                        waiting.append(candidate)
+                names = (imported.full, imported.module)
+                waiting += [name for name in names if name in self._extra or _room(name) in rooms]
         return [found[key] for key in sorted(found)]
 
     def folder(self, room: str) -> list[Module]:

@@ -19,7 +19,13 @@ from debug_loop_pipeline.steps import (
     golden_states as golden_step,
 )
 from debug_loop_pipeline.steps import (
+    recommendation_effect as effect_step,
+)
+from debug_loop_pipeline.steps import (
     stf_registry as registry_step,
+)
+from debug_loop_pipeline.steps import (
+    stuck_loops as stuck_step,
 )
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.error_patterns import ErrorPatternsStep
@@ -38,9 +44,11 @@ REFRESHABLE = (
     "extracted_stfs",
     "stf_quality",
     "stf_registry",
+    "recommendation_effect",
     "stf_matches",
     "error_success_mappings",
     "error_costs",
+    "stuck_loops",
     "golden_states",
 )
 """Assets that take `RefreshConfig`."""
@@ -96,6 +104,7 @@ def model_price_catalog(context: dg.AssetExecutionContext, postgres: PostgresRes
     table="debug_execution_attempts",
     code_version=versions.EXECUTION_ATTEMPTS,
     group=GROUP,
+    deps=[dg.AssetDep("execution_events", partition_mapping=dg.AllPartitionMapping())],
     description="One row per attempt: the revision that holds, its outcome and evidence, its verifications, its token usage counted once.",
 )
 def execution_attempts(
@@ -185,10 +194,27 @@ def stf_registry(
 
 
 @daily_asset(
+    table="recommendation_effect",
+    code_version=versions.RECOMMENDATION_EFFECT,
+    group=GROUP,
+    deps=["execution_attempts", "execution_costs", "stf_registry"],
+    fold=True,
+    description="Does what is served help? Outcome and reuse of every task in which something was or would have been served, and both"
+    " arms of the experiment with 95 % intervals and a p-value.",
+)
+def recommendation_effect(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Joins what was served with what became of it, counts reuse, and compares the arms."""
+    report = effect_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return materialized(context, report, _insight(context, postgres).effect())
+
+
+@daily_asset(
     table="stf_matches",
     code_version=versions.STF_MATCHES,
     group=GROUP,
-    deps=["stf_registry"],
+    deps=["stf_registry", "recommendation_effect"],
     description="For each attempt the best matching functions of other attempts that were complete before it started.",
 )
 def stf_matches(
@@ -232,10 +258,26 @@ def error_costs(
 
 
 @daily_asset(
+    table="stuck_loops",
+    code_version=versions.STUCK_LOOPS,
+    group=GROUP,
+    deps=["execution_costs", "error_patterns"],
+    fold=True,
+    description="Where a task showed one error again and again without progress, and what the repetitions cost.",
+)
+def stuck_loops(
+    context: dg.AssetExecutionContext, config: RefreshConfig, postgres: PostgresResource
+) -> dg.MaterializeResult[Any]:
+    """Finds loops in the touched tasks."""
+    report = stuck_step.run(postgres.steps(context), span_of(context), full_refresh=config.full_refresh)
+    return materialized(context, report, _insight(context, postgres).stuck())
+
+
+@daily_asset(
     table="debug_golden_states",
     code_version=versions.GOLDEN_STATES,
     group=GROUP,
-    deps=["stf_registry"],
+    deps=["stf_registry", "recommendation_effect"],
     fold=True,
     description="Proven solutions: succeeded attempts with excellent code, nominated, approved or rejected.",
 )
@@ -251,7 +293,7 @@ def golden_states(
     table="dirty_days",
     code_version="1",
     group=GROUP,
-    deps=["stf_matches", "error_costs", "golden_states"],
+    deps=["stf_matches", "error_costs", "stuck_loops", "golden_states"],
     description="Closes a day: when everything above it is done, the dirty marks that the run saw at its start are taken away.",
 )
 def settled_days(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import dagster as dg
 
-from debug_loop_pipeline.assets.plots import bar_plot, histogram, line_plot
+from debug_loop_pipeline.assets.plots import bar_plot, histogram, interval_plot, line_plot
 from debug_loop_pipeline.assets.tables import table_sample
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.report_store import effect_rows
 from debug_loop_pipeline.steps.framework import Span
 
 _SAMPLE = 8
@@ -164,6 +165,39 @@ class DayInsight:
             numbers={"dagster/row_count": sum(row["golden_states"] for row in rows)},
             shown={"by_state": table_sample(rows)},
         )
+
+    def effect(self) -> Insight:
+        """Both arms up to the last day of the range on which anything began, and the tasks behind them."""
+        rows = self._rows(
+            "select * from recommendation_effect where day = (select max(day) from recommendation_effect where day <= :last)"
+            " order by measure"
+        )
+        found = Insight(
+            numbers={f"{row['measure']}_status": row["status"] for row in rows},
+            rows_of_day=self._per_day("recommendation_effect"),
+            shown={"arms": table_sample(effect_rows(rows))},
+        )
+        for row in rows:
+            if row["p_value"] is not None:
+                found.numbers[f"{row['measure']}_p_value"] = row["p_value"]
+                if row["measure"] == "attempts":
+                    found.shown["plot"] = interval_plot(
+                        ["treatment", "holdout"],
+                        [(row[arm], row[f"{arm}_low"], row[f"{arm}_high"]) for arm in ("treatment", "holdout")],
+                        "attempts to success",
+                        "attempts per task, with 95 % interval",
+                    )
+        return found
+
+    def stuck(self) -> Insight:
+        """The dearest loops of these days."""
+        rows = self._rows(
+            "select left(s.signature, 12) as signature, (select left(e.pattern, 60) from attempt_errors e"
+            " where e.signature = s.signature order by e.at, e.attempt_id limit 1) as pattern, count(*) as loops, sum(s.times) as times,"
+            " round(sum(s.cost_usd), 4) as usd from stuck_loops s where s.day between :first and :last"
+            " group by s.signature order by usd desc, loops desc, 1 limit :sample"
+        )
+        return Insight(rows_of_day=self._per_day("stuck_loops"), shown={"dearest_loops": table_sample(rows)})
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
         return fetch_rows(self._database, query, self._params, operation="insight")

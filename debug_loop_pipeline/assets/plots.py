@@ -65,6 +65,21 @@ def curve_plot(points: Sequence[tuple[float, float]], title: str, x_unit: str, y
     return _markdown(figure, axes, title)
 
 
+def interval_plot(
+    labels: Sequence[str], estimates: Sequence[tuple[float, float, float]], title: str, unit: str
+) -> dg.MarkdownMetadataValue:
+    """A point with its interval (value, low, high) per label."""
+    figure, axes = _figure(height=0.8 + 0.35 * len(labels), left=0.2)
+    values = [value for value, _, _ in estimates]
+    below, above = [v - low for v, low, _ in estimates], [high - v for v, _, high in estimates]
+    axes.errorbar(values, range(len(labels)), xerr=(below, above), fmt="o", markersize=4, capsize=3, color=_COLOUR)
+    axes.set_yticks(range(len(labels)), [_plain(label)[:_LABEL_CHARS] for label in labels], fontsize=7)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(unit, fontsize=7)
+    return _markdown(figure, axes, title)
+
+
 def _plain(label: str) -> str:
     """Text as it stands: a dollar sign would begin a formula, and a line break another line."""
     return " ".join(label.split()).replace("$", r"\$")

@@ -20,6 +20,8 @@ _OUTPUTS = {
     "error_success_mappings": ("debug_error_success_mappings", "mapping_events", "resolutions"),
     "error_costs": ("error_costs", "error_cost_items"),
     "golden_states": ("debug_golden_states", "golden_events"),
+    "recommendation_effect": ("recommendation_effect", "recommendation_outcomes", "reuse_offers", "stf_uses"),
+    "stuck_loops": ("stuck_loops",),
 }
 """Asset -> the tables it writes."""
 
@@ -169,6 +171,36 @@ RANGE_CHECKS = [
 
 TRACE_CHECKS = [
     _rows_check(
+        "recommendation_effect",
+        "outcomes_trace_to_servings",
+        "Every outcome is of a task with attempts, and of a serving of that arm.",
+        "(select o.correlation_id from recommendation_outcomes o left join recommendations r"
+        " on r.recommendation_id = o.recommendation_id and r.arm = o.arm where r.recommendation_id is null"
+        " or not exists (select from debug_execution_attempts a where a.correlation_id = o.correlation_id)) o",
+        "true",
+        "correlation_id",
+    ),
+    _rows_check(
+        "recommendation_effect",
+        "usage_equals_uses",
+        "A function's counts are those of the uses of its cluster.",
+        "(select f.stf_hash from debug_transform_functions f left join (select cluster_id, count(*) as used,"
+        " count(*) filter (where outcome = 'succeeded') as succeeded, count(*) filter (where outcome = 'failed') as failed"
+        " from stf_uses group by 1) u using (cluster_id) where (f.usage_count, f.success_count, f.failure_count)"
+        " is distinct from (coalesce(u.used, 0)::int, coalesce(u.succeeded, 0)::int, coalesce(u.failed, 0)::int)) f",
+        "true",
+        "stf_hash",
+    ),
+    _rows_check(
+        "stuck_loops",
+        "loops_trace_to_errors",
+        "Every loop is of an attempt that showed its error.",
+        "(select s.correlation_id, s.signature from stuck_loops s where not exists (select from attempt_errors e"
+        " where e.attempt_id = s.attempt_id and e.signature = s.signature)) s",
+        "true",
+        "correlation_id, signature",
+    ),
+    _rows_check(
         "error_success_mappings",
         "mappings_trace_to_attempts",
         "Every mapping has events and a resolution, and every event and first success names an attempt that exists.",
@@ -236,6 +268,25 @@ TRACE_CHECKS = [
 ]
 
 SHARE_CHECKS = [
+    Check(
+        "recommendation_effect",
+        "what_is_served_does_no_harm",
+        "Tasks that are served something need no more attempts than those that are held out.",
+        rules.effect_not_harmful,
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
+    Check(
+        "stuck_loops",
+        "stuck_share",
+        "At most a tenth of the tasks with errors get stuck.",
+        lambda database: rules.share(
+            database,
+            "select (select count(distinct correlation_id) from stuck_loops) as part,"
+            " (select count(distinct correlation_id) from attempt_errors where origin = 'agent_action') as whole",
+            0.1,
+        ),
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
     Check(
         "execution_costs",
         "unpriced_share",

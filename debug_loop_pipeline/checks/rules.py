@@ -10,6 +10,7 @@ from debug_loop_pipeline.compute.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.report_store import latest_effect
 from debug_loop_pipeline.effects.schema_columns import table_columns
 from debug_loop_pipeline.reducers.golden_state_manager import LEGAL_TRANSITIONS
 from debug_loop_pipeline.steps.error_success_mappings import refolded_mappings
@@ -97,6 +98,26 @@ def mappings_refolded(database: Database) -> Finding:
     """Whether stored mappings are what their events fold to: state, counts and confidence, on a sample."""
     wrong, sampled = refolded_mappings(database, _SAMPLE)
     return Finding(not wrong, {"sampled": sampled, "violations": len(wrong)}, wrong[:_OFFENDERS])
+
+
+def effect_not_harmful(database: Database) -> Finding:
+    """Whether the newest effect on attempts is no harm: an interval of the difference that lies above 0 fails, too few tasks say nothing."""
+    rows = latest_effect(database, "attempts")
+    if not rows or rows[0]["difference"] is None:
+        numbers = {key: rows[0][key] for key in ("tasks_treatment", "tasks_holdout")} if rows else {}
+        return Finding(None, numbers | {"status": "not enough data"})
+    shown = (
+        "day",
+        "tasks_treatment",
+        "tasks_holdout",
+        "treatment",
+        "holdout",
+        "difference_low",
+        "difference_high",
+        "p_value",
+    )
+    numbers = {key: rows[0][key] for key in shown if key != "day"} | {"day": str(rows[0]["day"])}
+    return Finding(rows[0]["difference_low"] <= 0, numbers)
 
 
 def golden_transitions_legal(database: Database) -> Finding:

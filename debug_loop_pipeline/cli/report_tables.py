@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from debug_loop_pipeline.effects.report_store import effect_rows
+
 _SHORT = 100
 
 
@@ -62,6 +64,26 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
                     r["state"],
                 )
                 for r in found["fixes"]
+            ],
+        ),
+        (
+            "does what is served help? both arms with 95 % intervals (debug-loop effect)",
+            ("measure", "tasks served / held out", "served", "held out", "change", "p"),
+            [tuple(row.values()) for row in effect_rows(found["effect"])],
+        ),
+        (
+            "stuck: one error again and again without progress (debug-loop errors show SIGNATURE)",
+            ("signature", "pattern", "loops", "tasks", "repetitions", "USD"),
+            [
+                (
+                    r["signature"][:12],
+                    (r["pattern"] or "")[:100],
+                    r["loops"],
+                    r["tasks"],
+                    r["repetitions"],
+                    f"{r['cost_usd']:.4f}",
+                )
+                for r in found["stuck"]
             ],
         ),
         (

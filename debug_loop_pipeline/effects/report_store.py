@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -78,6 +78,42 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
             {"s": signature},
         ),
     }
+
+
+def latest_effect(database: Database, measure: str | None = None) -> list[dict[str, Any]]:
+    """The newest rows of `recommendation_effect`, one per measure."""
+    return fetch_rows(
+        database,
+        "select * from recommendation_effect where day = (select max(day) from recommendation_effect)"
+        " and (cast(:measure as text) is null or measure = :measure)"
+        " order by array_position(array['attempts', 'succeeded', 'cost_usd'], measure)",
+        {"measure": measure},
+    )
+
+
+def effect_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `recommendation_effect` as people read them."""
+
+    def told(row: Mapping[str, Any], name: str, form: str) -> str:
+        value = row[name]
+        if value is None:
+            return str(row["status"])
+        return f"{value:{form}} ({row[f'{name}_low']:{form}} to {row[f'{name}_high']:{form}})"
+
+    return [
+        {
+            "measure": row["measure"],
+            "tasks": f"{row['tasks_treatment']} / {row['tasks_holdout']}",
+            "served": told(row, "treatment", _FORMS[row["measure"]]),
+            "held out": told(row, "holdout", _FORMS[row["measure"]]),
+            "change": "" if row["relative"] is None else told(row, "relative", "+.0%"),
+            "p": "" if row["p_value"] is None else f"{row['p_value']:.4f}",
+        }
+        for row in rows
+    ]
+
+
+_FORMS = {"attempts": ".2f", "succeeded": ".0%", "cost_usd": ".4f"}
 
 
 def golden_states(database: Database, *, state: str | None, limit: int) -> list[dict[str, Any]]:
@@ -167,6 +203,12 @@ def overview(database: Database, top: int) -> dict[str, Any]:
             "select quality_tier, approval, count(*) as functions, count(distinct cluster_id) as clusters"
             " from debug_transform_functions group by 1, 2 order by 1, 2",
         ),
+        (
+            "stuck",
+            "select s.signature, (select e.pattern from attempt_errors e where e.signature = s.signature order by e.at, e.attempt_id"
+            " limit 1) as pattern, count(*) as loops, count(distinct s.correlation_id) as tasks, sum(s.attempts) as repetitions,"
+            " sum(s.cost_usd) as cost_usd from stuck_loops s group by 1 order by cost_usd desc, loops desc, 1 limit :top",
+        ),
         ("golden", "select state, count(*) as golden_states from debug_golden_states group by 1 order by 1"),
         (
             "cost_by_model",
@@ -178,4 +220,5 @@ def overview(database: Database, top: int) -> dict[str, Any]:
     )
     found: dict[str, Any] = {name: fetch_rows(database, query, {"top": top}) for name, query in queries}
     found["top_errors"] = top_errors(database, order="count", limit=top)
+    found["effect"] = latest_effect(database)
     return found

@@ -29,6 +29,7 @@ DERIVED = (
     *("attempt_errors", "attempt_stfs", "attempt_stf_quality", "execution_costs", "match_epochs", "stf_matches"),
     *("stf_clusters", "debug_transform_functions", "stf_bands", "resolutions", "mapping_events"),
     *("debug_error_success_mappings", "error_cost_items", "error_costs", "debug_golden_states", "golden_events"),
+    *("recommendation_outcomes", "reuse_offers", "stf_uses", "recommendation_effect", "stuck_loops"),
 )
 PLOTTED = {
     "execution_attempts",
@@ -105,7 +106,13 @@ def test_a_range_materialises_every_asset_and_day_with_metadata_and_passing_chec
     daily_checks = {s.name for c in ALL_CHECKS for s in c.check_specs if s.asset_key.to_user_string() in DAILY}
     assert set(checks) == daily_checks
     not_passed = {name: check.metadata for name, check in checks.items() if not check.passed}
-    assert set(not_passed) == {"unpriced_share", "weak_evidence_share"}
+    assert set(not_passed) == {
+        "unpriced_share",
+        "weak_evidence_share",
+        "stuck_share",
+        "what_is_served_does_no_harm",
+    }
+    assert {check["status"].value for check in not_passed.values()} == {"not enough data"}
 
 
 def test_too_few_rows_warn_that_there_is_not_enough_data_instead_of_passing_or_failing(pipeline: Pipeline) -> None:

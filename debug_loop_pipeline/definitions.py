@@ -12,17 +12,20 @@ from typing import Any
 
 import dagster as dg
 
-from debug_loop_pipeline.assets import debug_intelligence
+from debug_loop_pipeline.assets import debug_intelligence, execution_events
 from debug_loop_pipeline.checks import debug_intelligence as debug_intelligence_checks
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START, SettlingRuns, dirty_days_sensor
+from debug_loop_pipeline.sensors.execution_lag import execution_lag_sensor
 from debug_loop_pipeline.sensors.maintenance import dead_runs, maintenance_job, maintenance_schedule
 from debug_loop_pipeline.sensors.price_list import price_list_sensor
 from debug_loop_pipeline.settings import load_settings
 from debug_loop_pipeline.steps.framework import Span
 
-_DAILY = dg.AssetSelection.groups(debug_intelligence.GROUP) - dg.AssetSelection.assets("model_price_catalog")
+_DAILY = dg.AssetSelection.groups(debug_intelligence.GROUP) - dg.AssetSelection.assets(
+    "model_price_catalog", execution_events.EVENTS
+)
 debug_intelligence_job = dg.define_asset_job(
     "debug_intelligence_job",
     selection=_DAILY,
@@ -52,15 +55,16 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         "valkey": ValkeyResource(),
     }
     part_1 = dg.Definitions(
-        assets=dg.load_assets_from_modules([debug_intelligence]),
+        assets=dg.load_assets_from_modules([debug_intelligence, execution_events]),
         asset_checks=debug_intelligence_checks.ALL_CHECKS,
-        jobs=[debug_intelligence_job, gated_job, price_job, maintenance_job],
+        jobs=[debug_intelligence_job, gated_job, price_job, execution_events.execution_events_job, maintenance_job],
         schedules=[maintenance_schedule],
         sensors=[
             dirty_days_sensor(
                 debug_intelligence_job.name,
                 SettlingRuns({debug_intelligence_job.name, gated_job.name}, dg.AssetKey(debug_intelligence.CLOSING)),
             ),
+            execution_lag_sensor(execution_events.execution_events_job.name),
             price_list_sensor(price_job.name),
             dead_runs,
         ],

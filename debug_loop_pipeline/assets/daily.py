@@ -36,7 +36,13 @@ class RefreshConfig(dg.Config):
 
 
 def daily_asset(
-    *, table: str, code_version: str, description: str, group: str, deps: Sequence[str] = (), fold: bool = False
+    *,
+    table: str,
+    code_version: str,
+    description: str,
+    group: str,
+    deps: Sequence[str | dg.AssetDep] = (),
+    fold: bool = False,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorator of a daily asset that writes `table`."""
 

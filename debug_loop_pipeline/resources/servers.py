@@ -88,3 +88,7 @@ class KafkaResource(dg.ConfigurableResource[None]):
             MissingServerError: no address is known.
         """
         return self.bootstrap_servers or get_settings().require_kafka_bootstrap_servers()
+
+    def is_known(self) -> bool:
+        """Whether there is an address."""
+        return self.bootstrap_servers is not None or get_settings().kafka_bootstrap_servers is not None

@@ -3,7 +3,7 @@
 Level-triggered, both: what is left to do stays so until a run has done it, so there is no cursor that could skip anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,16 +16,12 @@ from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.resources.ledger import broker_on, ledger_on
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
+from debug_loop_pipeline.sensors.catch_up import PATIENCE, ask_for_catch_up
 from debug_loop_pipeline.sensors.dirty_days import (
-    ENDED,
-    FIRST_WAIT,
-    IN_FLIGHT,
-    LONGEST_WAIT,
     RANGE_END,
     RANGE_START,
     REMEMBERED,
     SettlingRuns,
-    ended_at,
     plan_runs,
 )
 from debug_loop_pipeline.settings import load_settings
@@ -33,10 +29,6 @@ from debug_loop_pipeline.steps.contribution_intake import waiting
 from debug_loop_pipeline.steps.economy_due import due_days
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ledger import Ledger
-
-PATIENCE = timedelta(seconds=10)
-"""What is younger is left to the consumer service, which needs milliseconds."""
-_REMEMBERED_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +45,15 @@ class PartitionLag:
     """When the partition's offset last moved; None before it ever did."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerPlan:
-    """Partitions to fold, or why none."""
-
-    first: int | None = None
-    last: int | None = None
-    reason: str = ""
-
-
-def plan_fold(
-    lags: Iterable[PartitionLag],
-    running: int,
-    failures: Sequence[datetime],
-    now: datetime,
-    patience: timedelta = PATIENCE,
-) -> LedgerPlan:
-    """Which contiguous range of partitions to fold.
+def lagging(lags: Iterable[PartitionLag], now: datetime, patience: timedelta = PATIENCE) -> list[int]:
+    """The partitions that are behind for longer than the consumer service needs.
 
     Args:
         lags: of every partition.
-        running: runs of the fold that are queued or in progress; those see to it.
-        failures: ends of the fold's runs that failed since the last success, latest first; each doubles the wait.
         now: the time of the tick.
         patience: how long the consumer service is given.
     """
-    behind = sorted(lag.partition for lag in lags if _is_behind(lag, now - patience))
-    if not behind:
-        return LedgerPlan(reason="every decision is folded, or was made a moment ago")
-    if running:
-        return LedgerPlan(reason=f"{len(behind)} partitions lag; {running} run sees to it")
-    if failures:
-        ready = failures[0] + min(FIRST_WAIT * (1 << min(len(failures) - 1, 16)), LONGEST_WAIT)
-        if ready > now:
-            return LedgerPlan(
-                reason=f"{len(behind)} partitions lag; runs failed lately, the next try is at {ready:%H:%M:%S} UTC"
-            )
-    return LedgerPlan(behind[0], behind[-1])
+    return sorted(lag.partition for lag in lags if _is_behind(lag, now - patience))
 
 
 def _is_behind(lag: PartitionLag, before: datetime) -> bool:
@@ -204,25 +168,12 @@ def ledger_lag_sensor(job_name: str) -> dg.SensorDefinition:
     def ledger_lag(
         context: dg.SensorEvaluationContext, postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyResource
     ) -> dg.RunRequest | dg.SkipReason:
-        instance = context.instance
-        running = instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=IN_FLIGHT))
         with ledger_on(postgres, kafka, valkey) as ledger:
-            lags = read_lags(ledger)
-        now = datetime.now(UTC)
-        plan = plan_fold(lags, running, _failures(instance, job_name), now)
-        if plan.first is None or plan.last is None:
-            return dg.SkipReason(plan.reason)
-        return dg.RunRequest(tags={RANGE_START: str(plan.first), RANGE_END: str(plan.last)})
+            return ask_for_catch_up(
+                context.instance,
+                job_name,
+                lambda: lagging(read_lags(ledger), datetime.now(UTC)),
+                "every decision is folded, or was made a moment ago",
+            )
 
     return ledger_lag
-
-
-def _failures(instance: dg.DagsterInstance, job_name: str) -> list[datetime]:
-    """Ends of the runs that failed since the last success, latest first."""
-    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=ENDED), limit=_REMEMBERED_RUNS)
-    failures = []
-    for record in records:
-        if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
-            break
-        failures.append(ended_at(record))
-    return failures

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from debug_loop_pipeline.assets import debug_intelligence
+from debug_loop_pipeline.assets import debug_intelligence, execution_events
 from debug_loop_pipeline.checks.debug_intelligence import ALL_CHECKS, CHECKS
 from debug_loop_pipeline.definitions import build_defs, debug_intelligence_job, defs, price_job
 from debug_loop_pipeline.effects.schema_columns import table_columns
@@ -49,7 +49,7 @@ def test_every_asset_says_all_that_the_ui_shows() -> None:
     specs = defs.resolve_all_asset_specs()
     assert {spec.key.to_user_string(): missing for spec in specs if (missing := lacking(spec))} == {}
     of_part_1 = {spec.key.to_user_string() for spec in specs if spec.group_name == debug_intelligence.GROUP}
-    assert of_part_1 == DAILY | {"model_price_catalog"}
+    assert of_part_1 == DAILY | {"model_price_catalog", execution_events.EVENTS}
 
 
 def test_an_asset_that_says_nothing_is_found_out() -> None:
@@ -77,7 +77,10 @@ def test_every_daily_asset_takes_a_range_in_one_run_and_bounds_its_writers() -> 
 def test_the_closing_asset_comes_after_every_other() -> None:
     graph = defs.resolve_asset_graph()
     upstream = graph.get_ancestor_asset_keys(dg.AssetKey(debug_intelligence.CLOSING))
-    assert {key.to_user_string() for key in upstream} == DAILY - {debug_intelligence.CLOSING} | {"model_price_catalog"}
+    assert {key.to_user_string() for key in upstream} == DAILY - {debug_intelligence.CLOSING} | {
+        "model_price_catalog",
+        execution_events.EVENTS,
+    }
 
 
 def test_the_job_holds_every_daily_asset_and_all_their_checks() -> None:

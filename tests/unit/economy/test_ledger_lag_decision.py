@@ -1,27 +1,21 @@
-"""When the ledger is folded by a run: what is young is the service's, what is old is asked for, what fails waits longer."""
+"""When a partition of the ledger lags: what is young is the service's, what is old is asked for."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from debug_loop_pipeline.sensors.dirty_days import FIRST_WAIT, LONGEST_WAIT
-from debug_loop_pipeline.sensors.token_economy import PATIENCE, LedgerPlan, PartitionLag, partition_lags, plan_fold
+from debug_loop_pipeline.sensors.catch_up import PATIENCE
+from debug_loop_pipeline.sensors.token_economy import PartitionLag, lagging, partition_lags
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD = NOW - 2 * PATIENCE
 YOUNG = NOW - PATIENCE / 2
 
 
-def behind(partition: int = 3) -> PartitionLag:
-    return PartitionLag(partition, unpublished=5, oldest_unpublished=OLD)
-
-
-def test_nothing_is_asked_for_where_nothing_lags() -> None:
-    plan = plan_fold([PartitionLag(n) for n in range(10)], running=0, failures=(), now=NOW)
-    assert plan.first is None
-    assert "folded" in plan.reason
+def test_nothing_lags_where_everything_is_folded() -> None:
+    assert lagging([PartitionLag(n) for n in range(10)], NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -33,7 +27,7 @@ def test_nothing_is_asked_for_where_nothing_lags() -> None:
     ],
 )
 def test_what_is_young_is_left_to_the_service(lag: PartitionLag) -> None:
-    assert plan_fold([lag], running=0, failures=(), now=NOW).first is None
+    assert lagging([lag], NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -46,26 +40,7 @@ def test_what_is_young_is_left_to_the_service(lag: PartitionLag) -> None:
     ],
 )
 def test_what_is_old_is_asked_for(lag: PartitionLag) -> None:
-    assert plan_fold([lag], running=0, failures=(), now=NOW) == LedgerPlan(1, 1)
-
-
-def test_one_run_covers_every_partition_that_lags() -> None:
-    assert plan_fold([behind(7), behind(2), PartitionLag(5)], running=0, failures=(), now=NOW) == LedgerPlan(2, 7)
-
-
-def test_a_run_in_progress_sees_to_it() -> None:
-    plan = plan_fold([behind()], running=1, failures=(), now=NOW)
-    assert plan.first is None
-    assert "1 run" in plan.reason
-
-
-def test_each_failure_doubles_the_wait_up_to_the_longest() -> None:
-    for failures, wait in ((1, FIRST_WAIT), (2, 2 * FIRST_WAIT), (4, 8 * FIRST_WAIT), (50, LONGEST_WAIT)):
-        ended = [NOW] * failures
-        just_before = plan_fold([behind()], 0, ended, NOW + wait - timedelta(seconds=1))
-        assert just_before.first is None, failures
-        assert "failed lately" in just_before.reason
-        assert plan_fold([behind()], 0, ended, NOW + wait).first == 3, failures
+    assert lagging([lag, PartitionLag(5)], NOW) == [1]
 
 
 def test_the_lag_of_a_partition_joins_what_waits_with_what_the_broker_has() -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -21,7 +22,7 @@ from debug_loop_pipeline.steps import economic_metrics as metrics_step
 from debug_loop_pipeline.steps import token_rewards as rewards_step
 from debug_loop_pipeline.steps import token_spend as spend_step
 from debug_loop_pipeline.steps.contribution_intake import take_in
-from debug_loop_pipeline.steps.ledger import catch_up
+from debug_loop_pipeline.steps.ledger import catch_up, mend_cache
 
 GROUP = "token_economy"
 DAILY = ("contributions", "token_rewards", "token_spend", "economic_metrics")
@@ -140,6 +141,8 @@ def token_balances(
     """Publishes what was decided and folds what is there, then ends."""
     keys = sorted(context.partition_keys, key=int)
     with ledger_on(postgres, kafka, valkey) as ledger:
+        if ahead := mend_cache(ledger.cache, datetime.now(UTC)):
+            context.log.warning(f"the database was restored: {ahead} cached balances were of another past")
         report = catch_up(ledger, [int(key) for key in keys], log=context.log.info)
     database = postgres.database()
     for row in fetch_rows(database, _FOLDED_PER_PARTITION, {"partitions": [int(key) for key in keys]}):

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from debug_loop_pipeline.effects.balance_cache import BalanceCacheEffect
 from debug_loop_pipeline.effects.kafka import LEDGER_TOPICS, PARTITIONS, TRANSACTIONS, Batch, Kafka, PartitionReader
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectUnavailableError
+from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError, EffectUnavailableError
 from debug_loop_pipeline.effects.token_accounts import TokenAccountsEffect
 from debug_loop_pipeline.effects.token_charges import TokenChargesEffect
 from debug_loop_pipeline.effects.token_fold import Applied, Log, TokenFold
@@ -166,6 +167,31 @@ def renew_cache(cache: BalanceCacheEffect | None, balances: Mapping[str, Balance
     except (EffectUnavailableError, CircuitOpenError):
         return False
     return True
+
+
+def mend_cache(cache: BalanceCacheEffect | None, now: datetime) -> int:
+    """Make good what earlier drivers left in the cache; how many balances were ahead of the database.
+
+    Where any is, the database was restored from an older copy, and another epoch begins. Else folds that nobody lived to
+    renew the cache for are renewed. Without Valkey nothing is done: values end with their time to live.
+
+    Args:
+        cache: None where there is none.
+        now: values folded longer ago than they live have ended.
+    """
+    if cache is None:
+        return 0
+    try:
+        ahead = len(cache.ahead_of_database())
+        if ahead:
+            cache.begin_epoch(f"{ahead} cached balances were ahead of the database: it was restored")
+        else:
+            cache.refresh_since(now - timedelta(seconds=cache.ttl_s))
+    except EffectError as error:
+        if error.system != "valkey":
+            raise
+        return 0
+    return ahead
 
 
 def catch_up(

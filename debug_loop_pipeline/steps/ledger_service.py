@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
@@ -19,7 +19,7 @@ import structlog
 from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, OffsetLostError
 from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError
 from debug_loop_pipeline.effects.token_fold import Log
-from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, renew_cache
+from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, mend_cache, renew_cache
 
 _RELAY_IDLE_S = 0.004  # one indexed look each; a notification would make every deciding commit wait for the others
 _POLL_S = 0.25
@@ -132,7 +132,9 @@ class LedgerService:
 
     def _fold(self) -> None:
         log = self._follow()
-        self._heal_cache()
+        ahead = mend_cache(self._ledger.cache, self._clock())
+        if ahead:
+            self._logger.warning("ledger.restored", peers=ahead)
         loop = FoldLoop(self._ledger, log)
         behind: set[str] = set()  # peers whose renewal Valkey missed
         tried = looked = time.monotonic()
@@ -145,6 +147,8 @@ class LedgerService:
                     behind.update(applied.balances)
                 if applied.stale:  # who was quicker may have died before it renewed the cache
                     behind.update(_peers(batches))
+                    if any(applied.stale.get(batch.partition, batch.start) < batch.start for batch in batches):
+                        return  # the database went back: begin again as after any restore
                 now = time.monotonic()
                 if behind and now - tried >= _RENEW_AGAIN_S:
                     tried = now
@@ -152,7 +156,7 @@ class LedgerService:
                         behind.clear()
                 if not batches and now - looked >= _LOOK_S:
                     looked = now
-                    if self._is_another(log):
+                    if self._is_another(log, loop.positions):
                         return  # and begin again with that one
                     if not caught_up:
                         caught_up = True
@@ -160,28 +164,14 @@ class LedgerService:
         finally:
             loop.close()
 
-    def _is_another(self, log: Log) -> bool:
-        kafka, fold = self._ledger.kafka, self._ledger.fold
-        return kafka.topic_id(TRANSACTIONS) != log.topic_id or bool(
-            kafka.lost(TRANSACTIONS, fold.offsets(log.topic_id))
+    def _is_another(self, log: Log, read: Mapping[int, int]) -> bool:
+        """Whether the broker has another log, or the database has gone back behind what was folded into it."""
+        kafka, offsets = self._ledger.kafka, self._ledger.fold.offsets(log.topic_id)
+        return (
+            any(offsets.get(partition, 0) < position for partition, position in read.items())
+            or kafka.topic_id(TRANSACTIONS) != log.topic_id
+            or bool(kafka.lost(TRANSACTIONS, offsets))
         )
-
-    def _heal_cache(self) -> None:
-        """What an earlier process left behind: a restored database, and folds it did not live to renew the cache for."""
-        cache = self._ledger.cache
-        if cache is None:
-            return
-        try:
-            ahead = cache.ahead_of_database()
-            if ahead:
-                cache.begin_epoch(f"{len(ahead)} cached balances were ahead of the database: it was restored")
-                self._logger.warning("ledger.restored", peers=len(ahead))
-            else:
-                cache.refresh_since(self._clock() - timedelta(seconds=cache.ttl_s))
-        except EffectError as error:
-            if error.system != "valkey":
-                raise
-            self._logger.warning("ledger.cache_unavailable", error=str(error).splitlines()[0][:300])
 
     def _refresh(self, peers: set[str]) -> bool:
         assert self._ledger.cache is not None

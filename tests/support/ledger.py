@@ -19,7 +19,7 @@ from debug_loop_pipeline.models.token import Reason, TokenTransaction, Transacti
 from debug_loop_pipeline.steps.ledger import Ledger
 
 SCALE = float(os.environ.get("LEDGER_TEST_SCALE", "1"))
-"""Larger runs: LEDGER_TEST_SCALE=5 is what issue C asks for."""
+"""Larger runs of the stateful test."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENT = RetryPolicy(attempts=200, timeout_s=60.0, wait_initial_s=0.05, wait_max_s=0.3, wait_jitter_s=0.05)
 

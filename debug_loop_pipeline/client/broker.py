@@ -166,6 +166,8 @@ class Broker:
         try:
             partitions = [TopicPartition(topic.name, number) for number in numbers or range(topic.partitions)]
             return {tp.partition: offset for tp, offset in getattr(consumer, which)(partitions).items()}
+        except KeyError as error:  # the client's: it has heard of the topic, and not yet of this partition
+            raise ConnectionError(f"{topic.name}: the broker does not yet say where {error} is") from error
         finally:
             consumer.close(autocommit=False)
 

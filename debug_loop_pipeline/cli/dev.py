@@ -1,4 +1,4 @@
-"""`debug-loop dev`: the Dagster UI, its daemon and one code server over the embedded servers, in the foreground."""
+"""`debug-loop dev`: the Dagster UI, its daemon, one code server and the consumer service over the embedded servers, in the foreground."""
 
 from __future__ import annotations
 
@@ -167,6 +167,8 @@ def _run(settings: Settings, port: int | None) -> None:
         ui_port = port or _free_port()
         children.start("dagster-webserver", "dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(ui_port))
         children.start("dagster-daemon", "dagster._daemon", "run", "-w", workspace)
+        if settings.kafka_bootstrap_servers is not None:
+            children.start("consume", "debug_loop_pipeline.cli.main", "consume")
         url = f"http://127.0.0.1:{ui_port}"
         _wait_for_ui(url, children)
         typer.echo(f"Dagster UI: {url}   (logs in {logs}; Ctrl-C stops everything)")

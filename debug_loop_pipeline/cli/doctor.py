@@ -55,6 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
         _servers,
         _schema,
         _dagster_home,
+        _spools,
     )
     findings: list[Finding] = []
     for check in checks:
@@ -247,3 +248,19 @@ def _dagster_home(settings: Settings) -> Iterator[Finding]:
         yield Finding("dagster home", "ok", str(path.parent))
     else:
         yield Finding("dagster home", "problem", f"{path} names another server than the one that runs", "debug-loop up")
+
+
+def _spools(settings: Settings) -> Iterator[Finding]:
+    from debug_loop_pipeline.cli.consume import is_consumed
+    from debug_loop_pipeline.client.spool import SPOOL, orphans
+
+    root = settings.data_dir / SPOOL
+    waiting = 0
+    for spool in orphans(root, settings.logger):
+        waiting += spool.unpublished()
+        spool.close()
+    if waiting:
+        advice = "see its log" if is_consumed(settings.data_dir) else "debug-loop consume"
+        yield Finding("spools", "note", f"{waiting} agents ended with events that no broker has", advice)
+    elif root.exists():
+        yield Finding("spools", "ok", f"everything in {root} is published, or its agent still runs")

@@ -134,9 +134,13 @@ def _rows(settings: Settings, *, secrets: bool) -> list[dict[str, Any]]:
 
 
 def _show(settings: Settings, *, json: bool, secrets: bool) -> list[dict[str, Any]]:
+    from debug_loop_pipeline.cli.consume import is_consumed
+
     rows = _rows(settings, secrets=secrets)
+    consumed = is_consumed(settings.data_dir)
     if json:
-        print_json({"data_dir": settings.data_dir, "dagster_home": settings.dagster_home, "servers": rows})
+        told = {"data_dir": settings.data_dir, "dagster_home": settings.dagster_home, "servers": rows}
+        print_json(told | {"consume": "running" if consumed else "stopped"})
     else:
         print_table(
             ("server", "kind", "state", "address", "pid", "data"),
@@ -152,6 +156,7 @@ def _show(settings: Settings, *, json: bool, secrets: bool) -> list[dict[str, An
                 for row in rows
             ],
         )
+        typer.echo(f"debug-loop consume: {'running' if consumed else 'stopped'}")
         for row in rows:
             if row.get("detail"):
                 typer.echo(f"{row['name']}: {row['detail']}")

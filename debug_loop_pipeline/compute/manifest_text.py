@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from debug_loop_pipeline.models.manifest import Manifest, ManifestFailure, ManifestFix, ManifestFunction
+from debug_loop_pipeline.models.manifest import Manifest, ManifestFailure, ManifestFix, ManifestFunction, StuckSignal
 
 CHARACTERS_PER_TOKEN = 4
 """A cautious rule of thumb for code and English; no tokenizer of any one model is asked."""
@@ -30,6 +30,8 @@ def render_markdown(manifest: Manifest, token_budget: int = 1_500, functions_in_
 
 
 def _parts(manifest: Manifest, functions_in_prompt: int) -> Iterator[str]:
+    if manifest.stuck is not None:
+        yield _stuck(manifest.stuck)
     for number, fix in enumerate(manifest.fixes, start=1):
         yield _fix(fix, number)
     for failure in manifest.tried_and_failed[:_LISTED_FAILURES]:
@@ -46,6 +48,15 @@ def _parts(manifest: Manifest, functions_in_prompt: int) -> Iterator[str]:
         if manifest.cost.cheapest_model:
             line += f"; the cheapest model that succeeded on them is {manifest.cost.cheapest_model}"
         yield line + ".\n"
+
+
+def _stuck(stuck: StuckSignal) -> str:
+    return (
+        f"\n### Stuck: this error has been shown {stuck.times} times in this task without progress\n\n"
+        "Do not try one more variation of the last change. Take back what did not help, read the code that raises the error and what "
+        "calls it, and name another cause before you change anything; if there is none, say so and ask.\n\n"
+        + _fenced(stuck.error_pattern[:400], "text")
+    )
 
 
 def _fix(fix: ManifestFix, number: int) -> str:

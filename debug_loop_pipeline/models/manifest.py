@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from debug_loop_pipeline.models.base import FrozenModel
+from debug_loop_pipeline.models.base import FrozenModel, UtcDatetime
 
 
 class ManifestFunction(FrozenModel):
@@ -68,6 +68,15 @@ class ManifestGoldenState(FrozenModel):
     peer_id: str
 
 
+class StuckSignal(FrozenModel):
+    """The task that asks has shown this error again and again without progress."""
+
+    error_signature: str
+    error_pattern: str
+    times: int
+    since: UtcDatetime
+
+
 class CostAdvice(FrozenModel):
     """What similar attempts cost, and the cheapest model that succeeded on them."""
 
@@ -90,8 +99,9 @@ class Manifest(FrozenModel):
     tried_and_failed: tuple[ManifestFailure, ...] = ()
     golden_states: tuple[ManifestGoldenState, ...] = ()
     cost: CostAdvice | None = None
+    stuck: StuckSignal | None = None
 
     @property
     def empty(self) -> bool:
         """Nothing worth an agent's attention was found."""
-        return not (self.functions or self.fixes or self.tried_and_failed or self.golden_states)
+        return not (self.stuck or self.functions or self.fixes or self.tried_and_failed or self.golden_states)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,15 +16,18 @@ from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.compute.manifest_text import render_markdown
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.compute.recommendation_arm import arm_of
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex
+from debug_loop_pipeline.effects.match_cache import MatchCache, Matcher
+from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.base import FrozenModel
-from debug_loop_pipeline.models.manifest import Manifest
+from debug_loop_pipeline.models.manifest import Manifest, StuckSignal
 from debug_loop_pipeline.models.recommendation import Arm, ManifestRequest, Occasion, Recommendation
+from debug_loop_pipeline.serving.asked_errors import AskedErrors
 from debug_loop_pipeline.serving.repository import repository_of_folder
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.known_failures import KnownFailure, known_failures
 from debug_loop_pipeline.steps.manifest import build_manifest
+from debug_loop_pipeline.steps.stuck_signal import stuck_signal
 
 _repository_of = lru_cache(maxsize=1_024)(repository_of_folder)
 
@@ -52,7 +55,7 @@ class Answerer:
     Args:
         database: the store.
         settings: thresholds, arms and limits.
-        index: gives the matcher's index as it is now; None while there is none.
+        current: gives the matcher's index as it is now; None while there is none.
         record: takes what was served; called in the thread that answers, so it must not wait.
     """
 
@@ -60,13 +63,15 @@ class Answerer:
         self,
         database: Database,
         settings: Settings,
-        index: Callable[[], MatchIndex | None],
+        current: Callable[[], CurrentIndex | None],
         record: Callable[[Recommendation], None],
     ) -> None:
         self._database = database
         self._settings = settings
-        self._index = index
+        self._current = current
+        self._cache = MatchCache(settings.matching.cache_ttl_seconds)
         self._record = record
+        self._asked = AskedErrors()
 
     def answer(self, asked: ManifestRequest) -> Answer:
         """The answer to one question.
@@ -85,17 +90,19 @@ class Answerer:
         failures: tuple[KnownFailure, ...] = ()
         if asked.known_failures:
             if request:
-                failures = known_failures(self._database, self._settings, self._index(), request)
+                failures = known_failures(self._database, self._settings, self._matcher(), request)
         elif request or error:
             manifest = build_manifest(
                 self._database,
                 self._settings,
-                self._index() if request else None,
+                self._matcher() if request else None,
                 request=request,
                 error=error,
                 repository=repository,
                 category=asked.category,
             )
+            if asked.error and self._settings.serving_enabled:
+                manifest = manifest.model_copy(update={"stuck": self._stuck(asked, asked.error)})
             limits = self._settings.manifest
             in_text = limits.stf_in_prompt if asked.functions is None else asked.functions
             markdown = render_markdown(manifest, limits.token_budget, in_text)
@@ -103,7 +110,8 @@ class Answerer:
                 manifest = manifest.model_copy(update={"functions": manifest.functions[:in_text]})
         arm = self._arm(asked)
         if not markdown and not failures:
-            return Answer(arm=arm, milliseconds=_since(started))
+            nothing = manifest if asked.with_manifest and manifest.empty else Manifest()
+            return Answer(arm=arm, manifest=nothing, milliseconds=_since(started))
         served = Recommendation(
             recommendation_id=uuid4(),
             session_id=_clean(asked.session_id),
@@ -114,7 +122,7 @@ class Answerer:
             repository=_clean(repository),
             arm=arm,
             problem_hash=problem_hash(problem_signature(request)) if request else None,
-            error_signature=manifest.error_signature if manifest.fixes or manifest.tried_and_failed else None,
+            error_signature=_signature(manifest),
             stf_hashes=tuple(function.stf_hash for function in manifest.functions),
             mapping_ids=_mappings(manifest, failures),
             golden_state_ids=tuple(golden.golden_state_id for golden in manifest.golden_states),
@@ -128,6 +136,21 @@ class Answerer:
             if asked.with_manifest:
                 told["manifest"] = manifest
         return Answer(**told, milliseconds=_since(started))
+
+    def _stuck(self, asked: ManifestRequest, error: str) -> StuckSignal | None:
+        session = asked.session_id or (str(asked.correlation_id) if asked.correlation_id else None)
+        return stuck_signal(
+            self._database,
+            self._settings,
+            clip(error, self._settings.text.field_chars),
+            task=asked.correlation_id,
+            session=_clean(asked.session_id),
+            asked=partial(self._asked.asked, session, asked.tool_call_id) if session else None,
+        )
+
+    def _matcher(self) -> Matcher | None:
+        current = self._current()
+        return self._cache.matcher(current) if current is not None else None
 
     def _arm(self, asked: ManifestRequest) -> Arm:
         drawn = self._settings.recommendation
@@ -146,6 +169,13 @@ def clip(text: str, limit: int) -> str:
 def _clean(told: str | None) -> str | None:
     """As ingestion writes it, so that the two can be joined."""
     return redact(told) if told else None
+
+
+def _signature(manifest: Manifest) -> str | None:
+    """The error that something is said about."""
+    if manifest.fixes or manifest.tried_and_failed:
+        return manifest.error_signature
+    return manifest.stuck.error_signature if manifest.stuck else None
 
 
 def _mappings(manifest: Manifest, failures: Sequence[KnownFailure]) -> tuple[str, ...]:

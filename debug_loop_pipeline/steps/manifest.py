@@ -9,9 +9,9 @@ from debug_loop_pipeline.compute.error_cutting import GENERIC, cut_errors
 from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.problem_category import problem_category
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects import manifest_store
 from debug_loop_pipeline.effects.decision_store import group_decisions
+from debug_loop_pipeline.effects.match_cache import Matcher
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.errors import ErrorPattern
 from debug_loop_pipeline.models.execution import ExecutionError
@@ -23,14 +23,15 @@ from debug_loop_pipeline.models.manifest import (
     ManifestFunction,
     ManifestGoldenState,
 )
-from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
+from debug_loop_pipeline.models.matching import Match, MatchQuery
 from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.stf_matches import match_options
 
 
 def build_manifest(
     database: Database,
     settings: Settings,
-    index: MatchIndex | None,
+    match: Matcher | None,
     *,
     request: str | None = None,
     error: str | None = None,
@@ -42,7 +43,7 @@ def build_manifest(
     Args:
         database: the store.
         settings: thresholds and the sharing group.
-        index: the matcher's index; None leaves functions out.
+        match: finds functions; None leaves functions out.
         request: what is to be done.
         error: error text, a traceback or a tool's output.
         repository: where the agent works; code of other repositories is shown inside a sharing group only.
@@ -52,7 +53,7 @@ def build_manifest(
         return Manifest(request=request)
     manifest = Manifest(request=request)
     if request:
-        manifest = _for_request(database, settings, index, manifest, redact(request), repository, category)
+        manifest = _for_request(database, settings, match, manifest, redact(request), repository, category)
     if error:
         manifest = _for_error(database, settings, manifest, redact(error))
     return manifest
@@ -61,7 +62,7 @@ def build_manifest(
 def _for_request(
     database: Database,
     settings: Settings,
-    index: MatchIndex | None,
+    match: Matcher | None,
     manifest: Manifest,
     request: str,
     repository: str | None,
@@ -70,24 +71,19 @@ def _for_request(
     signature = problem_signature(request)
     own_category = problem_category(signature).value
     matches: list[Match] = []
-    if index is not None:
-        options = MatchOptions(
-            min_quality=settings.matching.min_quality,
-            min_similarity=settings.matching.min_similarity,
-            limit=settings.manifest.stf_limit,
-            category=category,
-        )
-        found = match_stfs(MatchQuery(problem_signature=signature), index, options)
-        matches = [match for match in found if match.composite >= settings.manifest.min_composite]
-    rows = manifest_store.functions_by_hash(database, [match.stf_id for match in matches])
+    if match is not None:
+        options = match_options(settings, settings.manifest.stf_limit, category)
+        found = match(MatchQuery(problem_signature=signature), options)
+        matches = [one for one in found if one.composite >= settings.manifest.min_composite]
+    rows = manifest_store.functions_by_hash(database, [one.stf_id for one in matches])
     shared = [m for m in matches if m.stf_id in rows and may_cross(settings, rows[m.stf_id]["repository"], repository)]
-    similarity = {match.stf_id: match.similarity for match in shared}
+    similarity = {one.stf_id: one.similarity for one in shared}
     cost = manifest_store.cost_of_problem(database, problem_hash(signature), own_category)
     return manifest.model_copy(
         update={
             "problem_signature": signature,
             "category": own_category,
-            "functions": tuple(_function(match, rows[match.stf_id]) for match in shared),
+            "functions": tuple(_function(one, rows[one.stf_id]) for one in shared),
             "golden_states": tuple(
                 _golden(row, similarity[row["stf_hash"]])
                 for row in manifest_store.golden_of_functions(database, sorted(similarity))
@@ -112,7 +108,7 @@ def may_cross(settings: Settings, origin: str | None, asking: str | None) -> boo
 
 def _for_error(database: Database, settings: Settings, manifest: Manifest, error: str) -> Manifest:
     decisions = group_decisions(database)
-    shown = {decisions.signature_of(pattern, told): pattern for told, pattern in _errors_in(error)}
+    shown = {decisions.signature_of(pattern, told): pattern for told, pattern in errors_in(error)}
     found = [
         (pattern, row) for signature, pattern in shown.items() for row in manifest_store.fixes_of(database, signature)
     ]
@@ -138,7 +134,7 @@ def _for_error(database: Database, settings: Settings, manifest: Manifest, error
     )
 
 
-def _errors_in(text: str) -> list[tuple[ExecutionError, ErrorPattern]]:
+def errors_in(text: str) -> list[tuple[ExecutionError, ErrorPattern]]:
     """The errors of a pasted text: those that a tool's output shows, then the text as one error."""
     cut, _ = cut_errors(text)
     errors = [

@@ -27,7 +27,7 @@ from debug_loop_pipeline.steps.run_all import run_all
 from tests.support.events import START, attempt, fixed_task
 
 FIRST = START.date()
-NOT_ENOUGH = {"unpriced_share", "weak_evidence_share"}
+NOT_ENOUGH = {"unpriced_share", "weak_evidence_share", "stuck_share", "what_is_served_does_no_harm"}
 NOWHERE = "'00000000-0000-4000-8000-000000000000'"
 
 
@@ -62,6 +62,28 @@ BROKEN: dict[str, list[str]] = {
     "error_success_mappings_schema": ["alter table resolutions alter parts type bigint"],
     "error_costs_schema": ["alter table error_cost_items add column stray text"],
     "golden_states_schema": ["alter table golden_events drop column details"],
+    "recommendation_effect_schema": ["alter table stf_uses drop column peer_id"],
+    "stuck_loops_schema": ["alter table stuck_loops alter times type bigint"],
+    "outcomes_trace_to_servings": [
+        "insert into recommendation_outcomes select correlation_id, day, 'holdout', 's', gen_random_uuid(), 'session', 's', null,"
+        " now(), 1, true, 1, 0 from debug_execution_attempts limit 1"
+    ],
+    "usage_equals_uses": [one("debug_transform_functions", "usage_count = 3, success_count = 3")],
+    "what_is_served_does_no_harm": [
+        "insert into recommendation_effect (day, measure, status, first_day, tasks_treatment, tasks_holdout, repositories,"
+        " treatment, holdout, difference, difference_low, difference_high, p_value)"
+        " values (current_date, 'attempts', 'measured', current_date, 30, 30, 1, 5, 2, 3, 1, 5, 0.001)"
+    ],
+    "loops_trace_to_errors": [
+        "insert into stuck_loops select correlation_id, signature, 0, day, gen_random_uuid(), at, at, at, 3, false, 2, 0, 0, 'a'"
+        " from attempt_errors limit 1"
+    ],
+    "stuck_share": [
+        "insert into attempt_errors select (jsonb_populate_record(e, jsonb_build_object("
+        "'attempt_id', gen_random_uuid(), 'correlation_id', gen_random_uuid()))).* from attempt_errors e, generate_series(1, 30)",
+        "insert into stuck_loops select correlation_id, signature, 0, day, attempt_id, at, at, at, 3, false, 2, 0, 0, 'a'"
+        " from attempt_errors limit 20",
+    ],
     "attempts_in_range": [
         without_rules("debug_execution_attempts"),
         one("debug_execution_attempts", "completed_at = started_at - interval '1 hour'"),

@@ -12,7 +12,7 @@ from debug_loop_pipeline.onex.findings import Finding, Rule, at, calls, keywords
 from debug_loop_pipeline.onex.source import PACKAGE, Module, Source
 from debug_loop_pipeline.onex.units import Unit
 
-_ROOMS = ("effects",)
+_ROOMS = ("client", "effects")
 _RESILIENCE = f"{PACKAGE}.effects.resilience"
 _CALLER = f"{_RESILIENCE}.EffectCaller"
 _GUARDS = {
@@ -34,8 +34,8 @@ TIMEOUTS: dict[str, frozenset[str]] = {
 }
 """How a driver's client is made -> the arguments that bound its waiting."""
 
-_ENGINE_TEXTS = ("connect_timeout", "statement_timeout")
-"""What `connect_args` of an engine have to speak of."""
+_ENGINE_TEXTS = ("'connect_timeout'", "statement_timeout=")
+"""What `connect_args` of an engine have to name."""
 
 _NETWORK = frozenset(
     [
@@ -71,7 +71,7 @@ def check_effect(unit: Unit, source: Source) -> Iterator[Finding]:
     yield from _guards(unit, source)
     modules = [module for module in source.closure(unit.module, _ROOMS) if module.name != _RESILIENCE]
     clients = {module.name: callers for module in modules if (callers := _callers(module))}
-    # What a client is made of (its driver's own connection) is part of the client.
+    # What a client is made of (its driver's own connections) is part of the client.
     parts = {imported.module for module in modules if module.name in clients for imported in module.imports}
     for module in modules:
         for call in clients.get(module.name, ()):
@@ -79,8 +79,9 @@ def check_effect(unit: Unit, source: Source) -> Iterator[Finding]:
                 yield Finding(
                     unit.name, Rule.EFFECT_CALLER, f"makes an EffectCaller without {missing}", at(module, call)
                 )
-        yield from _drivers(unit, module, is_client=module.name in clients)
-        if module.name not in clients and module.name not in parts:
+        is_client = module.name in clients or module.name in parts
+        yield from _drivers(unit, module, is_client=is_client)
+        if not is_client:
             yield from _bypasses(unit, module)
     if not clients:
         yield Finding(unit.name, Rule.EFFECT_CALLER, "reaches no client that calls through EffectCaller", unit.module)
@@ -115,33 +116,18 @@ def _drivers(unit: Unit, module: Module, *, is_client: bool) -> Iterator[Finding
             continue
         if not is_client:
             yield Finding(unit.name, Rule.EFFECT_BYPASS, f"makes its own {name}", at(module, call))
-        given = _given(module, call)
-        missing = wanted - given
+        missing = wanted - keywords(call)
         if name == "sqlalchemy.create_engine":
-            texts = _texts(module)
-            missing |= {text for text in _ENGINE_TEXTS if not any(text in found for found in texts)}
+            missing |= {text for text in _ENGINE_TEXTS if not any(text in found for found in _texts(module))}
         if missing:
             yield Finding(
                 unit.name, Rule.EFFECT_TIMEOUT, f"makes {name} without {', '.join(sorted(missing))}", at(module, call)
             )
 
 
-def _given(module: Module, call: ast.Call) -> set[str]:
-    """The named arguments of a call; where it passes on its class's own (`**config`), those of every use of that class."""
-    given = keywords(call)
-    if all(keyword.arg is not None for keyword in call.keywords):
-        return given
-    holder = next(
-        (node for node in module.tree.body if isinstance(node, ast.ClassDef) and call in set(calls(node))), None
-    )
-    if holder is None:
-        return given
-    uses = [other for other in module.calls if isinstance(other.func, ast.Name) and other.func.id == holder.name]
-    return given | (set.intersection(*map(keywords, uses)) if uses else set())
-
-
 def _texts(module: Module) -> list[str]:
-    return [n.value for n in module.nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    """The module's texts, each in quotation marks, so that one can be looked for as a whole."""
+    return [f"'{n.value}'" for n in module.nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 
 
 def _bypasses(unit: Unit, module: Module) -> Iterator[Finding]:

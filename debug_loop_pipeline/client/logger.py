@@ -117,7 +117,6 @@ class AgentExecutionLogger:
         options: LoggerOptions | None = None,
         **fields: Any,
     ) -> None:
-        self.counts = LoggerCounts()
         self._warned: dict[str, float] = {}
         self.options = options or options_from_environment(_log.warning)
         self._data_dir = data_directory(data_dir)
@@ -128,6 +127,7 @@ class AgentExecutionLogger:
 
     def _begin(self) -> None:
         """What belongs to one process: none of it survives a fork."""
+        self.counts = LoggerCounts()
         self._lock = threading.Lock()
         self._run = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
         self._step = 0

@@ -111,14 +111,23 @@ def is_credible(kind: str, value: str, standing: Standing) -> bool:
         standing: how it stands there.
     """
     value = value[:_JUDGED]
-    if len(value) < 4 or is_placeholder(value) or _SPACE.search(value):
+    # The cheap question first: most values are decided by it.
+    return (
+        len(value) >= 4
+        and _looks_like_one(kind, value, standing)
+        and not is_placeholder(value)
+        and _SPACE.search(value) is None
+    )
+
+
+def _looks_like_one(kind: str, value: str, standing: Standing) -> bool:
+    """Whether letters, digits and signs of a value that is no placeholder make it a secret of `kind`."""
+    if kind != "password" and len(value) < 8:
         return False
     has_digit = _DIGIT.search(value) is not None
     has_sign = _SIGN.search(value) is not None
     has_letter = _LETTER.search(value) is not None
     if kind != "password":
-        if len(value) < 8:
-            return False
         configured = standing is Standing.CONFIGURED and has_digit and has_letter and len(value) >= 12
         return is_random(value) or configured or (standing is not Standing.BARE and has_digit and has_sign)
     if standing is Standing.CONFIGURED:

@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cache
 from operator import itemgetter
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 import re2
@@ -150,16 +150,16 @@ def _collect(value: Any, texts: list[str]) -> None:
     elif isinstance(value, list | tuple | set | frozenset):
         _collect_all(value, texts)
     elif hasattr(value, "__pydantic_fields_set__"):
-        _collect_all(_fields_with_text(type(value))(vars(value)), texts)
+        model: Any = type(value)
+        _collect_all(_fields_with_text(model)(vars(value)), texts)
 
 
 def _collect_all(values: Iterable[Any], texts: list[str]) -> None:
     """`_collect` of each, the usual kinds first."""
     for value in values:
-        kind = type(value)
-        if kind is str:
+        if type(value) is str:
             texts.append(value)
-        elif value is not None and value != ():
+        elif value:
             _collect(value, texts)
 
 
@@ -171,8 +171,8 @@ def _fields_with_text(model: Any) -> Callable[[dict[str, Any]], Iterable[Any]]:
 
 
 def _may_hold_text(annotation: Any) -> bool:
-    if get_origin(annotation) in (Union, UnionType):
-        return any(map(_may_hold_text, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return any(map(_may_hold_text, get_args(annotation)[: 1 if get_origin(annotation) is Annotated else None]))
     return not (isinstance(annotation, type) and issubclass(annotation, _TEXTLESS))
 
 

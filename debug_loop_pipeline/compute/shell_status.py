@@ -308,7 +308,7 @@ def _simple(
         return found
     if simple.words[0] == "set":
         _shell_options(simple.words[1:], context)
-    words, nested = unwrap(simple.words)
+    words, nested = _unwrapped(tuple(simple.words))
     if nested is not None and context.depth < _MAX_NESTED:
         context.depth += 1
         saved = context.cwd
@@ -331,6 +331,12 @@ def _simple(
     _change_directory(words, context)
     _shown_later(one, context)
     return [one]
+
+
+@lru_cache(maxsize=1024)
+def _unwrapped(words: tuple[str, ...]) -> tuple[list[str], str | None]:
+    """`unwrap`; each command is looked at when it is called and again when its result comes, and many come often."""
+    return unwrap(list(words))
 
 
 def _change_directory(words: list[str], context: _Context) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from debug_loop_pipeline.effects.copy_encoding import encode_column, encode_json, escape_column
+from debug_loop_pipeline.effects.copy_encoding import copy_fields, encode_column, encode_json
 from debug_loop_pipeline.text import clean_text
 
 __all__ = ["WriteCounts", "copy_rows", "encode_json", "stage_and_upsert"]
@@ -197,24 +197,23 @@ def _inline_source(
     """A subselect that yields `rows` from bound texts, cast to the columns' types."""
     parameters: dict[str, Any] = {}
     selected = []
-    for number, (column, texts) in enumerate(zip(columns, _encoded(columns, types, rows), strict=True)):
-        parameters[f"column_{number}"] = [None if t is None else clean_text(t) for t in texts]
+    for number, column in enumerate(columns):
+        parameters[f"column_{number}"] = []
         selected.append(f"cast(v.c{number} as {types[column]}) as {_quote(column)}")
+    for number, (column, values) in enumerate(_columns_of(columns, rows) if rows else ()):
+        texts = encode_column(values, types[column], column)
+        parameters[f"column_{number}"] = [None if t is None else clean_text(t) for t in texts]
     arrays = ", ".join(f"cast(:column_{n} as text[])" for n in range(len(columns)))
     aliases = ", ".join(f"c{n}" for n in range(len(columns)))
     return f"(select {', '.join(selected)} from unnest({arrays}) as v({aliases}))", parameters
 
 
-def _encoded(columns: Sequence[str], types: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> list[list[str | None]]:
-    if not rows:
-        return [[] for _ in columns]
+def _columns_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """(column, its values) of rows of equal length."""
     lengths = set(map(len, rows))
     if lengths != {len(columns)}:
         raise ValueError(f"a row has {max(lengths - {len(columns)})} values for {len(columns)} columns")
-    return [
-        encode_column(values, types[column], column)
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
-    ]
+    return zip(columns, zip(*rows, strict=True), strict=True)
 
 
 def _copy(
@@ -266,16 +265,8 @@ def _chunks(
 ) -> Iterator[tuple[int, bytes]]:
     iterator = iter(rows)
     while chunk := list(itertools.islice(iterator, _CHUNK_ROWS)):
-        fields = [escape_column(texts) for texts in _encoded(columns, types, chunk)]
-        lines = "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
-        yield len(chunk), _utf8(lines)
-
-
-def _utf8(lines: str) -> bytes:
-    try:
-        return lines.encode()
-    except UnicodeEncodeError:
-        return lines.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        fields = [copy_fields(values, types[column], column) for column, values in _columns_of(columns, chunk)]
+        yield len(chunk), b"\n".join([*map(b"\t".join, zip(*fields, strict=True)), b""])
 
 
 def _column_types(connection: Connection, table: str, columns: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,8 @@ import orjson
 
 from debug_loop_pipeline.text import clean_text
 
-NULL = "\\N"
+NULL = b"\\N"
+_ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 _JSON_TYPES = frozenset({"json", "jsonb"})
 _FLAT_ARRAYS = frozenset({"text[]", "character varying[]", "integer[]", "bigint[]", "smallint[]", "uuid[]"})
 _JSON_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
@@ -36,6 +37,8 @@ def encode_json(value: object) -> bytes:
     """
     if isinstance(value, bytes | bytearray | memoryview):
         encoded = bytes(value)
+        if b"\\u" not in encoded:
+            return encoded
         if _JSON_SURROGATE.search(encoded):
             encoded = encode_json(json.loads(encoded))
     else:
@@ -135,22 +138,38 @@ def _int_column(values: Sequence[Any]) -> list[str | None]:
         return list(map(str, values))
 
 
-def escape_column(texts: Sequence[str | None]) -> list[str]:
-    r"""Input texts as COPY text fields: backslash, tab, newline and return escaped, NULL as `\N`, NUL as U+FFFD."""
-    filled = [text or "" for text in texts]
-    joined = "\x00".join(filled)
-    if joined.count("\x00") != len(filled) - 1:
-        filled = [text.replace("\x00", "�") for text in filled]
-        joined = "\x00".join(filled)
-    escaped = joined
-    for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        if character in escaped:
-            escaped = escaped.replace(character, escape)
-    if escaped is not joined:
-        filled = escaped.split("\x00")
+def copy_fields(values: Sequence[Any], pg_type: str, column: str) -> list[bytes]:
+    r"""The fields of one column in COPY's text format: backslash, tab, newline and return escaped, NULL as `\N`.
+
+    NUL and lone surrogates become U+FFFD. Bytes all the way for JSON that is encoded already, the bulk of what is written.
+
+    Raises:
+        TypeError, ValueError: as `encode_column`.
+    """
+    if pg_type in _JSON_TYPES and set(map(type, values)) == {bytes}:
+        return [_escaped(encode_json(value)) for value in values]
+    texts = encode_column(values, pg_type, column)
+    joined = "\x00".join([text or "" for text in texts])
+    if joined.count("\x00") != len(texts) - 1:
+        joined = "\x00".join([(text or "").replace("\x00", "\ufffd") for text in texts])
+    fields = _escaped(_utf8(joined)).split(b"\x00")
     if None in texts:
-        return [NULL if text is None else field for text, field in zip(texts, filled, strict=True)]
-    return filled
+        return [NULL if text is None else field for text, field in zip(texts, fields, strict=True)]
+    return fields
+
+
+def _escaped(data: bytes) -> bytes:
+    for character, escape in _ESCAPES:
+        if character in data:
+            data = data.replace(character, escape)
+    return data
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _encoder(pg_type: str) -> Callable[[Any], str]:

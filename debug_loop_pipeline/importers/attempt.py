@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
+from operator import attrgetter
 from uuid import UUID
 
 from debug_loop_pipeline.compute.verdicts import Judged
@@ -135,6 +137,8 @@ def utc(moment: datetime | None) -> datetime | None:
     """An aware UTC time; a naive one is taken as UTC."""
     if moment is None:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -223,12 +227,7 @@ def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at
         approach_description=attempt.approach,
         model_used=attempt.model or run.model,
         provider=next((u.provider for u in usage if u.provider), None) or run.provider,
-        tokens_input=sum(u.tokens_input for u in usage),
-        tokens_cache_read=sum(u.tokens_cache_read for u in usage),
-        tokens_cache_write_5m=sum(u.tokens_cache_write_5m for u in usage),
-        tokens_cache_write_1h=sum(u.tokens_cache_write_1h for u in usage),
-        tokens_output=sum(u.tokens_output for u in usage),
-        tokens_reasoning=sum(u.tokens_reasoning for u in usage),
+        **_summed(usage),
         usage_estimated=any(u.estimated for u in usage),
         usage=tuple(_usage_record(u) for u in usage),
         errors=tuple(attempt.errors),
@@ -245,11 +244,29 @@ def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at
             ExecutionSource,
             importer=run.format,
             file=run.file,
+            sha256=run.file_sha256,
             step=attempt.first_step,
             time_estimated=estimated,
             skipped={},
         ),
     )
+
+
+_BUCKETS = (
+    "tokens_input",
+    "tokens_cache_read",
+    "tokens_cache_write_5m",
+    "tokens_cache_write_1h",
+    "tokens_output",
+    "tokens_reasoning",
+)
+_buckets = attrgetter(*_BUCKETS)
+
+
+def _summed(usage: tuple[Usage, ...]) -> dict[str, int]:
+    """The tokens of an attempt, bucket by bucket."""
+    totals = map(sum, zip(*map(_buckets, usage), strict=True)) if usage else repeat(0)
+    return dict(zip(_BUCKETS, totals, strict=False))
 
 
 def _usage_record(usage: Usage) -> UsageRecord:

@@ -158,11 +158,18 @@ def sniffed_files(importer: Importer, root: Path) -> Iterator[Path]:
 
 def head_records(head: bytes, limit: int = 20) -> Iterator[dict[str, Any]]:
     """The JSON objects on the first complete lines of a head, read one by one; lines that do not parse are left out."""
-    for line in head.split(b"\n")[:limit]:
+    start = 0
+    for _ in range(limit):
+        if start > len(head):
+            return
+        end = head.find(b"\n", start)
+        end = len(head) if end < 0 else end
         try:
-            value = orjson.loads(line)
+            value = orjson.loads(head[start:end])
         except orjson.JSONDecodeError:
             continue
+        finally:
+            start = end + 1
         if isinstance(value, dict):
             yield value
 

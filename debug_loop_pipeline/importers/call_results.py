@@ -19,6 +19,7 @@ from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError
 from debug_loop_pipeline.models.trajectory import FileEdit, RunVerdict, ToolCall, ToolKind, ToolResult
 
+_MAX_SAID = 200
 _MAX_COMMAND = 20_000
 _MAX_CODE = 400_000
 _MAX_ERRORS_IN_ATTEMPT = 60
@@ -58,10 +59,13 @@ class WaitingCall:
     attempt: Attempt
     step: int
     said: str | None
+    """What the agent wrote before it, whole."""
     cwd: str
     files: TaskFiles
     """What the task has written and built so far."""
     meanings: list[Meaning] = field(default_factory=list)
+    last_program: str = ""
+    """The program that a command line ends with."""
     told_at: int | None = None
     """Where its command stands in the attempt, once it is told (a background command is told twice)."""
 
@@ -76,6 +80,7 @@ class ResultRecorder:
 
     def __init__(self, redact: Callable[[str], str] | None) -> None:
         self.redact = redact
+        self._said: tuple[str, str] | None = None
 
     def limited(self, text: str | None, limit: int) -> str:
         """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
@@ -84,6 +89,15 @@ class ResultRecorder:
         if len(text) <= limit:
             return text
         return (self.redact(text) if self.redact is not None else text)[:limit]
+
+    def said(self, waiting: WaitingCall) -> str | None:
+        """What the agent wrote before a call, within its limit; several calls share their words."""
+        whole = waiting.said
+        if whole is None or len(whole) <= _MAX_SAID:
+            return whole
+        if self._said is None or self._said[0] is not whole:
+            self._said = whole, self.limited(whole, _MAX_SAID)
+        return self._said[1]
 
     def _clean(self, text: str) -> str:
         return self.redact(text) if self.redact is not None and text else text
@@ -103,7 +117,7 @@ class ResultRecorder:
                     language=None if language == "text" else language,
                     before=self.limited(edit.before, _MAX_CODE),
                     after=self.limited(edit.after, _MAX_CODE),
-                    said=waiting.said,
+                    said=self.said(waiting),
                     step=waiting.step,
                     tool_call_id=waiting.call_id,
                 )
@@ -148,7 +162,7 @@ class ResultRecorder:
             command=self.limited(command, _MAX_COMMAND),
             exit_code=code,
             mutating=bool(changes),
-            said=waiting.said,
+            said=self.said(waiting),
             step=waiting.step,
             tool_call_id=waiting.call_id,
             files_modified=files,
@@ -195,7 +209,7 @@ class ResultRecorder:
         attempt.clean_end = False
         text = exit_code_in(result.output)[1]
         shell = waiting.call.kind is ToolKind.SHELL
-        if shell and not result.timed_out and not text.strip() and _last_program(waiting) in _QUIET_FAILURES:
+        if shell and not result.timed_out and not text.strip() and waiting.last_program in _QUIET_FAILURES:
             attempt.clean_end = True
             return
         if len(attempt.errors) >= _MAX_ERRORS_IN_ATTEMPT:
@@ -205,7 +219,7 @@ class ResultRecorder:
         if result.timed_out:
             found = [CutError("Command timed out", type="Timeout")]
         elif shell:
-            found = cut_errors(text, _last_program(waiting) or None, code)[0][:_ERRORS_OF_A_CALL]
+            found = cut_errors(text, waiting.last_program or None, code)[0][:_ERRORS_OF_A_CALL]
         else:
             found = [CutError(_first_line(text) or f"{waiting.call.name} failed", tool=waiting.call.name)]
         for error in found:
@@ -253,12 +267,6 @@ class ResultRecorder:
                     verification=index,
                 )
             )
-
-
-def _last_program(waiting: WaitingCall) -> str:
-    command = (waiting.call.command or "").strip()
-    ran = commands_of(command, waiting.cwd)
-    return ran[-1].name if ran else ""
 
 
 def _first_line(text: str) -> str:

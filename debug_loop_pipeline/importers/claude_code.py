@@ -217,7 +217,8 @@ class _Conversation:
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 self.report.problem(self.file.path, number, f"unexpected shape: {type(error).__name__}: {error}")
                 continue
-            yield from ready
+            if ready:
+                yield from ready
         yield from self._close()
 
     def _read_line(self, record: dict[str, Any], number: int) -> list[Step]:
@@ -242,7 +243,7 @@ class _Conversation:
         if self.open_key is None:
             return made
         self.held += made
-        prompted = any(step.source is StepSource.HUMAN for step in made)
+        prompted = kind == "user" and any(step.source is StepSource.HUMAN for step in made)
         return self._close() if prompted or len(self.held) > _MAX_HELD else []
 
     def _assistant(self, record: dict[str, Any], number: int) -> list[Step]:

@@ -33,7 +33,10 @@ def own_session_id(path: Path, first: dict[str, Any]) -> str:
     with path.open("rb") as file:
         file.seek(max(0, size - _TAIL_BYTES))
         tail = file.read(_TAIL_BYTES)
-    for line in reversed(tail.split(b"\n")):
+    end = len(tail)
+    while end >= 0:
+        start = tail.rfind(b"\n", 0, end) + 1
+        line, end = tail[start:end], start - 1
         if b'"sessionId"' not in line:
             continue
         try:

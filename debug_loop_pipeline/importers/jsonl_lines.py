@@ -56,31 +56,40 @@ def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, by
                     recode = codecs.getincrementaldecoder("utf-16")("replace")
             if recode is not None:
                 chunk = recode.decode(chunk).encode("utf-8", "replace")
-            if b"\n" not in chunk:
+            end = chunk.find(b"\n")
+            if end < 0:
                 rest_size += len(chunk)
                 if rest_size <= MAX_LINE_BYTES:
                     rest.append(chunk)
                 else:
                     rest.clear()
                 continue
-            lines = chunk.split(b"\n")
+            start = 0
             if rest_size > MAX_LINE_BYTES:
                 number += 1
                 report.problem(path, number, f"line of more than {MAX_LINE_BYTES >> 20} MB")
-                offset += rest_size + len(lines[0]) + 1
-                del lines[0]
+                offset += rest_size + end + 1
+                start = end + 1
+                end = chunk.find(b"\n", start)
             elif rest:
-                rest.append(lines[0])
-                lines[0] = b"".join(rest)
-            rest.clear()
-            last = lines.pop()
-            for line in lines:
+                rest.append(chunk[:end])
+                line = b"".join(rest)
                 number += 1
                 yield number, offset, line
                 offset += len(line) + 1
-            rest_size = len(last)
-            if last:
-                rest.append(last)
+                start = end + 1
+                end = chunk.find(b"\n", start)
+            rest.clear()
+            # Not `split`: it looks at every byte by itself.
+            while end >= 0:
+                number += 1
+                yield number, offset, chunk[start:end]
+                offset += end - start + 1
+                start = end + 1
+                end = chunk.find(b"\n", start)
+            rest_size = len(chunk) - start
+            if rest_size:
+                rest.append(chunk[start:])
         if rest_size > MAX_LINE_BYTES:
             report.problem(path, number + 1, f"line of more than {MAX_LINE_BYTES >> 20} MB")
         elif rest:

@@ -48,7 +48,6 @@ from debug_loop_pipeline.models.trajectory import (
 
 _WINDOW = 16
 """Sealed attempts that may wait for results; the oldest is finished without them."""
-_MAX_SAID = 200
 _MAX_APPROACH = 1_000
 _MAX_REQUEST = 20_000
 _MAX_CALLS = 20_000
@@ -94,27 +93,28 @@ class _Run:
 
     def events(self) -> Iterator[ExecutionEvent]:
         """Walks the steps; yields attempts as they are finished."""
+        window = self.window
         for step in self.run.steps:
             self._place(step)
-            if step.source is StepSource.HUMAN:
-                if step.text and not step.text.isspace():
-                    yield from self._human(step)
-            elif step.source is StepSource.AGENT:
+            if step.source is StepSource.AGENT:
                 self._agent(step)
+            elif step.source is StepSource.HUMAN and step.text and not step.text.isspace():
+                yield from self._human(step)
             if step.usage is not None:
                 self._usage(step)
-            for number, call in enumerate(step.calls):
-                self._call(call, step, number)
-            for result in step.results:
-                self._result(result)
+            if step.calls:
+                for number, call in enumerate(step.calls):
+                    self._call(call, step, number)
             if step.results:
+                for result in step.results:
+                    self._result(result)
                 self.said = None
             if step.api_error is not None:
                 self._api_error(step.api_error, step)
             if step.interrupted:
                 self._interrupted()
-            while len(self.window) > _WINDOW or (len(self.window) > 1 and not self.window[0].unanswered):
-                yield self._finished(self.window.popleft())
+            while len(window) > 1 and (len(window) > _WINDOW or not window[0].unanswered):
+                yield self._finished(window.popleft())
         if self.run.verdict is not None:
             self._outside(self.run.verdict)
         yield from self._end_task()
@@ -147,10 +147,10 @@ class _Run:
         attempt = self._current(step)
         if step.model:
             attempt.model = step.model
-        if step.text and not step.text.isspace():
-            self.said = self.recorder.limited(step.text.strip(), _MAX_SAID)
+        if step.text and (text := step.text.strip()):
+            self.said = text
             if attempt.approach is None:
-                attempt.approach = self.recorder.limited(step.text.strip(), _MAX_APPROACH)
+                attempt.approach = self.recorder.limited(text, _MAX_APPROACH)
         attempt.ended_at = self.time
 
     def _begin_task(self, ref: str, text: str) -> None:
@@ -230,6 +230,7 @@ class _Run:
             if self.base and ran and not ran[0].cwd:
                 ran = commands_of(command, self.base)
                 waiting.cwd = self.base
+        waiting.last_program = ran[-1].name if ran else ""
         waiting.meanings = [self._meaning(one) for one in ran]
         if waiting.verifies:
             self._seal(waiting.attempt)

@@ -24,6 +24,9 @@ def _defaults(model: type[BaseModel]) -> tuple[dict[str, Any], tuple[str, ...]]:
     return values, tuple(name for name, value in values.items() if isinstance(value, dict | list | set))
 
 
+_set = object.__setattr__
+
+
 def unchecked(model: type[M], /, **values: Any) -> M:
     """An instance of `model` with `values`, and defaults for the rest, without validation."""
     defaults, unshared = _defaults(model)
@@ -32,8 +35,8 @@ def unchecked(model: type[M], /, **values: Any) -> M:
         if name not in values:
             state[name] = copy(defaults[name])
     made = model.__new__(model)
-    object.__setattr__(made, "__dict__", state)
-    object.__setattr__(made, "__pydantic_fields_set__", set(values))
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
+    _set(made, "__dict__", state)
+    _set(made, "__pydantic_fields_set__", set(values))
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
     return made

@@ -5,16 +5,25 @@ Belongs here: the one rule that importers and the logger share. Never pass a fil
 
 from __future__ import annotations
 
+from hashlib import sha1
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:debug-loop-pipeline")
+_NAMED = sha1(_NAMESPACE.bytes, usedforsecurity=False)
 
 
 def attempt_id(source_format: str, first_id: str) -> UUID:
     """UUIDv5 of the format and the id of the attempt's first tool call (or message, where it has no call)."""
-    return uuid5(_NAMESPACE, f"attempt\x1f{source_format}\x1f{first_id}")
+    return _uuid5(f"attempt\x1f{source_format}\x1f{first_id}")
 
 
 def correlation_id(source_format: str, opened_by: str) -> UUID:
     """UUIDv5 of the format and the id of the human message that opened the task, or of the benchmark's problem."""
-    return uuid5(_NAMESPACE, f"task\x1f{source_format}\x1f{opened_by}")
+    return _uuid5(f"task\x1f{source_format}\x1f{opened_by}")
+
+
+def _uuid5(name: str) -> UUID:
+    """`uuid5` of the namespace, whose part of the hash is computed once."""
+    digest = _NAMED.copy()
+    digest.update(name.encode())
+    return UUID(bytes=digest.digest()[:16], version=5)

@@ -187,5 +187,7 @@ class Trajectory:
     """May be set until `steps` is exhausted."""
     peer_id: str | None = None
     file: str | None = None
+    file_sha256: str | None = None
+    """Hex digest of the file's content, where whoever imports it knows it."""
     file_time: datetime | None = None
     """Modification time of the file: the last resort for missing times."""

@@ -6,9 +6,12 @@ changed makes new revisions.
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -28,7 +31,6 @@ _BATCH = 200
 _BATCH_BYTES = 64 << 20
 _FILES_ASKED_FOR = 200
 T = TypeVar("T")
-_HASH_BLOCK = 1 << 20
 
 
 @dataclass(slots=True)
@@ -78,17 +80,18 @@ def import_files(
     summary = ImportSummary()
     summary.reading.on_bytes = on_bytes
     tasks = _SubagentTasks()
-    with _Inbox(context, summary) as inbox:
+    with _collector_spared(), _Inbox(context, summary) as inbox:
         for group in batched(files, _FILES_ASKED_FOR):
-            known = {} if force else context.executions.imported_files([_key(path) for _, path in group])
-            for importer, path in group:
+            keys = [os.path.realpath(path) for _, path in group]
+            known = {} if force else context.executions.imported_files(keys)
+            for key, (importer, path) in zip(keys, group, strict=True):
                 summary.files += 1
                 try:
                     size, digest = path.stat().st_size, file_sha256(path)
                 except OSError as error:
                     summary.reading.problem(path, None, f"cannot be read: {error.strerror}")
                     continue
-                if known.get(_key(path)) == (size, digest):
+                if known.get(key) == (size, digest):
                     summary.files_unchanged += 1
                     if on_bytes is not None:
                         on_bytes(size)
@@ -100,7 +103,7 @@ def import_files(
                     tasks.learn(importer, path)
                     for event in attempts_of(importer, path, summary.reading, digest, tasks.by_call):
                         inbox.add(event)
-                inbox.end_file(ImportedFile(_key(path), importer.name, size, digest, {"bytes": size}))
+                inbox.end_file(ImportedFile(key, importer.name, size, digest, {"bytes": size}))
     return summary
 
 
@@ -181,8 +184,14 @@ def _import_events(context: StepContext, importer: EventImporter, path: Path, su
         summary.errors += sum(len(event.get("errors") or ()) for event in told)
 
 
-def _key(path: Path) -> str:
-    return str(path.resolve())
+@contextmanager
+def _collector_spared() -> Iterator[None]:
+    """Keeps the garbage collector from looking through the program itself again and again while lines become objects."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def attempts_of(
@@ -198,10 +207,8 @@ def attempts_of(
     """
     options = SegmenterOptions(redact=redact, subagent_tasks={} if tasks is None else tasks)
     for trajectory in importer.read(path, report):
-        for event in segment(trajectory, options):
-            yield event.model_copy(
-                update={"source": event.source.model_copy(update={"file": path.name, "sha256": digest})}
-            )
+        trajectory.file, trajectory.file_sha256 = path.name, digest
+        yield from segment(trajectory, options)
 
 
 def _add(summary: ImportSummary, report: IngestionReport) -> None:
@@ -211,16 +218,13 @@ def _add(summary: ImportSummary, report: IngestionReport) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 hex of a file's content, read in blocks.
+    """SHA-256 hex of a file's content.
 
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -23,6 +23,8 @@ _PAREN = re.compile(
     rf"^[ \t]*(?P<path>{_PATH})\((?P<line>\d+)(?:,(?P<col>\d+))?(?:,\d+,\d+)?\)[ \t]*:[ \t]*(?P<rest>\S.*)$",
     re.MULTILINE,
 )
+_COLON_PLACE = re.compile(r":\d")
+_PAREN_PLACE = re.compile(r"\(\d")
 _MAVEN = re.compile(rf"^\[ERROR\] (?P<path>{_PATH}):\[(?P<line>\d+),(?P<col>\d+)\] (?P<rest>.+)$", re.MULTILINE)
 _SEVERITY = re.compile(
     r"^(?P<severity>fatal error|fatal|error|warning|warn|note|info|information|remark|hint|style|help|convention|refactor|suggestion"
@@ -99,9 +101,17 @@ def _lines(output: str) -> Iterator[tuple[str, str, str | None, str]]:
     if "[ERROR]" in output:
         for match in _MAVEN.finditer(output):
             yield match["path"], match["line"], match["col"], match["rest"]
-    for pattern in (_COLON, _PAREN) if "(" in output else (_COLON,):
-        for match in pattern.finditer(output):
-            yield match["path"], match["line"], match["col"], match["rest"]
+    for sign, pattern in ((_COLON_PLACE, _COLON), (_PAREN_PLACE, _PAREN)):
+        done = 0
+        # Each match is one line with a place in it: most lines have none, and their paths need not be read.
+        for place in sign.finditer(output):
+            if place.start() < done:
+                continue
+            found = pattern.match(output, output.rfind("\n", 0, place.start()) + 1)
+            end = output.find("\n", place.start())
+            done = len(output) if end < 0 else end
+            if found is not None:
+                yield found["path"], found["line"], found["col"], found["rest"]
 
 
 def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None) -> tuple[CutError, bool] | None:

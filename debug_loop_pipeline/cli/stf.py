@@ -14,7 +14,8 @@ from debug_loop_pipeline.compute.stf_matcher import match_stfs
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.manifest_store import functions_by_hash
 from debug_loop_pipeline.effects.match_epoch_store import current_epoch
-from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
+from debug_loop_pipeline.models.matching import MatchQuery
+from debug_loop_pipeline.steps.stf_matches import match_options
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Functions that attempts wrote (STFs).")
 
@@ -89,20 +90,16 @@ def show(stf_hash: Annotated[str, typer.Argument(help="Hash, or its beginning.")
 def search(
     request: Annotated[str, typer.Argument(help="A problem, in words.")],
     category: Annotated[str | None, typer.Option(help="Only functions of this problem category.")] = None,
-    min_similarity: Annotated[float | None, typer.Option(min=0.01, max=1, help="Least cosine similarity.")] = None,
+    min_similarity: Annotated[float | None, typer.Option(min=0.01, max=1, help="Least similarity.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=20, help="Matches at most.")] = 5,
     json: JsonOption = False,
 ) -> None:
     """Find the approved functions that match a problem best."""
     with open_store() as store:
         _, index = current_epoch(store.database, store.settings)
-        matching = store.settings.matching
-        options = MatchOptions(
-            min_quality=matching.min_quality,
-            min_similarity=min_similarity or matching.min_similarity,
-            limit=limit,
-            category=category,
-        )
+        options = match_options(store.settings, limit, category)
+        if min_similarity is not None:
+            options = options.model_copy(update={"min_similarity": min_similarity})
         matches = match_stfs(MatchQuery(problem_signature=problem_signature(request)), index, options)
         known = functions_by_hash(store.database, [match.stf_id for match in matches])
     if json:

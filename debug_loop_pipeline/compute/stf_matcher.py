@@ -1,8 +1,12 @@
 """STFMatcherCompute: a problem -> its top-k STFs (DOMAIN 3.6).
 
 Belongs here: the columns of the STFs, the filters, the composite score and its total order, and the index of an epoch
-with its tail. Not here: words and similarity (compute/tfidf_index.py), files (effects/match_epoch_files.py), caching of
-results (by `compute_cache.cache_key`, in the effects).
+with its tail. Not here: similarity by words (compute/tfidf_index.py) and by meaning (compute/text_embedding.py), files
+(effects/match_epoch_files.py), caching of results (by `compute_cache.cache_key`, in the effects).
+
+`hybrid` is the mean of both similarities, rounded to 6 decimals. By meaning every row is compared, which is exact and, for
+100,000 rows, as fast as it has to be; that gives each row the similarity by words that it still needs, and the pruned search
+goes on from there.
 """
 
 from __future__ import annotations
@@ -17,10 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
 from debug_loop_pipeline.compute.tfidf_index import (
     INDEX_VERSION,
+    SIMILARITY_DECIMALS,
     Floats,
     QueryVector,
+    Shortlist,
     TfidfEpoch,
     document_text,
     tail_similarities,
@@ -103,6 +110,7 @@ class _Tail:
     unseen: Mapping[bytes, int]
     row_of: Mapping[bytes, int]
     """Newest row of each id."""
+    vectors: TextVectors | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,18 +121,22 @@ class MatchIndex:
     columns: StfColumns
     """Of the epoch's documents, ascending by id."""
     epoch_id: str
-    """Digest of the epoch's documents and of the index version."""
+    """Digest of the epoch's documents and of the versions of index and vectors."""
     tail: _Tail
+    embedder: TextEmbedder | None
+    """None where the index cannot match by `hybrid`."""
+    vectors: TextVectors | None
+    """Of the epoch's documents, where there is an embedder."""
 
     @classmethod
-    def build(cls, candidates: Iterable[MatchCandidate]) -> MatchIndex:
+    def build(cls, candidates: Iterable[MatchCandidate], embedder: TextEmbedder | None = None) -> MatchIndex:
         """A new epoch of these STFs. Their order does not matter; an id that comes twice is an error."""
         ordered = sorted(candidates, key=lambda candidate: candidate.stf_id)
         texts = [_text(candidate) for candidate in ordered]
-        return cls.of_columns(StfColumns.of(ordered, texts), texts)
+        return cls.of_columns(StfColumns.of(ordered, texts), texts, embedder)
 
     @classmethod
-    def of_columns(cls, columns: StfColumns, texts: Sequence[str]) -> MatchIndex:
+    def of_columns(cls, columns: StfColumns, texts: Sequence[str], embedder: TextEmbedder | None = None) -> MatchIndex:
         """A new epoch of columns that ascend by id, for bulk loads. `texts` come from `document_text`.
 
         Raises:
@@ -133,13 +145,24 @@ class MatchIndex:
         ids = columns.ids
         if len(ids) > 1 and not bool(np.all(ids[:-1] < ids[1:])):
             raise ValueError("STF ids of an epoch must be unique and ascending")
-        return cls.of_epoch(TfidfEpoch.fit(texts), columns, epoch_digest(columns))
+        vectors = embedder.embed(texts) if embedder is not None else None
+        return cls.of_epoch(TfidfEpoch.fit(texts), columns, epoch_digest(columns, embedder), embedder, vectors)
 
     @classmethod
-    def of_epoch(cls, epoch: TfidfEpoch, columns: StfColumns, epoch_id: str) -> MatchIndex:
+    def of_epoch(
+        cls,
+        epoch: TfidfEpoch,
+        columns: StfColumns,
+        epoch_id: str,
+        embedder: TextEmbedder | None = None,
+        vectors: TextVectors | None = None,
+    ) -> MatchIndex:
         """An index over an epoch that is fitted already (one read from files, or fitted in a stream), with no tail."""
-        tail = _Tail(columns.taken(np.empty(0, dtype=np.intp)), epoch.rows((), {}), {}, {})
-        return cls(epoch, columns, epoch_id, tail)
+        if (embedder is None) != (vectors is None):
+            raise ValueError("an index has an embedder and vectors, or neither")
+        none = embedder.embed(()) if embedder is not None else None
+        tail = _Tail(columns.taken(np.empty(0, dtype=np.intp)), epoch.rows((), {}), {}, {}, none)
+        return cls(epoch, columns, epoch_id, tail, embedder, vectors)
 
     def __len__(self) -> int:
         """Number of STFs that can be matched."""
@@ -215,7 +238,10 @@ class MatchIndex:
         )
         first = len(tail.columns)
         row_of = {**tail.row_of, **{bytes(identity): first + n for n, identity in enumerate(columns.ids)}}
-        return _Tail(tail.columns.joined(columns), rows, unseen, row_of)
+        vectors = tail.vectors
+        if vectors is not None and self.embedder is not None:
+            vectors = TextVectors.joined((vectors, self.embedder.embed(texts)))
+        return _Tail(tail.columns.joined(columns), rows, unseen, row_of, vectors)
 
 
 def match_stfs(query: MatchQuery, index: MatchIndex, options: MatchOptions | None = None) -> tuple[Match, ...]:
@@ -226,10 +252,41 @@ def match_stfs(query: MatchQuery, index: MatchIndex, options: MatchOptions | Non
     category asked for, and, where the query has a start, of other attempts complete before then.
     """
     options = options or MatchOptions()
-    vector = index.epoch.vector(query.problem_signature)
-    found = _from_epoch(vector, query, index, options) + _from_tail(vector, query, index, options)
+    asked = _asked(query.problem_signature, index, options)
+    found = _from_epoch(asked, query, index, options) + _from_tail(asked, query, index, options)
     found.sort()
     return tuple(_match(rank, key, columns, row) for rank, (key, columns, row) in enumerate(found[: options.limit], 1))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The problem as the algorithm sees it."""
+
+    words: QueryVector
+    meaning: TextVectors | None
+    """None for `tfidf`."""
+
+    def closeness(self, vectors: TextVectors | None) -> Floats | None:
+        """Similarity by meaning of every row; None where it does not count."""
+        return vectors.similarities(self.meaning) if vectors is not None and self.meaning is not None else None
+
+
+def _asked(signature: str, index: MatchIndex, options: MatchOptions) -> _Asked:
+    words = index.epoch.vector(signature)
+    if options.algorithm == "tfidf":
+        return _Asked(words, None)
+    if index.embedder is None:
+        raise ValueError("this index holds no vectors: build it with an embedder to match by `hybrid`")
+    return _Asked(words, index.embedder.embed((signature,)))
+
+
+def _mean(by_words: Floats, by_meaning: Floats | None, rows: NDArray[np.intp]) -> Floats:
+    return by_words if by_meaning is None else (by_words + by_meaning[rows]) / 2
+
+
+def _similarity(by_words: Floats, by_meaning: Floats | None, rows: NDArray[np.intp]) -> Floats:
+    mean = _mean(by_words, by_meaning, rows)
+    return mean if by_meaning is None else np.minimum(np.round(mean, SIMILARITY_DECIMALS), 1.0)
 
 
 @dataclass(frozen=True, order=True)
@@ -247,20 +304,26 @@ class _Key:
 _Found = list[tuple[_Key, StfColumns, int]]
 
 
-def _from_epoch(vector: QueryVector, query: MatchQuery, index: MatchIndex, options: MatchOptions) -> _Found:
+def _from_epoch(asked: _Asked, query: MatchQuery, index: MatchIndex, options: MatchOptions) -> _Found:
     columns = index.columns
-    shortlist = index.epoch.search(vector, options.min_similarity)
+    closeness = asked.closeness(index.vectors)
+    floors = None if closeness is None else 2 * options.min_similarity - closeness
+    shortlist = index.epoch.search(asked.words, options.min_similarity, floors)
     shortlist.keep(_eligible(columns, shortlist.rows, query, options))
-    _keep_contenders(shortlist, columns, options)
+    _keep_contenders(shortlist, columns, options, closeness)
     if shortlist.wide:
         shortlist.read_the_rest()
-        _keep_contenders(shortlist, columns, options)
-    return _ranked(columns, shortlist.rows, shortlist.similarities(), options)
+        _keep_contenders(shortlist, columns, options, closeness)
+    similarity = _similarity(shortlist.similarities(), closeness, shortlist.rows)
+    return _ranked(columns, shortlist.rows, similarity, options)
 
 
-def _keep_contenders(shortlist: Any, columns: StfColumns, options: MatchOptions) -> None:
+def _keep_contenders(
+    shortlist: Shortlist, columns: StfColumns, options: MatchOptions, closeness: Floats | None
+) -> None:
     """Drop rows whose best composite stays below the worst one that `limit` others surely have."""
-    lower, upper = shortlist.lower, shortlist.upper
+    lower = _mean(shortlist.lower, closeness, shortlist.rows)
+    upper = _mean(shortlist.upper, closeness, shortlist.rows)
     possible = upper >= options.min_similarity
     sure = lower >= options.min_similarity
     if np.count_nonzero(sure) >= options.limit:
@@ -270,11 +333,13 @@ def _keep_contenders(shortlist: Any, columns: StfColumns, options: MatchOptions)
     shortlist.keep(possible)
 
 
-def _from_tail(vector: QueryVector, query: MatchQuery, index: MatchIndex, options: MatchOptions) -> _Found:
+def _from_tail(asked: _Asked, query: MatchQuery, index: MatchIndex, options: MatchOptions) -> _Found:
     tail = index.tail
     if not len(tail.columns):
         return []
-    similarity = tail_similarities(tail.rows, vector, tail.unseen)
+    rows = np.arange(len(tail.columns), dtype=np.intp)
+    by_words = tail_similarities(tail.rows, asked.words, tail.unseen)
+    similarity = _similarity(by_words, asked.closeness(tail.vectors), rows)
     rows = np.flatnonzero(similarity >= options.min_similarity)
     rows = rows[_eligible(tail.columns, rows, query, options)]
     return _ranked(tail.columns, rows, similarity[rows], options)
@@ -353,9 +418,11 @@ def _text(candidate: MatchCandidate) -> str:
     return document_text(candidate.problem_signature, candidate.name, candidate.description)
 
 
-def epoch_digest(columns: StfColumns) -> str:
-    """The id of the epoch of these columns: a digest of their ids, their documents and the index version."""
+def epoch_digest(columns: StfColumns, embedder: TextEmbedder | None) -> str:
+    """The id of the epoch of these columns: a digest of their ids, their documents and the versions."""
     digest = hashlib.sha256(f"index {INDEX_VERSION}".encode())
+    if embedder is not None:
+        digest.update(f"; vectors {embedder.version}".encode())
     digest.update(b"\n".join(columns.ids.tolist()))
     digest.update(columns.document.tobytes())
     return digest.hexdigest()

@@ -65,11 +65,17 @@ def term_of(token: str) -> bytes:
     return token.encode("utf-8", "surrogatepass")[:TERM_MAX_BYTES]
 
 
-def words_of(text: str) -> list[str]:
-    """Runs of letters and digits, without placeholders."""
+def without_placeholders(text: str) -> str:
+    """The text without what a problem signature puts for a path, a literal and so on: no word of it says anything."""
     if "<" in text:
         for placeholder in PLACEHOLDERS:
             text = text.replace(placeholder, " ")
+    return text
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters and digits, without placeholders."""
+    text = without_placeholders(text)
     if text.isascii():  # Five times as fast as the expression, with the same result.
         return text.translate(_ASCII_BETWEEN_WORDS).split()
     return _WORD.findall(text)
@@ -234,8 +240,10 @@ class TfidfEpoch:
         dense[query.positions] = query.weights
         return _dot(by_doc if rows is None else by_doc[rows], dense)
 
-    def search(self, query: QueryVector, min_similarity: float) -> Shortlist:
+    def search(self, query: QueryVector, min_similarity: float, floors: Floats | None = None) -> Shortlist:
         """Every document that can reach `min_similarity`, with bounds of its similarity.
+
+        With `floors`, shape (N,), every document that can reach its own; one at or below 0 is reached without a common word.
 
         Postings of terms that are long and weigh little in the query are not read at first: what they could add is
         bounded by the length of their part of the query (Cauchy-Schwarz) and by each term's largest weight.
@@ -243,7 +251,7 @@ class TfidfEpoch:
         lengths = self.term_starts[query.positions + 1] - self.term_starts[query.positions]
         skipped = self._skippable(query, lengths, min_similarity)
         partial = self._accumulate(query, ~skipped)
-        return Shortlist(self, query, skipped, partial, min_similarity)
+        return Shortlist(self, query, skipped, partial, min_similarity, floors)
 
     def _skippable(self, query: QueryVector, lengths: NDArray[Any], min_similarity: float) -> NDArray[np.bool_]:
         skipped = np.zeros(len(lengths), dtype=bool)
@@ -304,14 +312,19 @@ class Shortlist:
         skipped: NDArray[np.bool_],
         partial: Weights,
         min_similarity: float,
+        floors: Floats | None,
     ) -> None:
         self._epoch, self._query, self._skipped, self._partial = epoch, query, skipped, partial
         weights = query.weights[skipped]
         most = float(np.sum(weights * epoch.term_max[query.positions[skipped]]))
         self._unread = min(float(np.sqrt(np.sum(weights * weights))), most)
         """What the postings not read can add to any document."""
-        reach = np.float32(max(min_similarity - self._unread - _SLACK, 0.0))
-        self.rows: NDArray[np.intp] = np.flatnonzero(partial >= reach if reach > 0 else partial > 0)
+        if floors is None:
+            reach = np.float32(max(min_similarity - self._unread - _SLACK, 0.0))
+            can_reach = partial >= reach if reach > 0 else partial > 0
+        else:
+            can_reach = partial >= floors - (self._unread + _SLACK)
+        self.rows: NDArray[np.intp] = np.flatnonzero(can_reach)
 
     @property
     def lower(self) -> Floats:

@@ -1,4 +1,5 @@
-"""Matches that were asked for before, in this process (DOMAIN 3.6): by signature, options, epoch and registry version.
+"""Matches that were asked for before, in this process (DOMAIN 3.6): by signature, options (the algorithm too), epoch and
+registry version.
 
 A change of the registry changes the key, so nothing stale is found; the TTL only bounds how long an answer is kept. Not here:
 matching itself (compute/stf_matcher.py).
@@ -17,6 +18,9 @@ from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION, match_stfs
 from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
 
+Matcher = Callable[[MatchQuery, MatchOptions], tuple[Match, ...]]
+"""Matches problems in the index of the moment."""
+
 TTL_SECONDS = 1_800.0
 _ENTRIES = 10_000
 
@@ -34,6 +38,10 @@ class MatchCache:
         self._lock = threading.Lock()
         self.hits = 0
         self.misses = 0
+
+    def matcher(self, current: CurrentIndex) -> Matcher:
+        """Matches in this index, by what is cached of it."""
+        return lambda query, options: self.match(query, current, options)
 
     def match(self, query: MatchQuery, current: CurrentIndex, options: MatchOptions) -> tuple[Match, ...]:
         """The matches of a query in the current index, best first."""

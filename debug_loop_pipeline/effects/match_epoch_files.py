@@ -13,17 +13,19 @@ from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns
+from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
 from debug_loop_pipeline.compute.tfidf_index import INDEX_VERSION, TfidfEpoch
 
-_META = "epoch.json"
-_PARTS: tuple[tuple[str, type[Any]], ...] = (("tfidf", TfidfEpoch), ("columns", StfColumns))
+T = TypeVar("T", TfidfEpoch, StfColumns, TextVectors)
 
+_META = "epoch.json"
+_TFIDF, _COLUMNS, _VECTORS = "tfidf", "columns", "vectors"
 
 _DRAFT_PREFIX, _REMOVED_PREFIX = ".draft-", ".removed-"
 _DRAFT_SECONDS = 3_600
@@ -32,6 +34,10 @@ _DRAFT_SECONDS = 3_600
 
 class EpochFilesError(Exception):
     """The directory holds no epoch that this version can read."""
+
+
+class VectorsMissingError(EpochFilesError):
+    """The epoch is good, but without the vectors that are wanted."""
 
 
 def save_epoch(index: MatchIndex, directory: Path, *, changes_since: datetime | None = None) -> None:
@@ -50,13 +56,14 @@ def save_epoch(index: MatchIndex, directory: Path, *, changes_since: datetime | 
         raise FileExistsError(f"{directory} exists; write each epoch under a name of its own")
     draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT_PREFIX}{directory.name}-", dir=directory.parent))
     try:
-        for part, value in (("tfidf", index.epoch), ("columns", index.columns)):
-            for field in fields(value):
+        for part, value in ((_TFIDF, index.epoch), (_COLUMNS, index.columns), (_VECTORS, index.vectors)):
+            for field in fields(value) if value is not None else ():
                 np.save(draft / f"{part}.{field.name}.npy", getattr(value, field.name), allow_pickle=False)
         meta = {
             "index_version": INDEX_VERSION,
             "epoch_id": index.epoch_id,
             "documents": index.epoch.documents,
+            "vectors": index.embedder and index.embedder.version,
             "changes_since": changes_since and changes_since.isoformat(),
         }
         (draft / _META).write_bytes(orjson.dumps(meta))
@@ -66,23 +73,30 @@ def save_epoch(index: MatchIndex, directory: Path, *, changes_since: datetime | 
         raise
 
 
-def load_epoch(directory: Path) -> MatchIndex:
+def load_epoch(directory: Path, embedder: TextEmbedder | None = None) -> MatchIndex:
     """The epoch written to `directory`, mapped read-only, with an empty tail.
 
+    Args:
+        directory: as `save_epoch` wrote it.
+        embedder: whose vectors the index is to have; None for an index without.
+
     Raises:
+        VectorsMissingError: When it was written without vectors, or with others.
         EpochFilesError: When something is missing, damaged, or of another index version: build a new epoch then.
     """
     try:
         meta = _meta(directory)
-        parts = {part: kind(**_arrays(directory, part, kind)) for part, kind in _PARTS}
+        epoch = _arrays(directory, _TFIDF, TfidfEpoch)
+        columns = _arrays(directory, _COLUMNS, StfColumns)
+        if embedder is not None and meta.get("vectors") != embedder.version:
+            raise VectorsMissingError(f"{directory} holds no vectors of {embedder.version}")
+        vectors = _arrays(directory, _VECTORS, TextVectors) if embedder is not None else None
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise EpochFilesError(f"{directory} holds no readable epoch: {error}") from error
-    epoch, columns = parts["tfidf"], parts["columns"]
-    if not epoch.documents == len(columns) == meta["documents"]:
-        raise EpochFilesError(
-            f"{directory}: {epoch.documents} documents, {len(columns)} rows, {meta['documents']} told"
-        )
-    return MatchIndex.of_epoch(epoch, columns, meta["epoch_id"])
+    sizes = {epoch.documents, len(columns), meta["documents"], *([len(vectors)] if vectors is not None else [])}
+    if len(sizes) > 1:
+        raise EpochFilesError(f"{directory} holds parts of different epochs, of {sorted(sizes)} documents")
+    return MatchIndex.of_epoch(epoch, columns, meta["epoch_id"], embedder, vectors)
 
 
 def changes_since(directory: Path) -> datetime:
@@ -134,9 +148,11 @@ def _meta(directory: Path) -> dict[str, Any]:
     return meta
 
 
-def _arrays(directory: Path, part: str, kind: type[Any]) -> dict[str, Any]:
-    # A plain array over the map: the map's own class costs microseconds at every slice.
-    return {
-        field.name: np.asarray(np.load(directory / f"{part}.{field.name}.npy", mmap_mode="r", allow_pickle=False))
-        for field in fields(kind)
-    }
+def _arrays(directory: Path, part: str, kind: type[T]) -> T:
+    # Plain arrays over the map: the map's own class costs microseconds at every slice.
+    return kind(
+        **{
+            field.name: np.asarray(np.load(directory / f"{part}.{field.name}.npy", mmap_mode="r", allow_pickle=False))
+            for field in fields(kind)
+        }
+    )

@@ -17,11 +17,13 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex
+from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects import match_registry as registry
+from debug_loop_pipeline.effects.embedding_model import embedder_of
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.match_epoch_files import (
     EpochFilesError,
+    VectorsMissingError,
     changes_since,
     load_epoch,
     remove_epoch,
@@ -29,6 +31,7 @@ from debug_loop_pipeline.effects.match_epoch_files import (
     save_epoch,
 )
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, try_advisory_lock
+from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
 from debug_loop_pipeline.settings import Settings
 
 __all__ = ["CurrentIndex", "MatchEpochStore", "current_epoch", "epochs_folder"]
@@ -53,6 +56,10 @@ class CurrentIndex:
     """Equal versions of one epoch give equal matches."""
     departed: int
     """Functions of the epoch that are not approved any more, or not there."""
+
+    def match(self, query: MatchQuery, options: MatchOptions) -> tuple[Match, ...]:
+        """The best functions for a problem, best first."""
+        return match_stfs(query, self.index, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +92,15 @@ def current_epoch(database: Database, settings: Settings, *, force_new: bool = F
 
 
 class MatchEpochStore:
-    """The current index, kept while the registry stays as it is. Thread-safe."""
+    """The current index, kept while the registry stays as it is. Thread-safe.
+
+    Raises:
+        EmbeddingMissingError: the settings ask for `hybrid`, and the extra `embedding` is not installed.
+    """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._embedder = embedder_of(settings)
         self._folder = epochs_folder(settings)
         self._epoch_life = timedelta(seconds=settings.matching.epoch_seconds)
         self._lock = threading.Lock()
@@ -98,8 +110,8 @@ class MatchEpochStore:
     def current(self, *, force_new: bool = False) -> CurrentIndex:
         """The index with its tail.
 
-        A new epoch begins where there is none, where `force_new` asks for it, and where the last one is older than
-        `matching.epoch_seconds` and functions went or enough of them changed.
+        A new epoch begins where there is none, where `force_new` asks for it, where the last one has no vectors and `hybrid`
+        is to match, and where the last one is older than `matching.epoch_seconds` and functions went or enough of them changed.
 
         Raises:
             EffectUnavailableError: PostgreSQL cannot be reached.
@@ -107,12 +119,12 @@ class MatchEpochStore:
         with self._lock:
             latest = self._latest()
             if latest is None or force_new:
-                with self._database.transaction(_LOCK) as connection:
-                    advisory_lock(connection, _LOCK, _LONGEST_BEGIN_S)
-                    latest = self._begin(connection, latest, force_new)
-                return self._follow(self._open(latest))
+                return self._follow(self._open(self._begin_now(latest, force_new)))
             due = datetime.now(UTC) - latest.built_at >= self._epoch_life
-            current = self._follow(self._open(latest))
+            try:
+                current = self._follow(self._open(latest))
+            except VectorsMissingError:
+                return self._follow(self._open(self._begin_now(latest, True)))
             if due and _is_outgrown(current):
                 with self._database.transaction(_LOCK) as connection:
                     # Where another process is at it, the index at hand is good until that is done.
@@ -126,6 +138,11 @@ class MatchEpochStore:
         rows = fetch_rows(self._database, _LATEST)
         return _Epoch(rows[0]["epoch"], rows[0]["built_at"]) if rows else None
 
+    def _begin_now(self, seen: _Epoch | None, force_new: bool) -> _Epoch:
+        with self._database.transaction(_LOCK) as connection:
+            advisory_lock(connection, _LOCK, _LONGEST_BEGIN_S)
+            return self._begin(connection, seen, force_new)
+
     def _begin(self, connection: Connection, seen: _Epoch | None, force_new: bool) -> _Epoch:
         """A new epoch, or the one that another process began since `seen`; under the lock. It is not opened here: that may
         have to take the lock itself.
@@ -134,7 +151,7 @@ class MatchEpochStore:
         latest = _Epoch(rows[0]["epoch"], rows[0]["built_at"]) if rows else None
         if latest is not None and latest != seen and not force_new:
             return latest
-        index, since = registry.read_epoch(connection)
+        index, since = registry.read_epoch(connection, self._embedder)
         row = connection.execute(text(_INSERT), {"digest": index.epoch_id, "functions": index.epoch.documents}).one()
         self._opened = self._save(_Opened(_Epoch(row.epoch, row.built_at), index, since))
         return self._opened.epoch
@@ -144,7 +161,9 @@ class MatchEpochStore:
         if self._opened is None or self._opened.epoch != epoch:
             directory = self._directory(epoch)
             try:
-                self._opened = _Opened(epoch, load_epoch(directory), changes_since(directory))
+                self._opened = _Opened(epoch, load_epoch(directory, self._embedder), changes_since(directory))
+            except VectorsMissingError:
+                raise
             except EpochFilesError:
                 self._opened = self._rebuild(epoch)
         return self._opened
@@ -154,11 +173,11 @@ class MatchEpochStore:
             advisory_lock(connection, _LOCK, _LONGEST_BEGIN_S)
             directory = self._directory(epoch)
             try:  # another process may have been quicker
-                return _Opened(epoch, load_epoch(directory), changes_since(directory))
+                return _Opened(epoch, load_epoch(directory, self._embedder), changes_since(directory))
             except EpochFilesError as error:
                 _log.info("match epoch is built again", epoch=epoch.number, reason=str(error))
             # As near to what it was as the registry can tell: rows changed since go into the tail, as before.
-            index, since = registry.read_epoch(connection, not_after=epoch.built_at)
+            index, since = registry.read_epoch(connection, self._embedder, not_after=epoch.built_at)
             return self._save(_Opened(epoch, index, min(since, epoch.built_at)))
 
     def _save(self, opened: _Opened) -> _Opened:
@@ -171,7 +190,7 @@ class MatchEpochStore:
             # The index is good; the next process has to build its own.
             _log.warning("match epoch could not be written", directory=str(directory), error=str(error))
             return opened
-        return _Opened(opened.epoch, load_epoch(directory), opened.since)
+        return _Opened(opened.epoch, load_epoch(directory, self._embedder), opened.since)
 
     def _directory(self, epoch: _Epoch) -> Path:
         # With the time: another database under the same folder numbers its epochs from 1 as well. Sorts by it.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, text
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, epoch_digest
+from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
 from debug_loop_pipeline.compute.tfidf_index import TfidfEpoch, document_text
 from debug_loop_pipeline.models.matching import MatchCandidate
 
@@ -62,19 +63,23 @@ def match_candidate(row: RowMapping) -> MatchCandidate:
     )
 
 
-def read_epoch(connection: Connection, *, not_after: datetime | None = None) -> tuple[MatchIndex, datetime]:
+def read_epoch(
+    connection: Connection, embedder: TextEmbedder | None, *, not_after: datetime | None = None
+) -> tuple[MatchIndex, datetime]:
     """An epoch of every approved function, and since when the registry may hold changes that it does not.
 
     Rows come in a stream: beside the index itself, memory is bounded.
 
     Args:
         connection: in a transaction.
+        embedder: makes the vectors for `hybrid`; None for an index without.
         not_after: leaves rows out that changed after this.
     """
     # Before the rows: a transaction that writes and is not visible to them began after the oldest one that ran then.
     since: datetime = connection.execute(text(_SINCE)).scalar_one()
     query = f"{_ROWS} where f.approval = 'approved'" + (" and f.updated_at <= :at" if not_after else "")
     parts: list[StfColumns] = []
+    vectors: list[TextVectors] = []
 
     def documents() -> Iterator[str]:
         rows = connection.execute(
@@ -86,6 +91,8 @@ def read_epoch(connection: Connection, *, not_after: datetime | None = None) -> 
             candidates = [match_candidate(row) for row in block]
             texts = [document_text(c.problem_signature, c.name, c.description) for c in candidates]
             parts.append(StfColumns.of(candidates, texts))
+            if embedder is not None:
+                vectors.append(embedder.embed(texts))
             yield from texts
 
     epoch = TfidfEpoch.fit(documents())
@@ -95,7 +102,8 @@ def read_epoch(connection: Connection, *, not_after: datetime | None = None) -> 
     )
     if not np.all(columns.ids[:-1] < columns.ids[1:]):
         raise ValueError("the database does not sort STF hashes by their bytes")
-    return MatchIndex.of_epoch(epoch, columns, epoch_digest(columns)), since
+    embedded = TextVectors.joined(vectors or [embedder.embed(())]) if embedder is not None else None
+    return MatchIndex.of_epoch(epoch, columns, epoch_digest(columns, embedder), embedder, embedded), since
 
 
 def read_version(connection: Connection, since: datetime) -> RegistryVersion:

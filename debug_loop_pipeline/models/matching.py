@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -15,9 +16,11 @@ MATCH_LIMIT_MAX = 20
 class MatchOptions(FrozenModel):
     """Thresholds and size of a match."""
 
+    algorithm: Literal["tfidf", "hybrid"] = "tfidf"
+    """`hybrid`: the mean of TF-IDF and embedding similarity; the index has to hold vectors."""
     min_quality: float = Field(default=0.7, ge=0.0, le=1.0)
     min_similarity: float = Field(default=0.5, gt=0.0, le=1.0)
-    """Above 0: an STF that shares no word with the problem is no match."""
+    """Above 0: by `tfidf` an STF that shares no word with the problem is no match."""
     limit: int = Field(default=5, ge=1, le=MATCH_LIMIT_MAX)
     category: str | None = None
     """Only STFs of this problem category."""

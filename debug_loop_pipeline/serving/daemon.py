@@ -94,7 +94,7 @@ class ServeDaemon:
             self._store = RecommendationStore(answers)
             self._recorder = Recorder(RecommendationStore(background).record)
             self._keeper = IndexKeeper(MatchEpochStore(background, self._settings).current)
-            self._answerer = Answerer(answers, self._settings, self._keeper.index, self._recorder)
+            self._answerer = Answerer(answers, self._settings, lambda: self._keeper.current, self._recorder)
             self._learner = AttemptLearner(self._settings)
             self._pool = ThreadPoolExecutor(_WORKERS, "answer")
             if self._intake is not None:

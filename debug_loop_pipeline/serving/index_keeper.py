@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex
 from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 
 _EVERY_S = 2.0
+_IDLE_SHARE = 20
+"""Reading a large registry takes its time: the pause after it is at least so many times as long."""
 
 _log = structlog.get_logger(__name__)
 
 
 class IndexKeeper:
-    """Holds what `read` gives and reads again every `every_s` seconds, or when told to."""
+    """Holds what `read` gives and reads again every `every_s` seconds or, where reading takes long, less often; or when told to."""
 
     def __init__(self, read: Callable[[], CurrentIndex], every_s: float = _EVERY_S) -> None:
         self._read = read
@@ -24,7 +26,7 @@ class IndexKeeper:
         self._current: CurrentIndex | None = None
         self._wake = threading.Event()
         self._closing = False
-        self._loaded = threading.Event()
+        self._tried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="matcher-index", daemon=True)
         self._thread.start()
 
@@ -33,14 +35,10 @@ class IndexKeeper:
         """The index as it was read last; None until it was."""
         return self._current
 
-    def index(self) -> MatchIndex | None:
-        """For the answers."""
-        current = self._current
-        return current.index if current is not None else None
-
-    def wait_loaded(self, timeout_s: float) -> bool:
-        """Whether the index is there, at the latest after `timeout_s`."""
-        return self._loaded.wait(timeout_s)
+    def wait_loaded(self, timeout_s: float) -> CurrentIndex | None:
+        """The index as soon as the first read is done, at the latest after `timeout_s`; None where it is not there then."""
+        self._tried.wait(timeout_s)
+        return self._current
 
     def refresh(self) -> None:
         """Asks for a read now; returns at once."""
@@ -55,9 +53,10 @@ class IndexKeeper:
     def _run(self) -> None:
         while not self._closing:
             self._wake.clear()
+            began = time.monotonic()
             try:
                 self._current = self._read()
-                self._loaded.set()
             except Exception as error:  # a thread that ended would leave the index as it is for ever
                 _log.warning("the matcher's index is not read anew", error=str(error)[:500])
-            self._wake.wait(self._every_s)
+            self._tried.set()
+            self._wake.wait(max(self._every_s, _IDLE_SHARE * (time.monotonic() - began)))

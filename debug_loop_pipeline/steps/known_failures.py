@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects.known_failure_store import errors_of_similar_tasks
 from debug_loop_pipeline.effects.manifest_store import fixes_of
+from debug_loop_pipeline.effects.match_cache import Matcher
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.base import FrozenModel
-from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
+from debug_loop_pipeline.models.matching import MatchQuery
 from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.stf_matches import match_options
 
 _GROUPS = 5
 _CHANGES = 2
@@ -39,27 +40,23 @@ class KnownFailure(FrozenModel):
 
 
 def known_failures(
-    database: Database, settings: Settings, index: MatchIndex | None, request: str
+    database: Database, settings: Settings, match: Matcher | None, request: str
 ) -> tuple[KnownFailure, ...]:
     """Errors of tasks with the same problem, and of those that wrote a function which matches it. Templates only, no code.
 
     Args:
         database: the store.
         settings: thresholds.
-        index: the matcher's index; None leaves similar problems out.
+        match: finds functions of similar requests; None leaves similar problems out.
         request: what is to be done.
     """
     if not settings.serving_enabled:
         return ()
     signature = problem_signature(redact(request))
     functions: list[str] = []
-    if index is not None:
-        options = MatchOptions(
-            min_quality=settings.matching.min_quality,
-            min_similarity=settings.matching.min_similarity,
-            limit=settings.manifest.stf_limit,
-        )
-        functions = [match.stf_id for match in match_stfs(MatchQuery(problem_signature=signature), index, options)]
+    if match is not None:
+        options = match_options(settings, settings.manifest.stf_limit)
+        functions = [found.stf_id for found in match(MatchQuery(problem_signature=signature), options)]
     groups = errors_of_similar_tasks(database, problem_hash(signature), functions, _GROUPS)
     found = []
     for group in groups:

@@ -23,10 +23,22 @@ MATCHES = Table(
 )
 
 
-def match_options(settings: Settings) -> MatchOptions:
-    """The matching options of the settings."""
+def match_options(settings: Settings, limit: int | None = None, category: str | None = None) -> MatchOptions:
+    """The matching options of the settings.
+
+    Args:
+        settings: their group `matching`.
+        limit: matches at most; by default as set.
+        category: only STFs of this problem category.
+    """
     matching = settings.matching
-    return MatchOptions(min_quality=matching.min_quality, min_similarity=matching.min_similarity, limit=matching.limit)
+    return MatchOptions(
+        algorithm=matching.algorithm,
+        min_quality=matching.min_quality,
+        min_similarity=matching.min_similarity,
+        limit=matching.limit if limit is None else limit,
+        category=category,
+    )
 
 
 class StfMatchesStep:

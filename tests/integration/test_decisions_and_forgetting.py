@@ -15,7 +15,7 @@ from debug_loop_pipeline.compute.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.match_epoch_store import current_epoch
+from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceConflictError
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.schema_columns import table_columns
@@ -65,8 +65,8 @@ def one(context: StepContext, query: str) -> dict:
 
 
 def manifest(context: StepContext, **asked: str) -> Manifest:
-    index = current_epoch(context.database, context.settings, force_new=True)[1]
-    return build_manifest(context.database, context.settings, index, **asked)
+    current = MatchEpochStore(context.database, context.settings).current(force_new=True)
+    return build_manifest(context.database, context.settings, current.match, **asked)
 
 
 def test_the_manifest_gives_the_fix_back_with_its_counts(context: StepContext) -> None:
@@ -97,12 +97,12 @@ def test_serving_can_be_turned_off(context: StepContext) -> None:
 
 
 def test_code_stays_inside_its_sharing_group(context: StepContext) -> None:
-    index = current_epoch(context.database, context.settings)[1]
+    match = MatchEpochStore(context.database, context.settings).current().match
 
     def functions(group: str, repository: str) -> int:
         return len(
             build_manifest(
-                context.database, Settings(sharing_group=group), index, request=REQUEST, repository=repository
+                context.database, Settings(sharing_group=group), match, request=REQUEST, repository=repository
             ).functions
         )
 

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, match_stfs
-from debug_loop_pipeline.effects import match_registry
+from debug_loop_pipeline.effects import embedding_model, match_registry
+from debug_loop_pipeline.effects.embedding_model import EmbeddingMissingError
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.match_cache import MatchCache
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore, current_epoch, epochs_folder
@@ -348,3 +349,62 @@ def test_the_registry_is_read_in_blocks(
     _, index = current_epoch(database, settings)
     assert sizes[:3] == [3, 3, 1]
     assert answers(index) == answers(fresh(database))
+
+
+HYBRID = MatchOptions(algorithm="hybrid")
+
+
+@pytest.fixture
+def hybrid(settings: Settings) -> Settings:
+    return settings.model_copy(update={"matching": MatchingSettings(algorithm="hybrid")})
+
+
+def by_meaning(index: MatchIndex) -> list[tuple[Match, ...]]:
+    return [match_stfs(MatchQuery(problem_signature=query), index, HYBRID) for query in REQUESTS.values()]
+
+
+def test_hybrid_begins_an_epoch_with_vectors_where_the_last_has_none(
+    database: Database, settings: Settings, hybrid: Settings
+) -> None:
+    add(database, "parse", "retry")
+    first, plain = current_epoch(database, settings)
+    second, index = current_epoch(database, hybrid)
+    assert second > first
+    assert plain.vectors is None
+    assert len(by_meaning(index)[0]) == 1
+    add(database, "slug")
+    for number, later in (current_epoch(database, hybrid), current_epoch(database, hybrid)):
+        assert number == second
+        assert [len(found) for found in by_meaning(later)] == [1, 1, 1, 0]
+    # Who matches by words goes on with the same epoch.
+    assert current_epoch(database, settings)[0] == second
+
+
+def test_lost_files_are_made_again_with_vectors(database: Database, hybrid: Settings) -> None:
+    add(database, "parse", "retry")
+    first, index = current_epoch(database, hybrid)
+    before = by_meaning(index)
+    for path in epochs_folder(hybrid).iterdir():
+        (path / "vectors.components.npy").unlink()
+    number, again = current_epoch(database, hybrid)
+    assert (number, by_meaning(again)) == (first, before)
+
+
+def test_answers_of_both_algorithms_are_kept_apart(database: Database, hybrid: Settings) -> None:
+    add(database, *REQUESTS)
+    current, cache = MatchEpochStore(database, hybrid).current(), MatchCache()
+    query = MatchQuery(problem_signature="read config and parse the dates")
+    words, both = (cache.match(query, current, MatchOptions(algorithm=name)) for name in ("tfidf", "hybrid"))
+    assert words[0].similarity != both[0].similarity
+    assert cache.match(query, current, HYBRID) == both
+    assert (cache.hits, cache.misses) == (1, 2)
+
+
+def test_hybrid_without_the_extra_is_refused_at_once(
+    database: Database, hybrid: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_model, "find_spec", lambda _: None)
+    embedding_model.load_embedder.cache_clear()
+    with pytest.raises(EmbeddingMissingError, match=r"\[embedding\]"):
+        MatchEpochStore(database, hybrid)
+    embedding_model.load_embedder.cache_clear()

@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import debug_loop_pipeline.compute.tfidf_index as tfidf
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.compute.text_embedding import TextEmbedder
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -58,6 +60,29 @@ def _weights(text: str, idf: dict[bytes, float], unseen: float) -> dict[bytes, f
     return {term: value / length for term, value in raw.items()}
 
 
+_DIMENSIONS = 6
+_TOKENS = np.random.default_rng(5).standard_normal((97, _DIMENSIONS)).astype(np.float16).astype(np.float64)
+EMBEDDER = TextEmbedder("toy", _TOKENS, lambda texts: [[_token(word) for word in text.split()] for text in texts])
+"""As many directions as a few words have: texts that share none may still be alike."""
+
+
+def _token(word: str) -> int:
+    return sum(word.encode()) % len(_TOKENS)
+
+
+def _meaning(text: str) -> list[int]:
+    """The text's vector, by the definition."""
+    rows = [_TOKENS[_token(word)] for word in text.lower().split()]
+    sums = [math.fsum(float(row[place]) for row in rows) for place in range(_DIMENSIONS)]
+    largest = max(map(abs, sums))
+    return [round(127 / largest * value) if largest else 0 for value in sums]
+
+
+def _cosine(one: list[int], other: list[int]) -> float:
+    squares = sum(a * a for a in one) * sum(b * b for b in other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / math.sqrt(squares) if squares else 0.0
+
+
 def full_scan(
     query: MatchQuery, epoch: list[MatchCandidate], tail: list[MatchCandidate], options: MatchOptions
 ) -> list[tuple[str, float, float]]:
@@ -70,7 +95,10 @@ def full_scan(
     found = []
     for one in current.values():
         vector = _weights(_document(one), idf, unseen)
-        similarity = min(1.0, round(sum(weight * vector.get(term, 0.0) for term, weight in asked.items()), 5))
+        similarity = sum(weight * vector.get(term, 0.0) for term, weight in asked.items())
+        if options.algorithm == "hybrid":
+            similarity = (similarity + _cosine(_meaning(query.problem_signature), _meaning(_document(one)))) / 2
+        similarity = min(1.0, round(similarity, 5))
         if similarity < options.min_similarity or one.quality < options.min_quality:
             continue
         if options.category is not None and one.category != options.category:
@@ -91,7 +119,7 @@ def _document(one: MatchCandidate) -> str:
 def assert_same_as_full_scan(
     query: MatchQuery, epoch: list[MatchCandidate], tail: list[MatchCandidate], options: MatchOptions
 ) -> None:
-    index = MatchIndex.build(epoch).followed_by(tail)
+    index = MatchIndex.build(epoch, EMBEDDER if options.algorithm == "hybrid" else None).followed_by(tail)
     got = match_stfs(query, index, options)
     expected = full_scan(query, epoch, tail, options)
     assert [found.rank for found in got] == list(range(1, len(got) + 1))
@@ -134,6 +162,7 @@ def populations(draw: st.DrawFn) -> tuple[list[MatchCandidate], list[MatchCandid
     words=st.lists(st.sampled_from([*WORDS, "unheard"]), min_size=0, max_size=8),
     options=st.builds(
         MatchOptions,
+        algorithm=st.sampled_from(["tfidf", "hybrid"]),
         min_quality=st.sampled_from([0.0, 0.7]),
         min_similarity=st.sampled_from([0.05, 0.5, 0.9]),
         limit=st.sampled_from([1, 3, 20]),
@@ -173,12 +202,15 @@ def _zipf_population(seed: int, size: int) -> list[MatchCandidate]:
     ]
 
 
+@pytest.mark.parametrize("algorithm", ["tfidf", "hybrid"])
 @pytest.mark.parametrize("limit", [1, 5, 20])
 @pytest.mark.parametrize("min_similarity", [0.2, 0.5])
-def test_pruning_changes_no_id(monkeypatch: pytest.MonkeyPatch, min_similarity: float, limit: int) -> None:
+def test_pruning_changes_no_id(
+    monkeypatch: pytest.MonkeyPatch, min_similarity: float, limit: int, algorithm: str
+) -> None:
     population = _zipf_population(1, 1_500)
-    index = MatchIndex.build(population)
-    options = MatchOptions(min_quality=0.3, min_similarity=min_similarity, limit=limit)
+    index = MatchIndex.build(population, EMBEDDER)
+    options = MatchOptions(algorithm=algorithm, min_quality=0.3, min_similarity=min_similarity, limit=limit)
     queries = [one.problem_signature for one in population[::15]]
     queries += [" ".join(text.split()[: 1 + len(text.split()) // 2]) for text in queries]
     whole = [match(index, text, options) for text in queries]
@@ -357,3 +389,36 @@ def test_another_process_with_another_hash_seed_finds_the_same() -> None:
     }
     assert len(runs) == 1
     assert len(next(iter(runs))) > 1_000
+
+
+def test_hybrid_is_the_mean_of_both_similarities() -> None:
+    population = _zipf_population(3, 300)
+    index = MatchIndex.build(population[:250], EMBEDDER).followed_by(population[250:])
+    for one in population[::10]:
+        query = one.problem_signature + " w1 w2"
+        by_words = {found.stf_id: found.similarity for found in match(index, query, LOOSE)}
+        hybrid = MatchOptions(algorithm="hybrid", min_quality=0.0, min_similarity=0.01, limit=20)
+        for found in match(index, query, hybrid):
+            document = next(p.problem_signature for p in population if p.stf_id == found.stf_id)
+            by_meaning = _cosine(_meaning(query), _meaning(document))
+            if found.stf_id in by_words:
+                assert found.similarity == pytest.approx((by_words[found.stf_id] + by_meaning) / 2, abs=1e-6)
+
+
+def test_hybrid_finds_what_shares_no_word() -> None:
+    same = next(f"{a}{b}" for a in "abc" for b in "abc" if a != b)
+    anagram = same[::-1]
+    assert _token(same) == _token(anagram)
+    index = MatchIndex.build([stf(1, same), stf(2, "something else entirely")], EMBEDDER)
+    assert match(index, anagram, LOOSE) == ()
+    found = match(index, anagram, MatchOptions(algorithm="hybrid"))
+    assert [(int(one.stf_id, 16), one.similarity) for one in found] == [(1, 0.5)]
+
+
+def test_an_index_without_vectors_refuses_hybrid() -> None:
+    with pytest.raises(ValueError, match="embedder"):
+        match(MatchIndex.build([stf(1)]), "parse", MatchOptions(algorithm="hybrid"))
+
+
+def test_an_epoch_with_vectors_is_another() -> None:
+    assert MatchIndex.build([stf(1)], EMBEDDER).epoch_id != MatchIndex.build([stf(1)]).epoch_id

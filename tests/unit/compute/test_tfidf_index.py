@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
+from debug_loop_pipeline.compute.text_embedding import TextEmbedder
 from debug_loop_pipeline.compute.tfidf_index import INDEX_VERSION, TfidfEpoch, document_text, term_of
-from debug_loop_pipeline.effects.match_epoch_files import EpochFilesError, load_epoch, save_epoch
+from debug_loop_pipeline.effects.match_epoch_files import EpochFilesError, VectorsMissingError, load_epoch, save_epoch
 from debug_loop_pipeline.models.matching import MatchCandidate, MatchOptions, MatchQuery
 
 TEXTS = ["fix the config parser", "fix the login test", "retry uploads of the file", "the the the"]
@@ -133,6 +135,28 @@ def test_an_epoch_read_from_its_files_matches_as_before_and_takes_a_tail(tmp_pat
     after = match_stfs(query, loaded.followed_by(new), options)
     assert after == match_stfs(query, index.followed_by(new), options)
     assert {after[0].quality, after[1].quality} == {1.0}
+
+
+def test_vectors_are_kept_beside_the_words_and_missed_by_name(tmp_path: Path) -> None:
+    embedder = TextEmbedder("toy 1", np.eye(50), lambda texts: [[len(word) for word in t.split()] for t in texts])
+    population = [
+        MatchCandidate(stf_id=f"{number:064x}", problem_signature=text, quality=0.8)
+        for number, text in enumerate(TEXTS)
+    ]
+    index = MatchIndex.build(population, embedder)
+    save_epoch(index, tmp_path / "with")
+    save_epoch(MatchIndex.build(population), tmp_path / "without")
+    loaded = load_epoch(tmp_path / "with", embedder)
+    assert loaded.vectors is not None
+    assert isinstance(loaded.vectors.components.base, np.memmap)
+    options = MatchOptions(algorithm="hybrid", min_similarity=0.1, limit=20)
+    for text in TEXTS:
+        query = MatchQuery(problem_signature=text)
+        assert match_stfs(query, loaded, options) == match_stfs(query, index, options) != ()
+    assert load_epoch(tmp_path / "with").vectors is None
+    for directory, wanted in (("without", embedder), ("with", replace(embedder, version="toy 2"))):
+        with pytest.raises(VectorsMissingError, match="toy"):
+            load_epoch(tmp_path / directory, wanted)
 
 
 def test_an_epoch_on_disk_is_never_overwritten(tmp_path: Path) -> None:

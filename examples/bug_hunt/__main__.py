@@ -1,4 +1,4 @@
-"""`python -m examples.bug_hunt hunt|evaluate|verify`: see README.md."""
+"""`python -m examples.bug_hunt hunt|evaluate|experiment|live|verify`: see README.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from examples.bug_hunt.agent import BUDGET, hunt
 from examples.bug_hunt.candidates import candidates
 from examples.bug_hunt.corpus import halves, load_families, load_programs
-from examples.bug_hunt.evaluation import SEED, Outcomes, evaluate, measure
+from examples.bug_hunt.evaluation import SEED, Outcomes, evaluate, evaluate_second, measure
 from examples.bug_hunt.runner import WORKERS, PytestRunner
 
 
@@ -31,12 +31,21 @@ def main(arguments: list[str] | None = None) -> int:
     evaluating = commands.add_parser("evaluate", help="learn on one half, measure on the other, beside random order")
     evaluating.add_argument("--json", action="store_true", help="print JSON")
     evaluating.add_argument("--database", help="URL of an empty database; by default one is started")
+    trying = commands.add_parser(
+        "experiment", help="the closed loop on servers of its own: learn, hunt live, compare both arms"
+    )
+    trying.add_argument("--placebo", action="store_true", help="give each task what is known about another one")
+    trying.add_argument("--json", action="store_true", help="print JSON")
+    live = commands.add_parser(
+        "live", help="the same on the running store, which has learned from the first half; for the demo"
+    )
     verifying = commands.add_parser("verify", help="check that each program fails, and which repairs make it pass")
-    for command in (hunting, evaluating, verifying):
+    for command in (hunting, evaluating, trying, live, verifying):
         command.add_argument("--seed", type=int, default=SEED)
         command.add_argument("--workers", type=int, default=WORKERS, help="runs of pytest at once")
     options = parser.parse_args(arguments)
-    return {"hunt": _hunt, "evaluate": _evaluate, "verify": _verify}[options.command](options)
+    run = {"hunt": _hunt, "evaluate": _evaluate, "experiment": _experiment, "live": _live, "verify": _verify}
+    return run[options.command](options)
 
 
 def _hunt(options: argparse.Namespace) -> int:
@@ -104,15 +113,67 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    from debug_loop_pipeline.effects.postgres import Database
+    from debug_loop_pipeline.effects.report_store import effect_rows, latest_effect
+    from debug_loop_pipeline.effects.schema import upgrade
+    from debug_loop_pipeline.embedded.supervisor import Supervisor
+    from debug_loop_pipeline.settings import Settings
+    from debug_loop_pipeline.steps.framework import StepContext
+    from examples.bug_hunt.experiment import run_experiment
+
+    with tempfile.TemporaryDirectory(prefix="bug-hunt-store-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL may run under an account of its own
+        servers = Supervisor(Path(directory), durable=False)
+        try:
+            started = servers.up("auto", valkey=False)
+            assert started.postgres_url is not None
+            upgrade(started.postgres_url)
+            settings = Settings(
+                data_dir=Path(directory),
+                postgres_url=started.postgres_url,
+                kafka_bootstrap_servers=started.kafka_bootstrap_servers,
+            )
+            context = StepContext(Database(started.postgres_url), settings)
+            with PytestRunner(options.workers) as runner:
+                run_experiment(context, runner, seed=options.seed, placebo=options.placebo, say=_say)
+            found = latest_effect(context.database)
+            context.database.close()
+        finally:
+            servers.down()
+    print(json.dumps(found if options.json else effect_rows(found), indent=1, default=str))
+    return 0
+
+
+def _live(options: argparse.Namespace) -> int:
+    from debug_loop_pipeline.cli.store import open_store
+    from examples.bug_hunt.experiment import run_live, was_run
+
+    with open_store() as context, PytestRunner(options.workers) as runner:
+        if was_run(context):
+            print("the experiment was run on this store before, which knows all programs since: not again")
+            return 0
+        print(_table(evaluate_second(context, runner, seed=options.seed, say=_say), families=False))
+        run_live(context, runner, seed=options.seed, say=_say)
+    return 0
+
+
 _WAYS = (("manifest", "with the manifest"), ("by_place", "near the traceback"), ("random", "random order"))
 
 
-def _table(report: dict[str, Any]) -> str:
+def _table(report: dict[str, Any], *, families: bool = True) -> str:
     head = f"{'':22}{'programs':>9}" + "".join(f"  {title:^26}" for _, title in _WAYS)
     columns = f"{'':22}{'':>9}" + f"  {'at once':>8}{'within 3':>9}{'tries':>9}" * len(_WAYS)
     rows = [("unique signature", "unique_signature"), ("shared signature", "shared_signature"), ("all", "all")]
     lines = [head, columns]
-    for title, row in [*((title, report[key]) for title, key in rows), *report["families"].items()]:
+    for title, row in [
+        *((title, report[key]) for title, key in rows),
+        *(report["families"].items() if families else ()),
+    ]:
         cells = [row[way] for way, _ in _WAYS]
         told = "".join(f"  {cell['first']:>8.0%}{cell['third']:>9.0%}{cell['tries']:>9.1f}" for cell in cells)
         lines.append(f"{title:22}{row['programs']:>9}{told}")

@@ -71,7 +71,8 @@ def by_advice(
     """Candidates in the order of the fixes that they are, then by nearness to one, then by chance.
 
     A fix may fit several places: the one nearest to where the error points comes first, and each further place counts for less, so
-    that the next fix gets its turn.
+    that the next fix gets its turn. Where no fix fits, the place says nothing either: what the agent does without advice it does
+    with advice, so that the difference is what the advice was worth.
 
     Args:
         candidates: what can be tried.
@@ -89,12 +90,11 @@ def by_advice(
         _Scored(c, _templates(c, subjects), distance)
         for c, distance in zip(shuffled, distances(shuffled, output, files), strict=True)
     ]
-    scored.sort(key=lambda s: s.distance)
     known = {fix.resolution_id for fix in advice.fixes}
     order: dict[int, tuple[float, ...]] = {}
     for fix in advice.fixes:
         fitting = [s for s in scored if fix.resolution_id in s.templates]
-        fitting.sort(key=lambda s: -len(known & s.templates.keys()) / len(s.templates))
+        fitting.sort(key=lambda s: (-len(known & s.templates.keys()) / len(s.templates), s.distance))
         for turn, one in enumerate(fitting):
             key = (0.0, float(not fix.same_slots), -fix.strength / (turn + 1), float(turn))
             order[id(one)] = min(order.get(id(one), key), key)

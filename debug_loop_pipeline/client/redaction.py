@@ -28,11 +28,13 @@ from debug_loop_pipeline.text import clean_text
 if TYPE_CHECKING:
     from debug_loop_pipeline.models.execution import ExecutionEvent
 
-__all__ = ["clean_text", "find_secrets", "redact", "redact_event"]
+__all__ = ["clean_text", "find_secrets", "redact", "redact_event", "redact_events"]
 
 E = TypeVar("E", bound="ExecutionEvent | dict[str, Any]")
 _MAX_ROUNDS = 4
 _NEAR = 200  # bytes
+_SEARCHED_TOGETHER = 1 << 20  # bytes
+_BETWEEN_EVENTS = b"\n\n\x00\n\n"  # ends a value, a word before it and the space between them
 _TEXTLESS = (NoneType, bool, int, float, datetime, UUID, Enum)
 
 
@@ -75,6 +77,37 @@ def redact_event(event: E) -> E:
     if isinstance(event, dict):
         return _redact_deep(event)  # type: ignore[no-any-return]
     return type(event).model_validate(_redact_deep(event.model_dump()))
+
+
+def redact_events(events: Iterable[E]) -> list[E]:
+    """`redact_event` of each; the texts of many are searched at once, and only events with a find are looked at alone."""
+    redacted: list[E] = []
+    parts: list[bytes] = []
+    size = 0
+    for event in events:
+        texts: list[str] = []
+        _collect(event, texts)
+        parts.append("\n\n".join(texts).encode("utf-8", "surrogatepass"))
+        size += len(parts[-1])
+        redacted.append(event)
+        if size > _SEARCHED_TOGETHER:
+            _redact_found(redacted, parts)
+            size = 0
+    _redact_found(redacted, parts)
+    return redacted
+
+
+def _redact_found(events: list[E], parts: list[bytes]) -> None:
+    """Redacts those of the last events in whose texts (`parts`, emptied) a secret is."""
+    spans = _find(_BETWEEN_EVENTS.join(parts))
+    if spans:
+        start = 0
+        for index, part in enumerate(parts, len(events) - len(parts)):
+            end = start + len(part)
+            if any(span.start < end and start < span.end for span in spans):
+                events[index] = redact_event(events[index])
+            start = end + len(_BETWEEN_EVENTS)
+    parts.clear()
 
 
 def _find(data: bytes) -> list[Span]:

@@ -30,6 +30,7 @@ from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, inges
 _BATCH = 200
 _BATCH_BYTES = 64 << 20
 _FILES_ASKED_FOR = 200
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 T = TypeVar("T")
 
 
@@ -187,10 +188,13 @@ def _import_events(context: StepContext, importer: EventImporter, path: Path, su
 @contextmanager
 def _collector_spared() -> Iterator[None]:
     """Keeps the garbage collector from looking through the program itself again and again while lines become objects."""
+    thresholds = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *thresholds[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

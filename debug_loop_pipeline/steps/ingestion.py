@@ -14,7 +14,7 @@ import orjson
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.client.redaction import redact, redact_event
+from debug_loop_pipeline.client.redaction import redact, redact_events
 from debug_loop_pipeline.compute.event_limits import limit_event
 from debug_loop_pipeline.effects.execution_store import Reject
 from debug_loop_pipeline.effects.resilience import Retry
@@ -68,11 +68,12 @@ def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source
     rejects: list[Reject] = []
     for event in events:
         try:
-            taken.append(_taken(context, event))
+            _check_day(context, event)
+            taken.append(event)
         except _OutsideError as error:
             payload = event.model_dump_json(exclude_defaults=True).encode()
             rejects.append(reject(RawEvent(payload, str(event.attempt_id)), source, str(error)))
-    return _write_alone(context, Prepared(taken, rejects))
+    return _write_alone(context, Prepared(_as_kept(context, taken), rejects))
 
 
 def prepare_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> Prepared:
@@ -82,14 +83,16 @@ def prepare_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> P
     for item in raw:
         try:
             data = orjson.loads(item.payload) if isinstance(item.payload, bytes) else item.payload
-            events.append(_taken(context, ExecutionEvent.model_validate(data)))
+            event = ExecutionEvent.model_validate(data)
+            _check_day(context, event)
+            events.append(event)
         except orjson.JSONDecodeError as error:
             rejects.append(reject(item, source, f"not JSON: {error}"))
         except ValidationError as error:
             rejects.append(reject(item, source, explain_invalid(error)))
         except _OutsideError as error:
             rejects.append(reject(item, source, str(error)))
-    return Prepared(events, rejects)
+    return Prepared(_as_kept(context, events), rejects)
 
 
 def write_prepared(context: StepContext, connection: Connection, prepared: Prepared) -> IngestionReport:
@@ -110,8 +113,13 @@ def _write_alone(context: StepContext, prepared: Prepared) -> IngestionReport:
     )
 
 
-def _taken(context: StepContext, event: ExecutionEvent) -> ExecutionEvent:
-    """The event as it is kept, redacted and limited.
+def _as_kept(context: StepContext, events: Sequence[ExecutionEvent]) -> list[ExecutionEvent]:
+    """The events redacted and then limited."""
+    return [limit_event(event, context.settings.text) for event in redact_events(events)]
+
+
+def _check_day(context: StepContext, event: ExecutionEvent) -> None:
+    """Refuses an event that no partition can hold.
 
     Raises:
         _OutsideError: no partition holds its day.
@@ -125,7 +133,6 @@ def _taken(context: StepContext, event: ExecutionEvent) -> ExecutionEvent:
         raise _OutsideError(
             f"started_at {event.started_at:%Y-%m-%dT%H:%M:%SZ} lies more than a day ahead; check the clock of its source"
         )
-    return limit_event(redact_event(event), context.settings.text)
 
 
 def explain_invalid(error: ValidationError) -> str:

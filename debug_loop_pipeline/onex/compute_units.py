@@ -13,6 +13,7 @@ from debug_loop_pipeline.compute.cost_tracker import COST_TRACKER_VERSION, Price
 from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
 from debug_loop_pipeline.compute.error_pattern_rules import RULES_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION, stf_hash
+from debug_loop_pipeline.effects.embedding_model import load_embedder
 from debug_loop_pipeline.models.base import FrozenModel, Origin
 from debug_loop_pipeline.models.cost import ExecutionCost, ModelPrice
 from debug_loop_pipeline.models.errors import ErrorPattern
@@ -107,7 +108,8 @@ def _score(_: None, request: ScoreStf) -> StfQuality:
 
 
 def _match(_: None, request: MatchStfs) -> MatchedStfs:
-    index = matcher.MatchIndex.build(request.candidates)
+    embedder = load_embedder() if request.options.algorithm == "hybrid" else None
+    index = matcher.MatchIndex.build(request.candidates, embedder)
     return MatchedStfs(matches=matcher.match_stfs(request.query, index, request.options))
 
 

@@ -34,7 +34,7 @@ def consume(
     try:
         with ExitStack() as services:
             services.enter_context(_noted(settings.data_dir))
-            told = [services.enter_context(_executions(settings))]
+            told = [services.enter_context(executions_consumed(settings))]
             if settings.economy_enabled:
                 told.append(services.enter_context(_ledger(settings)))
             typer.echo("consuming; Ctrl-C ends it", err=True)
@@ -67,7 +67,7 @@ def _noted(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _executions(settings: Settings) -> Iterator[dict[str, Any]]:
+def executions_consumed(settings: Settings) -> Iterator[dict[str, Any]]:
     """Executions into the inbox, and orphaned spools onto the topic; yields what is filled in at the end."""
     from debug_loop_pipeline.client.relay import RelayThread
     from debug_loop_pipeline.client.spool import SPOOL

@@ -300,6 +300,44 @@ def test_the_official_client_uses_the_tools_over_stdio_without_serve(installatio
     assert rows == [{"outcome": "helped", "outcome_note": "as told"}]
 
 
+def test_what_the_command_gives_is_recorded_and_held_out_like_the_rest(installation: Installation) -> None:
+    told = installation.command("manifest", "--error", "KeyError: 'name'", "--session", "cli-shown", "--json")
+    shown = json.loads(told.stdout)
+    assert FIX in shown["fixes"][0]["template"] + shown["fixes"][0]["example_diff"]
+    assert installation.command("manifest", "--error", "ZeroDivisionError: x", "--session", "cli-unknown").stdout == ""
+    everything = {**installation.environment, "DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE": "1"}
+    held = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "debug_loop_pipeline.cli.main",
+            "manifest",
+            "--request",
+            REQUEST,
+            "--session",
+            "cli-held",
+        ],
+        cwd=PROJECT,
+        env={**everything, "DEBUG_LOOP_MATCHING__ALGORITHM": "hybrid"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (held.returncode, held.stdout) == (0, "")
+    query = (
+        "select session_id, arm, recommendation_id::text as id, cardinality(stf_hashes) as functions from recommendations"
+        " where session_id like 'cli-%' order by session_id"
+    )
+    with closing(Database(installation.url)) as database:
+        rows = fetch_rows(database, query)
+    assert [(row["session_id"], row["arm"], row["functions"]) for row in rows] == [
+        ("cli-held", "holdout", 1),
+        ("cli-shown", "treatment", 0),
+    ]
+    assert rows[1]["id"] == shown["recommendation_id"]
+
+
 def test_http_without_a_token_does_not_start(installation: Installation) -> None:
     for token in ("", "short"):
         environment = {**installation.environment, "DEBUG_LOOP_MCP_TOKEN": token}

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from debug_loop_pipeline.effects import embedding_model
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.serving.daemon import ServeDaemon
 from debug_loop_pipeline.serving.manifest_injector import MANIFEST_KEY, ManifestInjector
 from debug_loop_pipeline.serving.socket_client import MAX_LINE, ServeUnavailableError, ask
-from debug_loop_pipeline.settings import RecommendationSettings, Settings
+from debug_loop_pipeline.settings import MatchingSettings, RecommendationSettings, Settings
 from tests.integration.serving.conftest import serving
 
 ERROR = "KeyError: 'name'"
@@ -232,3 +233,32 @@ def test_new_functions_are_found_without_a_restart(
         while daemon._keeper.current is before and time.monotonic() < until:
             time.sleep(0.05)
         assert daemon._keeper.current is not before
+
+
+def test_it_matches_by_meaning_too_where_asked_to(
+    settings: Settings, database: Database, short_directory: Path
+) -> None:
+    hybrid = _own(settings, short_directory, matching=MatchingSettings(algorithm="hybrid"))
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update debug_transform_functions set approval = 'approved', updated_at = now()")
+    question = {"op": "manifest", "request": REQUEST, "with_manifest": True}
+    found = []
+    for one in (hybrid, settings):
+        with serving(one) as daemon:
+            (function,) = ask(daemon.address, question, 5)["manifest"]["functions"]
+            assert ask(daemon.address, question, 5)["manifest"]["functions"] == [function]
+            found.append(function)
+            assert daemon._answerer._cache.hits == 1
+    assert [function["name"] for function in found] == ["read_name"] * 2
+    assert found[0]["similarity"] != found[1]["similarity"]
+
+
+def test_hybrid_without_the_extra_does_not_serve(
+    settings: Settings, short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_model, "find_spec", lambda _: None)
+    embedding_model.load_embedder.cache_clear()
+    daemon = ServeDaemon(_own(settings, short_directory, matching=MatchingSettings(algorithm="hybrid")))
+    with pytest.raises(DebugLoopError, match=r"\[embedding\]"):
+        daemon.run()
+    embedding_model.load_embedder.cache_clear()

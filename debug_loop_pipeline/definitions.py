@@ -98,8 +98,12 @@ def _economy() -> dg.Definitions:
 defs = build_defs()
 
 
-def materialize_days(spans: Sequence[Span], *, full_refresh: bool = False) -> list[dict[str, Any]]:
+def materialize_days(
+    spans: Sequence[Span], *, full_refresh: bool = False, more_follow: bool = False
+) -> list[dict[str, Any]]:
     """Runs the price job, then the debug-intelligence job over each range of days, in this process, on the instance of DAGSTER_HOME.
+
+    Checks run with the last range; with `more_follow` the caller has further ranges, and only what holds others back is checked.
 
     Returns:
         What each asset did over all ranges: {asset, attempts, keys, rows_changed, seconds}.
@@ -114,7 +118,7 @@ def materialize_days(spans: Sequence[Span], *, full_refresh: bool = False) -> li
             tags = {RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()}
             refreshable = [name for name in debug_intelligence.REFRESHABLE if full_refresh]
             config = {"ops": {name: {"config": {"full_refresh": True}} for name in refreshable}}
-            job = debug_intelligence_job if span is spans[-1] else gated_job
+            job = debug_intelligence_job if span is spans[-1] and not more_follow else gated_job
             result = _execute(defs.resolve_job_def(job.name), instance, tags, config)
             # an event per partition says the same of the whole run: the last of each asset is enough
             for row in {row["asset"]: row for row in map(_told, result.get_asset_materialization_events())}.values():

@@ -51,7 +51,9 @@ def _spans(dirty: list[date], first: datetime | None, last: datetime | None) -> 
     return contiguous_spans(dirty, max_step=MAX_STEP)
 
 
-def run_jobs(settings: Settings, spans: list[Span], *, full_refresh: bool = False) -> list[dict[str, Any]]:
+def run_jobs(
+    settings: Settings, spans: list[Span], *, full_refresh: bool = False, more_follow: bool = False
+) -> list[dict[str, Any]]:
     """One run per range of days in this process, on Dagster's instance of the data directory: what each asset did, summed.
 
     Raises:
@@ -60,4 +62,4 @@ def run_jobs(settings: Settings, spans: list[Span], *, full_refresh: bool = Fals
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     from debug_loop_pipeline.definitions import materialize_days
 
-    return materialize_days(spans, full_refresh=full_refresh)
+    return materialize_days(spans, full_refresh=full_refresh, more_follow=more_follow)

@@ -15,9 +15,10 @@ from debug_loop_pipeline.models.manifest import Manifest
 from debug_loop_pipeline.models.mapping import ResolutionKind
 from examples.bug_hunt.agent import hunt, plan
 from examples.bug_hunt.candidates import MENU, candidates
-from examples.bug_hunt.corpus import Program, load_families, load_programs
-from examples.bug_hunt.evaluation import Outcomes, _trial, summary
+from examples.bug_hunt.corpus import Program, halves, load_families, load_programs
+from examples.bug_hunt.evaluation import SEED, Outcomes, _trial, summary
 from examples.bug_hunt.events import judged
+from examples.bug_hunt.experiment import LEAST_PER_ARM, arms
 from examples.bug_hunt.ranking import Advice, KnownFix, by_place, distances
 from examples.bug_hunt.runner import PytestRunner, RunResult
 
@@ -229,3 +230,9 @@ def test_what_is_reported_follows_from_real_runs(runner):
     assert report["all"]["programs"] == 2
     assert report["all"]["random"]["tries"] == pytest.approx(sum(t.random.tries for t in trials) / 2)
     assert report["all"]["manifest"]["tries"] == sum(t.tries for t in trials) / 2
+
+
+def test_the_arms_of_the_experiment_are_large_enough_before_anything_runs():
+    drawn = arms()
+    assert min(len(programs) for programs in drawn.values()) >= LEAST_PER_ARM
+    assert sorted(name for programs in drawn.values() for name in programs) == halves(SEED)[1]

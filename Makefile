@@ -87,7 +87,7 @@ lock: $(STAMP)
 
 clean:
 	@if test -x $(BIN)/debug-loop; then $(BIN)/debug-loop down; fi
-	rm -rf $(VENV) $(KAFKA_JARS) $(KAFKA_JARS).new .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(VENV)-onex $(KAFKA_JARS) $(KAFKA_JARS).new .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-data: $(STAMP)

@@ -1,7 +1,8 @@
-"""`debug-loop onex check | contracts | list`."""
+"""`debug-loop onex check | contracts | export | list`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.onex.check import Checked, Checker, package_root
-from debug_loop_pipeline.onex.contracts import contracts_folder, write_contracts
+from debug_loop_pipeline.onex.contracts import contracts_folder, export_nodes, write_contracts
 from debug_loop_pipeline.onex.registry import UNITS
 from debug_loop_pipeline.onex.source import Source
 
@@ -66,6 +67,13 @@ def contracts(
     if differing:
         raise DebugLoopError("the contracts differ from the code; `debug-loop onex contracts --write` writes them")
     typer.echo("every contract says what the code says")
+
+
+@app.command()
+def export(folder: Annotated[Path, typer.Argument(help="Where to write; made where it is missing.")]) -> None:
+    """Write a folder per unit as omnibase-core's `onex compliance check` looks for it."""
+    written = export_nodes(UNITS, Source(package_root()), folder)
+    typer.echo(f"{len(written)} nodes in {folder}")
 
 
 @app.command("list")

@@ -119,6 +119,26 @@ def write_contracts(units: tuple[Unit, ...], source: Source, folder: Path) -> li
     return changed
 
 
+def export_nodes(units: tuple[Unit, ...], source: Source, folder: Path) -> list[Path]:
+    """Write each unit as the `onex` command looks for it: a folder with `contract.yaml` and `handler.py`; the folders."""
+    written = []
+    for unit in units:
+        node = folder / f"node_{unit.slug}"
+        node.mkdir(parents=True, exist_ok=True)
+        (node / "contract.yaml").write_text(as_yaml(contract_of(unit, source, units)), encoding="utf-8")
+        (node / "handler.py").write_text(_HANDLER.format(name=unit.node_name, purpose=unit.purpose), encoding="utf-8")
+        written.append(node)
+    return written
+
+
+_HANDLER = '''"""{name}: {purpose}"""
+
+from debug_loop_pipeline.onex.nodes import {name}
+
+__all__ = ["{name}"]
+'''
+
+
 class _Plain(yaml.CSafeDumper):
     """Without anchors: each part of a contract is read where it stands."""
 

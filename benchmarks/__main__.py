@@ -11,8 +11,18 @@ import subprocess
 import sys
 import time
 
-NAMES = ("import_logs", "graph", "compute_code", "normalise", "matcher", "match_epochs", "cache_hits", "hooks")
-_WITH_FULL = ("import_logs", "graph", "matcher", "match_epochs")
+NAMES = (
+    "import_logs",
+    "graph",
+    "compute_code",
+    "normalise",
+    "matcher",
+    "match_epochs",
+    "cache_hits",
+    "hooks",
+    "ledger",
+)
+_WITH_FULL = ("import_logs", "graph", "matcher", "match_epochs", "ledger")
 
 
 def main() -> None:

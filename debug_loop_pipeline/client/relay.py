@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 10.0
 _PAUSE_S = (0.2, 5.0)
+_SETTLED_S = 600.0
 _STATE_FILE = "servers.json"
 
 
@@ -58,6 +59,10 @@ class Relay:
         self._broker: Broker | None = None
         self._producer: Any = None
         self._topic_id = ""
+        self._confirmed: dict[int, int] = {}
+        """Partition -> the furthest that the topic `_topic_id` was confirmed to reach."""
+        self.suspect = False
+        """The topic is another one, or ends before what was confirmed: until each spool was verified; the caller says when."""
         self.counts = RelayCounts()
 
     def drain(self, spool: Spool) -> None:
@@ -70,14 +75,22 @@ class Relay:
             return
         self._guarded(lambda: self._drain(spool))
 
-    def look(self, spool: Spool) -> None:
-        """See whether the broker still has what it confirmed; if not, everything is to be published again.
+    def look(self) -> None:
+        """See whether the broker still has what it confirmed; `suspect` says so.
 
         Raises:
             Unpublishable: it does not answer.
         """
+        self._guarded(self._look)
+
+    def verify(self, spool: Spool) -> None:
+        """Publish a spool again where the broker does not have what it confirmed.
+
+        Raises:
+            Unpublishable: not all of it was confirmed.
+        """
         if spool.cursor.topic_id is not None and spool.holds_anything():
-            self._guarded(lambda: self._look(spool))
+            self._guarded(lambda: self._verify(spool))
 
     def disconnect(self) -> None:
         """Let the broker go; the next call looks for it anew."""
@@ -119,18 +132,32 @@ class Relay:
                 told = future.value
                 acknowledged[told.partition] = max(acknowledged.get(told.partition, 0), told.offset + 1)
             spool.advance(read.end, self._topic_id, acknowledged)
+            self._confirm(acknowledged)
             self.counts.published += len(sent)
 
-    def _look(self, spool: Spool) -> None:
+    def _look(self) -> None:
         self._connect()
         assert self._broker is not None
-        now = self._broker.topic_id(EXECUTIONS)
-        if now != self._topic_id:  # it restarted while we were connected
+        if self._broker.topic_id(EXECUTIONS) != self._topic_id:  # it restarted while we were connected
             self.disconnect()
             self._connect()
-        if spool.cursor.topic_id != self._topic_id or self._broker.lost(EXECUTIONS, spool.cursor.acknowledged):
+        elif self._confirmed and self._broker.lost(EXECUTIONS, self._confirmed):
+            self._confirmed.clear()
+            self.suspect = True
+
+    def _verify(self, spool: Spool) -> None:
+        self._connect()
+        assert self._broker is not None
+        cursor = spool.cursor
+        if cursor.topic_id != self._topic_id or (self.suspect and self._broker.lost(EXECUTIONS, cursor.acknowledged)):
             self._begin_again(spool)
             self._drain(spool)
+        else:
+            self._confirm(cursor.acknowledged)
+
+    def _confirm(self, acknowledged: Mapping[int, int]) -> None:
+        for partition, offset in acknowledged.items():
+            self._confirmed[partition] = max(self._confirmed.get(partition, 0), offset)
 
     def _begin_again(self, spool: Spool) -> None:
         spool.rewind()
@@ -144,7 +171,11 @@ class Relay:
             if servers is None:
                 raise ConnectionError("no Kafka broker is configured or running")
             self._broker = Broker(servers, self._timeout_s)
-            self._topic_id = self._broker.ensure([EXECUTIONS])[EXECUTIONS.name]
+            topic_id = self._broker.ensure([EXECUTIONS])[EXECUTIONS.name]
+            if topic_id != self._topic_id:
+                self._topic_id = topic_id
+                self._confirmed.clear()
+                self.suspect = True
             self._producer = self._broker.producer("debug-loop-logger")
         return self._producer
 
@@ -170,6 +201,9 @@ class RelayThread:
         self._options = options
         self._own = own
         self._relay = Relay(servers)
+        self._settled: set[str] = set()
+        """Orphans that were published and verified a while ago: with thousands of them a look must not open each."""
+        self._settled_at = -_SETTLED_S
         self._awake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="debug-loop-relay", daemon=True)
@@ -217,20 +251,38 @@ class RelayThread:
             time.sleep(min(left, 0.1))
 
     def _look(self, own: Spool | None) -> None:
+        if not self._anything(own):
+            return  # and no broker is needed
+        self._relay.look()
         if own is not None:
             own.trim()
-            self._relay.look(own)
-        excess = _bytes_below(self._root) - (0 if own is None else own.size()) - self._options.spool_bytes
-        for spool in orphans(self._root, self._options):
+            self._relay.verify(own)
+        excess = 0
+        if self._relay.suspect or time.monotonic() - self._settled_at > _SETTLED_S:
+            self._settled.clear()
+            self._settled_at = time.monotonic()
+            excess = _bytes_below(self._root) - (0 if own is None else own.size()) - self._options.spool_bytes
+        for spool in orphans(self._root, self._options, self._settled):
             try:
                 self._relay.drain(spool)
-                self._relay.look(spool)
+                self._relay.verify(spool)
                 spool.trim()
                 if not spool.unpublished() and (excess > 0 or not spool.holds_anything()):
                     excess -= spool.size()
                     spool.remove()
+                else:
+                    self._settled.add(spool.path.name)
             finally:
                 spool.close()
+        self._relay.suspect = False
+
+    def _anything(self, own: Spool | None) -> bool:
+        """Whether there is a spool to care for."""
+        try:
+            others = len(os.listdir(self._root)) > (own is not None)
+        except FileNotFoundError:
+            others = False
+        return others or (own is not None and own.holds_anything())
 
 
 def _bytes_below(root: Path) -> int:

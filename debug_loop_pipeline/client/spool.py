@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -304,10 +304,10 @@ class Spool:
         os.replace(new, self.path / _CURSOR)
 
 
-def orphans(root: Path, options: LoggerOptions) -> Iterator[Spool]:
-    """The spools whose processes ended, oldest first, each claimed; the caller closes it."""
+def orphans(root: Path, options: LoggerOptions, left_out: Collection[str] = ()) -> Iterator[Spool]:
+    """The spools whose processes ended, oldest first, each claimed; the caller closes it. `left_out`: names of directories."""
     try:
-        names = sorted((entry.name for entry in root.iterdir() if not entry.name.startswith(".")), key=_age)
+        names = sorted((name for name in os.listdir(root) if name[0] != "." and name not in left_out), key=_age)
     except OSError:
         return
     for name in names:

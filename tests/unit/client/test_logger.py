@@ -24,7 +24,7 @@ from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.logger_options import LoggerOptions
 
 QUIET = LoggerOptions(learn=False)
-PATIENT = LoggerOptions(learn=False, block_ms=10_000)
+PATIENT = LoggerOptions(learn=False, block_ms=60_000)
 """For tests of what is written, on a machine that is busy with others."""
 NOBODY = "127.0.0.1:9"
 SLACK_S = 0.25

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.client.redaction import clean_text, find_secrets, redact, redact_event
+from debug_loop_pipeline.client.redaction import clean_text, find_secrets, redact, redact_event, redact_events
 from debug_loop_pipeline.models.execution import CodeBlob, Command, Edit, ExecutionError, ExecutionEvent
 from tests.support.secret_recipes import fill, private_key
 
@@ -281,6 +281,34 @@ def test_every_text_of_an_event_is_redacted_and_the_rest_is_kept() -> None:
 def test_an_event_without_a_secret_is_the_same_object() -> None:
     event = _event(metadata={"api_key": "YOUR_API_KEY", "tokens": 5})
     assert redact_event(event) is event
+
+
+def test_many_events_are_redacted_as_each_alone_wherever_one_ends_inside_what_looks_like_a_secret() -> None:
+    rng = random.Random(5)
+    token = fill("gh{fix:p_}{alnum:36}", rng)
+    password = fill("{Word}{digits:4}{sign}", rng)
+    key = private_key(rng)
+    half = len(key) // 2
+    texts = [
+        "plain",
+        f"use {token}",
+        "the password",
+        f"value: {password}",
+        key[:half],
+        key[half:],
+        token[:20],
+        token[20:],
+    ]
+    texts += ["x" * 2_000_000, token, "x" * 2_000_000, f"password = '{password}'", "\ud800 \x00 é", "plain"]
+    for _ in range(20):
+        rng.shuffle(texts)
+        # The last text of an event stands next to the first of the one behind it.
+        events = [_event(user_request=text, commands=(Command(command="ls"),), metadata={"z": text}) for text in texts]
+        together = redact_events(events)
+        assert together == [redact_event(event) for event in events]
+        unchanged = [one is event for one, event in zip(together, events, strict=True)]
+        assert unchanged == [redact_event(event) is event for event in events]
+    assert redact_events([]) == []
 
 
 def test_importing_redaction_loads_neither_pydantic_nor_dagster() -> None:

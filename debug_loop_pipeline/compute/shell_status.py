@@ -333,7 +333,7 @@ def _simple(
     return [one]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _unwrapped(words: tuple[str, ...]) -> tuple[list[str], str | None]:
     """`unwrap`; each command is looked at when it is called and again when its result comes, and many come often."""
     return unwrap(list(words))

@@ -300,7 +300,7 @@ def test_many_events_are_redacted_as_each_alone_wherever_one_ends_inside_what_lo
         token[20:],
     ]
     texts += ["x" * 2_000_000, token, "x" * 2_000_000, f"password = '{password}'", "\ud800 \x00 é", "plain"]
-    for _ in range(20):
+    for _ in range(6):
         rng.shuffle(texts)
         # The last text of an event stands next to the first of the one behind it.
         events = [_event(user_request=text, commands=(Command(command="ls"),), metadata={"z": text}) for text in texts]

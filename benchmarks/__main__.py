@@ -21,6 +21,7 @@ NAMES = (
     "cache_hits",
     "hooks",
     "ledger",
+    "logger",
 )
 _WITH_FULL = ("import_logs", "graph", "matcher", "match_epochs", "ledger")
 

@@ -213,13 +213,14 @@ select attempt_id, tool_call_id from attempt_errors where attempt_id = any(:ids)
 """
 
 _CLUSTERS_IN_USE = """
-select f.cluster_id from debug_transform_functions f
-where f.stf_hash = any(:hashes)
-  and (f.usage_count > 0
-       or exists (
-           select from debug_transform_functions m join reuse_offers o on o.subject_kind = 'stf' and o.subject_id = m.stf_hash
-           where m.cluster_id = f.cluster_id
-       ))
+select c.cluster_id
+from (select distinct cluster_id from debug_transform_functions where stf_hash = any(:hashes)) c
+where exists (
+    select from debug_transform_functions f
+    where f.cluster_id = c.cluster_id
+      and (f.usage_count > 0
+           or exists (select from reuse_offers o where o.subject_kind = 'stf' and o.subject_id = f.stf_hash))
+)
 union
 select cluster_id from stf_uses where cluster_id = any(:clusters)
 """

@@ -45,6 +45,7 @@ ERRORS = Table(
     ),
     ("attempt_id", "position"),
 )
+_TASK = ERRORS.columns.index("correlation_id")
 
 
 class ErrorPatternsStep:
@@ -66,16 +67,26 @@ class ErrorPatternsStep:
         decisions = group_decisions(context.database, connection)
         rows: list[tuple[Any, ...]] = []
         tasks: list[tuple[str, date]] = []
-        for event in context.executions.events_of_attempts(ids, connection):
+        events = context.executions.events_of_attempts(ids, connection)
+        for event in events:
             rows += error_rows(event, decisions)
             tasks.append((str(event.correlation_id), event.started_at.date()))
         signatures = [(row["signature"], row["day"]) for row in before]
+        failing = {row[_TASK] for row in rows} | {
+            row["correlation_id"]
+            for row in fetch_rows(
+                context.database,
+                "select distinct correlation_id from attempt_errors where correlation_id = any(:tasks)",
+                {"tasks": sorted({event.correlation_id for event in events})},
+                connection,
+            )
+        }
         return Derived(
             {ERRORS: rows},
             marks={
                 "error_success_mappings": tasks,
                 "error_costs": tasks,
-                "stuck_loops": tasks,
+                "stuck_loops": [(str(task), chunk[0].day) for task in failing],
                 "error_costs_by_signature": signatures,
             },
         )

@@ -76,9 +76,15 @@ class ExecutionCostsStep:
             rows.append(_row(event, cost))
             tasks.append((str(event.correlation_id), event.started_at.date()))
         served = tasks_served(context.database, connection, events)
+        stuck = fetch_rows(
+            context.database,
+            "select distinct correlation_id from stuck_loops where correlation_id = any(:tasks)",
+            {"tasks": [event.correlation_id for event in events]},
+            connection,
+        )
         marks = {
             "error_costs": tasks,
-            "stuck_loops": tasks,
+            "stuck_loops": [(str(row["correlation_id"]), chunk[0].day) for row in stuck],
             "recommendation_outcomes": [(str(task), chunk[0].day) for task in served],
         }
         return Derived({COSTS: rows}, marks=marks)

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from debug_loop_pipeline.cli.report_tables import report_tables
+from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
+from debug_loop_pipeline.effects.report_store import effect_rows, latest_effect
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.recommendation import Arm, Occasion, Recommendation
 from debug_loop_pipeline.settings import Settings
@@ -101,6 +104,13 @@ def test_both_arms_are_compared_from_the_serving_on(context: StepContext) -> Non
     assert len(effect) == 9
     assert effect[2, "attempts"]["status"] == "not enough data"
     assert (effect[2, "attempts"]["tasks_treatment"], effect[2, "attempts"]["p_value"]) == (7, None)
+    shown = {row["measure"]: row for row in effect_rows(latest_effect(context.database))}
+    assert list(shown) == ["attempts", "succeeded", "cost_usd"]
+    assert shown["attempts"]["tasks"] == "21 / 21"
+    assert shown["attempts"]["served"].startswith("1.48 (")
+    assert {row["served"] for row in effect_rows([effect[2, "attempts"]])} == {"not enough data"}
+    titles = [title for title, _, _ in report_tables(report_store.overview(context.database, 5))]
+    assert any(title.startswith("does what is served help?") for title in titles)
     whole = effect[4, "attempts"]
     assert (whole["status"], whole["tasks_treatment"], whole["tasks_holdout"]) == ("measured", 21, 21)
     assert whole["treatment"] == pytest.approx(31 / 21)
@@ -311,7 +321,11 @@ def test_forgetting_a_session_takes_its_outcome_and_its_reuse_along(context: Ste
 
 
 def test_a_loop_is_charged_with_what_repeated_it(context: StepContext) -> None:
-    take_in(context, trying("loops", 4, day=1))
+    *failing, passing = trying("loops", 4, day=1)
+    take_in(context, failing)
+    (loop,) = rows(context, "select * from stuck_loops")
+    assert (loop["times"], loop["ended"]) == (4, False)
+    take_in(context, [passing])
     (loop,) = rows(context, "select * from stuck_loops")
     assert (loop["times"], loop["attempts"], loop["ended"], loop["session_id"]) == (4, 3, True, "session-loops")
     (cost,) = rows(context, "select sum(cost_usd) as usd from execution_costs")

@@ -51,7 +51,9 @@ def _stated(model: Any) -> dict[str, Any]:
         raise TypeError(f"a {type(model).__name__} has no form in JSON")
     defaults = _defaults(type(model))
     return {
-        name: value for name, value in model.__dict__.items() if value is not defaults[name] and value != defaults[name]
+        name: value
+        for name, value in model.__dict__.items()
+        if value is not (default := defaults[name]) and (default is None or value != default)
     }
 
 

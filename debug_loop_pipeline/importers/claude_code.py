@@ -313,14 +313,11 @@ class _Conversation:
     def _step(self, record: dict[str, Any], source: StepSource, ref: str) -> Step:
         cwd = record.get("cwd")
         branch = record.get("gitBranch")
-        return Step(
-            ref,
-            source,
-            moment(record.get("timestamp")),
-            cwd=cwd if type(cwd) is str else None,
-            branch=branch if branch and type(branch) is str else None,
-            pull_request=self.pull_request,
-        )
+        step = Step(ref, source, moment(record.get("timestamp")))
+        step.cwd = cwd if type(cwd) is str else None
+        step.branch = branch if branch and type(branch) is str else None
+        step.pull_request = self.pull_request
+        return step
 
     def _call(self, block: dict[str, Any], cwd: str | None) -> ToolCall:
         call = tools.tool_call(block, cwd)

@@ -73,15 +73,12 @@ def is_interrupt(content: object) -> bool:
 
 def usage_of(record: dict[str, Any], given: dict[str, Any], key: tuple[str, str], model: str | None) -> Usage:
     """The tokens of the response (message id, request id) that an `assistant` line with this `usage` is a part of."""
-    read, cached, written, output = [
-        value if type(value) is int and value > 0 else 0
-        for value in (
-            given.get("input_tokens"),
-            given.get("cache_read_input_tokens"),
-            given.get("cache_creation_input_tokens"),
-            given.get("output_tokens"),
-        )
-    ]
+    read, cached = given.get("input_tokens"), given.get("cache_read_input_tokens")
+    written, output = given.get("cache_creation_input_tokens"), given.get("output_tokens")
+    read = read if type(read) is int and read > 0 else 0
+    cached = cached if type(cached) is int and cached > 0 else 0
+    written = written if type(written) is int and written > 0 else 0
+    output = output if type(output) is int and output > 0 else 0
     split = given.get("cache_creation")
     long = split.get("ephemeral_1h_input_tokens") if isinstance(split, dict) else 0
     # The sum is what every version writes; what is not told to live for an hour has the default time to live.

@@ -17,7 +17,7 @@ from examples.bug_hunt.agent import BUDGET, hunt
 from examples.bug_hunt.candidates import candidates
 from examples.bug_hunt.corpus import halves, load_families, load_programs
 from examples.bug_hunt.evaluation import SEED, Outcomes, evaluate, evaluate_second, measure
-from examples.bug_hunt.runner import WORKERS, PytestRunner
+from examples.bug_hunt.runner import WORKERS, PytestRunner, RememberingRunner
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,12 +153,13 @@ def _live(options: argparse.Namespace) -> int:
     from debug_loop_pipeline.cli.store import open_store
     from examples.bug_hunt.experiment import run_live, was_run
 
-    with open_store() as context, PytestRunner(options.workers) as runner:
+    with open_store() as context, RememberingRunner(options.workers) as runner:
         if was_run(context):
             print("the experiment was run on this store before, which knows all programs since: not again")
             return 0
-        print(_table(evaluate_second(context, runner, seed=options.seed, say=_say), families=False))
         run_live(context, runner, seed=options.seed, say=_say)
+        # Nothing was computed from the live runs yet, so the store still knows the first half only.
+        print(_table(evaluate_second(context, runner, seed=options.seed, say=_say), families=False))
     return 0
 
 

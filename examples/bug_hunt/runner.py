@@ -149,6 +149,21 @@ class PytestRunner:
         return done.returncode, done.stdout
 
 
+class RememberingRunner(PytestRunner):
+    """Runs each state of a program once: programs and their tests are deterministic."""
+
+    def __init__(self, workers: int = WORKERS) -> None:
+        super().__init__(workers)
+        self._known: dict[tuple[tuple[str, str], ...], RunResult] = {}
+
+    def run(self, files: Mapping[str, str], test: str) -> RunResult:
+        """As `PytestRunner.run`."""
+        state = (("", test), *sorted(files.items()))
+        if state not in self._known:
+            self._known[state] = super().run(files, test)
+        return self._known[state]
+
+
 def command_line(test: str) -> str:
     """The command as the agent would type it."""
     return " ".join(("python -m pytest", *ARGUMENTS, test))

@@ -165,6 +165,8 @@ def change_of(words: list[str], simple: Simple) -> Change | None:
     if subcommands is None:
         return None
     first = next((a for a in args if not a.startswith("-") or a in subcommands), None)
+    if name in ("rails", "rake") and first is not None and first.startswith("db:"):
+        return None if first in ("db:version", "db:migrate:status", "db:abort_if_pending_migrations") else Change()
     if first is None:
         return Change() if name == "yarn" and not args else None
     return Change() if first in subcommands else None

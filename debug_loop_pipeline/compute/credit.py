@@ -27,7 +27,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "2"
+CREDIT_VERSION = "3"
 
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""

@@ -1,6 +1,7 @@
 """Which parts of a change are credited with an error (DOMAIN 3.8 "Resolution").
 
-Where the error names files and parts of the change are in them, those parts; else all. Before that the change is
+Where the error names files and parts of the change are in them, those parts; else all. An error that says that a name is
+missing names it, too: the parts elsewhere that bring its definition in are among those credited. Before that the change is
 reduced to its net: a hunk that a later one, or a rewrite of the whole file, has undone is no part of it.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.task_attempts import TaskError
@@ -20,6 +22,16 @@ _FORMATS = re.compile(
 )
 _ABOUT_FORMAT = re.compile(r"(?i)format|fmt|prettier|black|isort|indent|whitespace|import order|sorted")
 
+_MISSING = re.compile(
+    r"(?i)undefined|undeclared|unresolved|not (?:defined|declared|found|a member)|unknown (?:name|type|identifier)|does ?n[o']t exist"
+    r"|(?:cannot|can't|could not|unable to) (?:find|resolve|import)|no (?:such|exported|attribute|method|declaration|module|associated|field|member)"
+    r"|has no|not contain"
+)
+_NAME = re.compile(r"[A-Za-z_]\w+")
+_DECLARES = (
+    r"\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
+    r"[^=(]*?\b{name}\b|^\s*(?:[\w<>\[\],?*&:.]+\s+)*{name}\s*(?:[(:=?,;]|$)"
+)
 _TEST_FILES = (
     re.compile(r"(?P<stem>.+)[._](?:test|spec)\.(?P<extension>\w+)"),
     re.compile(r"test_(?P<stem>.+)\.(?P<extension>py)"),
@@ -31,11 +43,33 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     """The parts of `change` that the error's going (or staying) is put down to, in order; never empty for a change."""
     net = _net(change)
     named = _named_files(error)
-    inside = [part for part in net if _in_files(part, named) or _tool_touches(part, error)]
+    inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
     if inside and named:
-        return tuple(inside)
+        missing = _missing_names(error)
+        return tuple(part for at, part in enumerate(net) if at in inside or (missing and _defines(part, missing)))
     code = [part for part in net if not _is_prose(part)]
     return tuple(code or net)
+
+
+def _missing_names(error: TaskError) -> list[str]:
+    """The names that the error says are not there."""
+    if _MISSING.search(error.pattern.pattern) is None:
+        return []
+    names = (_NAME.findall(subject.split("(", 1)[0]) for subject in error.pattern.subjects)
+    return [found[-1] for found in names if found]
+
+
+def _defines(part: ChangePart, names: Sequence[str]) -> bool:
+    """Whether an edit brings in a line that declares one of the names, or creates the file of that name."""
+    edit = part.edit
+    after = edit.after if edit is not None else part.command.command if part.command is not None else None
+    before = _lines(edit.before) if edit is not None else set()
+    fresh = [line for line in (after or "").splitlines() if line.strip() not in before]
+    created = [] if edit is None or edit.before is not None else [PurePosixPath(edit.path).name.split(".", 1)[0]]
+    return any(
+        name in created or any(re.search(_DECLARES.format(name=re.escape(name)), line) for line in fresh)
+        for name in names
+    )
 
 
 def _named_files(error: TaskError) -> list[str]:

@@ -77,11 +77,13 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
         _C.LINT_ERROR,
         r"golangci-lint|eslint|ruff|flake8|pylint|biome|gofmt|goimports|gofumpt|prettier|black|isort|clippy"
         r"|shellcheck|stylelint|rubocop|yamllint|markdownlint|oxlint|tslint|staticcheck|lint|checkstyle|detekt"
-        r"|ktlint|fmt",
+        r"|ktlint|fmt|swiftlint|swiftformat|phpstan|psalm|phpcs|php-cs-fixer|pint|mix credo|hadolint|sqlfluff|tflint"
+        r"|actionlint|ansible-lint|dotnet format|clang-tidy|clang-format|cppcheck|pycodestyle",
     ),
     _tool(
         _C.BUILD_ERROR,
-        r"tsc|mypy|pyright|go build|go vet|cargo build|cargo check|rustc|gcc|g\+\+|clang|javac|make|cmake|ninja"
+        r"tsc|mypy|pyright|go build|go vet|cargo build|cargo check|rustc|cc|ld|gcc|g\+\+|clang|javac|kotlinc|scalac|ghc|protoc"
+        r"|make|cmake|ninja|mix compile|terraform"
         r"|webpack|vite|esbuild|rollup|next build|gradle|mvn|maven|docker build|build|typecheck|msbuild"
         r"|dotnet build|bazel",
     ),
@@ -119,6 +121,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
     _text(
         _C.RUNTIME_ERROR, r"(?i)^panic\b|segmentation fault|core dumped|stack overflow|out of memory|is not defined$"
     ),
+    _tool(_C.TEST_FAILURE, r"bats|ctest|gtest|catch2|junit|minitest|rspec|phpunit|mix test|swift test|dotnet test"),
 )
 
 

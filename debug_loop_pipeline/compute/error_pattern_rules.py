@@ -13,7 +13,7 @@ from re import Pattern
 
 from debug_loop_pipeline.models.errors import SlotKind
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)

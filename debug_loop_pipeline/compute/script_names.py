@@ -38,7 +38,7 @@ class ScriptCall:
 
 _FIX = frozenset(
     "fix fixes autofix fmt format formatting prettify write update upgrade migrate migration migrations seed generate gen codegen"
-    " install setup bootstrap prepare clean release publish version deploy bump sync reset init rebaseline snapshots".split()
+    " install setup bootstrap prepare clean release publish version deploy bump sync reset rollback init rebaseline snapshots".split()
 )
 _CHECK = frozenset("check checks verify validate ci dry".split())
 _NEVER = frozenset(
@@ -179,6 +179,10 @@ _OWN_COMMANDS: dict[str, frozenset[str]] = {
     "hatch": frozenset("env version publish new".split()),
     "moon": frozenset("setup sync".split()),
 }
+_RUN_BY_MANAGERS = frozenset({"turbo", "nx", "lerna", "moon", "gulp", "grunt", "rush"})
+"""Task runners of the project that a package manager runs by their name (`pnpm turbo run test`)."""
+_DEFAULT_TASKS = {"rake": "spec", "ant": "build", "gulp": "build", "grunt": "build"}
+"""What runners do without a task, where that is the custom: Rake runs the tests."""
 _SCOPED_RUNNERS = frozenset({"nx", "turbo", "lerna", "moon"})
 
 
@@ -224,6 +228,8 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
     if not bare:
         return None
     head = bare[0]
+    if head in _RUN_BY_MANAGERS:
+        return _task_runner(head, args[args.index(head) + 1 :])
     if head in ("run", "run-script", "rum", "urn"):
         if len(bare) < 2:
             return None
@@ -275,6 +281,8 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
     if family == "make":
         script = " ".join(b for b in bare if not b.isdigit()) or "all"
         return ScriptCall(f"make {script}" if bare else "make", script, (), where)
+    if not bare and not options and runner in _DEFAULT_TASKS:
+        return ScriptCall(runner, _DEFAULT_TASKS[runner], tuple(passed), where)
     verb = ""
     if bare and bare[0] in verbs:
         verb = bare.pop(0)

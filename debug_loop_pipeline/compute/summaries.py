@@ -89,11 +89,10 @@ def _worded(match: Match) -> tuple[Says, int | None, int | None]:
 
 
 def _word(group: int, passing: str) -> Reading:
-    """A row whose `group` is one of the words of `passing` (separated by blanks), or means failure."""
-    good = frozenset(passing.split())
+    """A row whose `group` is `passing`, or means failure."""
 
     def read(match: Match) -> tuple[Says, int | None, int | None]:
-        return (Says.PASS if (match.group(group) or "") in good else Says.FAIL), None, None
+        return (Says.PASS if match.group(group) == passing else Says.FAIL), None, None
 
     return read
 
@@ -199,6 +198,8 @@ _ROWS: tuple[_Row, ...] = (
     _Row("phpstan", r"\[ERROR\] Found \d+ errors?|^\d+ errors found$", F),
     _Row("ctest", r"^\d+% tests passed, (\d+) tests? failed out of (\d+)", _out_of),
     _Row("ctest", r"^No tests were found!!!", N),
+    _Row("cmake", r"^\[100%\] (?:Built target|Linking) ", P),
+    _Row("cmake", r"^ninja: no work to do\.$", P),
     _Row("gtest", r"^\[  PASSED  \] (\d+) tests?", _counted(passed=1)),
     _Row("gtest", r"^\[  FAILED  \] (\d+) tests?, listed below", _counted(failed=(1,))),
     _Row("catch2", r"^All tests passed \(", P),
@@ -212,6 +213,8 @@ _ROWS: tuple[_Row, ...] = (
     _Row("swift", r"^Build complete!|^Compiling Swift.*complete", P),
     _Row("swiftlint", r"Done linting! Found \d+ violations?, (\d+) serious", _counted(failed=(1,))),
     _Row("exunit", r"^(?:\d+ (?:doctests?|properties|property), )*(\d+) tests?, (\d+) failures?", _total_failures),
+    _Row("credo", r"^\d+ mods?/funs?, found (no issues|\d.*)\.$", _word(1, "no issues")),
+    _Row("dialyzer", r"^done \((passed|warnings were emitted)", _word(1, "passed")),
     _Row("bazel", r"Build completed successfully|^Executed \d+ out of \d+ tests?: \d+ tests? pass", P),
     _Row("bazel", r"Build did NOT complete successfully|^Executed \d+ out of \d+ tests?:.* fails?\b|^\S+\s+FAILED in \d", F),
     _Row("docker", r"^ERROR: failed to (?:solve|build)|^failed to solve:|target \S+: failed to solve|returned a non-zero code: \d+", F),
@@ -243,8 +246,8 @@ _ROWS: tuple[_Row, ...] = (
     _Row("pyright", r"^(\d+) errors?, \d+ warnings?", _counted(failed=(1,))),
     _Row("tox", r"^\s*congratulations :\)", P),
     _Row("tox", r"^\s*evaluation failed :\(|^ERROR:\s+\S+: commands failed", F),
-    _Row("nox", r"nox > Session \S+ (was successful|failed)", _word(1, "was successful")),
     _Row("nox", r"nox > Session \S+ was successful", P),
+    _Row("nox", r"nox > Session \S+ (?:failed|aborted)|nox > \* \S+: failed", F),
     _Row("pre-commit", r"^\S.*\.{3,}\s*(?:\([^)]*\))?Failed$", F),
     _Row("pre-commit", r"^\S.*\.{3,}\s*Passed$", P),
     _Row("turbo", r"^\s*Tasks:\s+(\d+) successful, (\d+) total", lambda m: (P if m.group(1) == m.group(2) else F, None, None)),
@@ -264,6 +267,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("zig", r"^(\d+) passed; \d+ skipped; (\d+) failed|Build Summary: .*\bfailed", lambda m: (F if m.group(1) is None or _number(m.group(2)) else P, None, None)),
     _Row("forge", r"^Suite result: (ok|FAILED)\.", _word(1, "ok")),
     _Row("counts", r"\b(\d+) passed(?:,| and|;|/| \|)? *(\d+) failed", _counted(passed=1, failed=(2,))),
+    _Row("counts", r"\b(\d+) failed(?:,| and|;|/| \|)? *(\d+) passed", _counted(passed=2, failed=(1,))),
     _Row("counts", r"\b(\d+)/(\d+) (?:tests? )?passed\b", lambda m: (P if m.group(1) == m.group(2) else F, int(m.group(1)), max(0, int(m.group(2)) - int(m.group(1))))),
     _Row("counts", r"PASS \((\d+)\) FAIL \((\d+)\)", _counted(passed=1, failed=(2,))),
     _Row("counts", r"^[A-Z][\w ]{1,20}: (?:[1-9]\d*) (?:errors?|issues?|problems?)(?:, \d+ warnings?)?$", Says.DOUBT),

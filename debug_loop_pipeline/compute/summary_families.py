@@ -1,13 +1,14 @@
 """Which summaries and errors are which tool's: the families of `summaries` that a goal's verdict may be read from.
 
-Belongs here: the tables from tools to families, and to the names under which `error_cutting` files their findings. Reading a verdict is
-`verdicts`.
+Belongs here: the tables from tools to families, and to the names under which `error_cutting` files their findings; which family's
+counts of tests hold. Reading a verdict is `verdicts`.
 """
 
 # ruff: noqa: SIM905 - a list of words reads as words
 
 from __future__ import annotations
 
+from debug_loop_pipeline.compute.summaries import Found
 from debug_loop_pipeline.compute.toolbox import GoalKind
 
 FAMILIES: dict[str, frozenset[str]] = {
@@ -57,6 +58,8 @@ FAMILIES: dict[str, frozenset[str]] = {
     "swift test": frozenset({"swift"}),
     "swift build": frozenset({"swift"}),
     "mix test": frozenset({"exunit"}),
+    "mix credo": frozenset({"credo"}),
+    "mix dialyzer": frozenset({"dialyzer"}),
     "docker build": frozenset({"docker"}),
     "terraform validate": frozenset({"terraform"}),
     "tox": frozenset({"pytest", "tox", "unittest"}),
@@ -100,11 +103,11 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff "
+    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff "
     "swiftlint".split()
 )
 _BUILD_FAMILIES = frozenset(
-    "bazel bundler cargo cargo-build dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "
+    "bazel bundler cargo cargo-build cmake dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "
     "zig".split()
 )
 KIND_FAMILIES: dict[GoalKind, frozenset[str]] = {
@@ -144,6 +147,7 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "cargo check": frozenset({"rustc", "cargo"}),
     "cargo clippy": frozenset({"clippy", "rustc", "cargo"}),
     "cargo fmt": frozenset({"cargo fmt"}),
+    "ctest": frozenset({"ctest", "gtest", "catch2", "assert", "sanitizer"}),
     "dotnet test": frozenset({"dotnet test", "dotnet build"}),
     "dotnet build": frozenset({"dotnet build"}),
     "rspec": frozenset({"rspec", "ruby"}),
@@ -155,3 +159,14 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
 def error_tools(tool: str) -> frozenset[str]:
     """Names under which the errors of a goal's tool are filed; empty where they cannot be told from others'."""
     return _ERROR_TOOLS.get(tool, frozenset())
+
+
+def test_counts(found: list[Found]) -> tuple[int | None, int | None]:
+    """Passed and failed tests, of the family that tells both where there is one."""
+    tests = [f for f in found if f.family in TEST_FAMILIES]
+    both = [f for f in tests if f.passed is not None and f.failed is not None and f.passed + f.failed]
+    if both:
+        return both[0].passed, both[0].failed
+    passed = next((f.passed for f in tests if f.passed is not None), None)
+    failures = [f.failed for f in tests if f.failed is not None]
+    return passed, max(failures) if failures else None

@@ -42,6 +42,7 @@ from debug_loop_pipeline.compute.summary_families import (
     TEST_FAMILIES,
     TRAILING_RUNNERS,
     error_tools,
+    test_counts,
 )
 from debug_loop_pipeline.compute.toolbox import GoalKind
 from debug_loop_pipeline.models.base import Verdict
@@ -150,10 +151,8 @@ def _with_errors(one: Judged, line: _Line) -> None:
     one.errors, one.errors_not_kept = cut_errors(
         section, tool, one.exit_code, prints_means_fail=one.goal.prints_means_fail
     )
-    wanted = error_tools(one.goal.tool)
-    if wanted and not line.alone(one.ran):
-        own = [error for error in one.errors if error.tool in wanted]
-        one.errors = own or one.errors
+    if not line.alone(one.ran):
+        one.errors = line.own_errors(one.ran, one.goal, one.errors) or one.errors
     hidden = may_hide_errors(one.ran.view, section) and not _all_told(one)
     one.cut = one.errors_not_kept > 0 or hidden or any(_shortened(error) for error in one.errors)
     one.reached = one.reached and not one.cut
@@ -213,7 +212,16 @@ class _Line:
             failed = verdict.verdict is Verdict.FAIL
         if held and not failed:
             judged += self._unattributed(held)
+        elif not failed and not (self.others.commands or self.others.changes_before):
+            self._contradict(judged)
         return judged or [self._judged(*self.goals[-1], Verdict.UNCLEAR, reached=False)]
+
+    @staticmethod
+    def _contradict(judged: list[Judged]) -> None:
+        """An and-list that failed though each goal's summary says passed: the exit code wins, and the last that ran has it."""
+        last = next((one for one in reversed(judged) if one.ran.told is Told.SUSPECT), None)
+        if last is not None:
+            last.verdict, last.exit_code, last.reached = Verdict.FAIL, last.ran.exit_code, True
 
     def _named_failure(self) -> int | None:
         """Which goal a runner names as the script that failed."""
@@ -261,10 +269,20 @@ class _Line:
         section = self.section(ran)
         if self.alone(ran):
             return has_real_errors(section, goal.tool)
+        if not error_tools(goal.tool) and not has_real_errors(section, goal.tool):
+            return False
+        return bool(self.own_errors(ran, goal, cut_errors(section, None)[0]))
+
+    def own_errors(self, ran: Ran, goal: Goal, errors: list[CutError]) -> list[CutError]:
+        """Of the errors of a line with several goals those of this goal's tool; where its errors have no name of their own,
+        those that are no other goal's, and no failing tests where it runs none.
+        """
         wanted = error_tools(goal.tool)
-        if not wanted:
-            return has_real_errors(section, goal.tool)
-        return any(error.tool in wanted for error in cut_errors(section, None)[0])
+        if wanted:
+            return [error for error in errors if error.tool in wanted]
+        others = frozenset[str]().union(*(error_tools(g.tool) for r, g in self.goals if r is not ran))
+        runs_tests = goal.kind in (GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN)
+        return [error for error in errors if error.tool not in others and (runs_tests or error.test is None)]
 
     def _found(self, ran: Ran) -> list[Found]:
         section = self.section(ran)
@@ -291,7 +309,7 @@ class _Line:
         return [f for f in found if f.family in KIND_FAMILIES[goal.kind] and f.family not in elsewhere]
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
-        passed, failed = _counts(self._own(ran, goal))
+        passed, failed = test_counts(self._own(ran, goal))
         if verdict is Verdict.FAIL and reached and goal.kind in (GoalKind.TEST, GoalKind.LINT, GoalKind.MIXED):
             nothing_ran = (passed is None and failed is None) or goal.kind is GoalKind.LINT
             reached = not (nothing_ran and BUILD_BROKE.search(self.section(ran)))
@@ -411,17 +429,6 @@ class _Line:
 
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
-
-
-def _counts(found: list[Found]) -> tuple[int | None, int | None]:
-    """Passed and failed tests, of the family that tells both where there is one."""
-    tests = [f for f in found if f.family in TEST_FAMILIES]
-    both = [f for f in tests if f.passed is not None and f.failed is not None and f.passed + f.failed]
-    if both:
-        return both[0].passed, both[0].failed
-    passed = next((f.passed for f in tests if f.passed is not None), None)
-    failures = [f.failed for f in tests if f.failed is not None]
-    return passed, max(failures) if failures else None
 
 
 def _sections(goals: list[tuple[Ran, Goal]], text: str) -> dict[int, str]:

@@ -294,6 +294,20 @@ def test_parts_in_the_files_that_the_error_names_are_credited_else_all():
     assert fixes(nowhere.credit())[0][3] == ("one", "two")
 
 
+def test_a_part_elsewhere_that_defines_what_the_error_misses_is_credited_too():
+    error = ExecutionError(message="undefined: loadPool", path="src/listen.go", tool="go build")
+    task = Task().verify("v1", error).edit("src/listen.go", call="in").edit("src/other.go", call="out")
+    task = task.edit("src/pool.go", before="", after="func loadPool(path string) *Pool {", call="definition")
+    heredoc = "cat > src/pool2.go <<'EOF'\nfunc loadPool(path string) *Pool {\nEOF"
+    assert fixes(task.verify("v2").credit())[0][3] == ("in", "definition")
+    written = Task().verify("v1", error).edit("src/listen.go", call="in").command(heredoc, call="written").verify("v2")
+    assert fixes(written.credit())[0][3] == ("in", "written")
+    present = ExecutionError(message="loadPool: too many arguments", path="src/listen.go", tool="go build")
+    other = Task().verify("v1", present).edit("src/listen.go", call="in")
+    other = other.edit("src/pool.go", before="", after="func loadPool(path string) *Pool {", call="definition")
+    assert fixes(other.verify("v2").credit())[0][3] == ("in",)
+
+
 def test_frames_and_the_failing_test_name_files_too():
     trace = f'Traceback (most recent call last):\n  File "/r/lib/deep.py", line 3, in f\n    g()\n{KEY}'
     framed = Task().verify("v1", trace).edit("lib/deep.py", call="in").edit("lib/other.py", call="out").verify("v2")

@@ -32,14 +32,21 @@ LINES = [
     ("mypy", "a.py:3: error: Name \"x\" is not defined  [name-defined]\na.py:3: note: hint\nFound 1 error in 1 file (checked 2 source files)\n", [('Name "x" is not defined [name-defined]', None, None, "a.py", 3)]),
     ("flake8", "a.py:3:80: E501 line too long (90 > 79 characters)\n", [("E501 line too long (90 > 79 characters)", "E501", None, "a.py", 3)]),
     ("ruff check", "a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
+    ("ruff check", "F401 [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
+    ("ty check", "error[unresolved-import]: Cannot resolve import `b`\n --> src/a.py:1:8\n", [("[unresolved-import] Cannot resolve import `b`", "unresolved-import", None, "src/a.py", 1)]),
     ("pyright", "/r/a.py:3:5 - error: \"x\" is not defined (reportUndefinedVariable)\n1 error, 0 warnings\n", [('"x" is not defined (reportUndefinedVariable)', None, None, "/r/a.py", 3)]),
     ("cc", "a.c: In function 'main':\na.c:3:5: error: 'x' undeclared (first use in this function)\na.c:3:5: note: each\n", [("'x' undeclared (first use in this function)", None, None, "a.c", 3)]),
     ("cc", "a.c:3:5: warning: unused variable 'x' [-Wunused-variable]\na.c:4:1: error: expected ';'\n", [("expected ';'", None, None, "a.c", 4)]),
-    ("javac", "A.java:12: error: cannot find symbol\n  symbol: class B\n", [("cannot find symbol", None, None, "A.java", 12)]),
-    ("mvn compile", "[ERROR] /r/src/A.java:[12,5] cannot find symbol\n[ERROR]   symbol: class B\n", [("cannot find symbol", None, None, "/r/src/A.java", 12)]),
+    ("javac", "A.java:12: error: cannot find symbol\n  symbol: class B\n", [("cannot find symbol: class 'B'", None, None, "A.java", 12)]),
+    ("mvn compile", "[ERROR] /r/src/A.java:[12,5] cannot find symbol\n[ERROR]   symbol: class B\n", [("cannot find symbol: class 'B'", None, None, "/r/src/A.java", 12)]),
     ("gradle build", "e: file:///r/src/A.kt:12:5 Unresolved reference: b\n", [("Unresolved reference: b", None, None, "/r/src/A.kt", 12)]),
     ("dotnet build", "/r/A.cs(12,5): error CS0103: The name 'x' does not exist [/r/A.csproj]\n", [("CS0103: The name 'x' does not exist", "CS0103", None, "/r/A.cs", 12)]),
     ("shellcheck", "a.sh:3:5: warning: Double quote to prevent globbing. [SC2086]\n", [("Double quote to prevent globbing. [SC2086]", None, None, "a.sh", 3)]),
+    ("shellcheck", "\nIn a.sh line 6:\n  cp $f x\n     ^-- SC2086 (info): Double quote to prevent globbing.\n", [("Double quote to prevent globbing. [SC2086]", "SC2086", None, "a.sh", 6)]),
+    ("swift test", "/r/A.swift:3:5: error: cannot find 'x' in scope\nerror: fatalError\n", [("cannot find 'x' in scope", None, None, "/r/A.swift", 3)]),
+    ("mix compile", "    warning: variable \"x\" is unused\n    │\n 3 │ x = 1\n    │\n    └─ lib/a.ex:3:5: A.b/1\n\nCompilation failed due to warnings while using the --warnings-as-errors option\n", [('variable "x" is unused', None, None, "lib/a.ex", 3)]),
+    ("mix credo", "┃ [F] → Function body is nested too deep.\n┃       lib/a.ex:18:11 #(A.b)\n", [("Function body is nested too deep.", None, None, "lib/a.ex", 18)]),
+    ("php-cs-fixer", "   1) src/A.php\n\nFound 1 of 41 files that can be fixed in 0.1 seconds\n", [("file is not formatted (php-cs-fixer)", "format", None, "src/A.php", None)]),
     ("hadolint", "Dockerfile:3 DL3008 warning: Pin versions in apt get install\n", [("DL3008: Pin versions in apt get install", "DL3008", None, "Dockerfile", 3)]),
     ("rubocop", "a.rb:3:5: C: Style/StringLiterals: Prefer single-quoted strings.\n", [("Style/StringLiterals: Prefer single-quoted strings.", None, None, "a.rb", 3)]),
     ("swift build", "/r/A.swift:3:5: error: cannot find 'x' in scope\n", [("cannot find 'x' in scope", None, None, "/r/A.swift", 3)]),
@@ -225,6 +232,74 @@ def test_what_only_says_that_it_failed_is_generic(output: str) -> None:
 )
 def test_a_passing_output_shows_no_errors(output: str) -> None:
     assert not has_real_errors(output, "npm run build")
+
+
+@pytest.mark.parametrize(
+    ("output", "tests"),
+    [
+        ("warning: unused import: `X`\n --> src/a.rs:1:5\n\n---- a::b stdout ----\n\nthread 'a::b' panicked at src/a.rs:9:5:\nno\n\ntest result: FAILED. 0 passed; 1 failed\n", ["a::b"]),
+        ("a.c:3:5: warning: unused\n[ RUN      ] A.b\n/r/t.cpp:3: Failure\nno\n[  FAILED  ] A.b (0 ms)\n", ["A.b"]),
+    ],
+)  # fmt: skip
+def test_a_warning_is_no_error_beside_a_failing_test(output: str, tests: list[str]) -> None:
+    assert [error.test for error in cut_errors(output, "cargo test", 1)[0]] == tests
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("a.c:3:5: warning: unused variable 'x' [-Wunused]\n", False),
+        ("warning: unused import: `X`\n --> src/a.rs:1:5\n", False),
+        ("a.sh:3:5: warning: Double quote. [SC2086]\n", True),
+        ("a.c:3:5: error: expected ';'\n", True),
+    ],
+)
+def test_a_warning_alone_is_no_failure_but_for_tools_that_fail_on_it(output: str, shown: bool) -> None:
+    assert has_real_errors(output) is shown
+
+
+def test_javac_errors_about_two_symbols_are_two() -> None:
+    output = "".join(
+        f"A.java:{n}: error: cannot find symbol\n  f()\n  ^\n  symbol:   class {name}\n  location: class A\n"
+        for n, name in ((3, "B"), (4, "C"))
+    )
+    assert [e.message for e in cut_errors(output, "gradle build")[0]] == [
+        "cannot find symbol: class 'B'",
+        "cannot find symbol: class 'C'",
+    ]
+
+
+def test_terraform_says_below_the_place_what_is_not_declared() -> None:
+    output = (
+        '╷\n│ Error: Reference to undeclared input variable\n│ \n│   on a.tf line 2, in resource "x" "y":\n│    2:   b = var.b\n│ \n'
+        '│ An input variable with the name "b" has not been declared. This\n│ variable can be declared.\n╵\n'
+    )
+    (error,) = cut_errors(output, "terraform validate")[0]
+    assert error.message.endswith('An input variable with the name "b" has not been declared')
+    assert (error.path, error.line) == ("a.tf", 2)
+
+
+def test_an_error_outside_the_examples_of_rspec_is_told() -> None:
+    output = (
+        "\nAn error occurred while loading ./spec/a_spec.rb.\nFailure/Error: maintain_test_schema!\n\nActiveRecord::PendingMigrationError:\n\n"
+        "  Migrations are pending.\n# ./spec/rails_helper.rb:27:in `<top (required)>'\nNo examples found.\n\n0 examples, 0 failures, 1 error occurred outside of examples\n"
+    )
+    (error,) = cut_errors(output, "rspec")[0]
+    assert (error.type, error.path) == ("ActiveRecord::PendingMigrationError", "./spec/a_spec.rb")
+
+
+def test_a_failing_bats_test_names_its_file() -> None:
+    output = (
+        "a.bats\n ✗ says no\n   (in test file tests/a.bats, line 10)\n     `[ 1 -eq 2 ]' failed\n\n1 test, 1 failure\n"
+    )
+    assert cut(output, "bats") == [("`[ 1 -eq 2 ]' failed", None, "says no", "tests/a.bats", 10)]
+
+
+def test_gradle_says_the_innermost_reason() -> None:
+    output = "FAILURE: Build failed with an exception.\n\n* What went wrong:\nA problem occurred configuring root project 'a'.\n> Could not resolve all files.\n   > Could not get resource.\n      > Read timed out\n\nBUILD FAILED in 3s\n"
+    assert [m for m, *_ in cut(output, "gradle build")] == [
+        "A problem occurred configuring root project 'a'. Read timed out"
+    ]
 
 
 def test_a_trailer_is_no_error_beside_a_real_one() -> None:

@@ -90,6 +90,9 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("bash -n a.sh", "bash -n a.sh", GoalKind.LINT),
         ("mise run test:ci", "mise run test:ci", GoalKind.TEST),
         ("just check", "just check", GoalKind.LINT),
+        ("pnpm turbo run lint test", "turbo run lint test", GoalKind.TEST),
+        ("yarn nx test app", "nx run test [app]", GoalKind.TEST),
+        ("bundle exec rake", "rake", GoalKind.TEST),
         ("./scripts/run_tests.sh", "./scripts/run_tests.sh", GoalKind.TEST),
         ("cd packages/a && npm test", "npm run test (in packages/a)", GoalKind.TEST),
     ],
@@ -108,7 +111,7 @@ def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind
         "sed -i 's/a/b/' x.py", "git checkout -- x.py", "git restore x.py", "git stash", "rm -rf dist", "mv a b", "cp a b",
         "cat > x.py <<'EOF'\nprint(1)\nEOF", "echo x >> .env", "alembic upgrade head", "npx prisma migrate dev", "docker compose up -d db",
         "python manage.py migrate", "npx jest -u", "cargo clippy --fix", "golangci-lint run --fix", "patch -p1 < x.diff",
-        "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get",
+        "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get", "bin/rails db:test:prepare", "bundle exec rake db:rollback",
     ],
 )  # fmt: skip
 def test_fixers_installs_and_writes_are_changes(line: str) -> None:

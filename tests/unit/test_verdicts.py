@@ -118,6 +118,12 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         ("npm run check 2>&1 | grep error", "(no output)", 0, "pass"),
         ("go build ./... && go test ./... 2>&1 | tail -5", "a.go:1:2: undefined: x\n", 1, "fail"),
         ("git add -A && git commit -m x && npm run lint", "nothing to commit, working tree clean\n", 1, "unclear"),
+        ("make 2>&1 | tail -30", "a.c:3:5: warning: unused variable 'x' [-Wunused-variable]\ncc -o a a.c\n", 0, "pass"),
+        ("cmake --build build 2>&1 | tail -2", "[ 87%] Linking CXX executable t\n[100%] Built target t\n", 0, "pass"),
+        ("mix credo | tail -2", "66 mods/funs, found no issues.\n\n", 0, "pass"),
+        ("mix credo | tail -2", "66 mods/funs, found 1 refactoring opportunity.\n\n", 0, "fail"),
+        ("nox -s tests | tail -1", "nox > Session tests was successful.\n", 0, "pass"),
+        ("./scripts/test.sh | tail -4", "ok  \tm/a\t0.1s\n==> 1 failed, 12 passed\n", 0, "fail"),
         # formatters that exit 0
         ("gofmt -l .", "a.go\n", 0, "fail"),
         ("gofmt -l .", "", 0, "pass"),
@@ -153,6 +159,21 @@ def test_a_failed_and_list_blames_the_goal_whose_errors_show() -> None:
     assert [(j.goal.tool, j.verdict.value) for j in tests] == [("tsc", "pass"), ("vitest", "fail")]
 
 
+def test_a_failed_and_list_whose_summaries_all_pass_has_failed_where_it_ended() -> None:
+    text = "ok  \tm/a\t0.1s\n==> integration\nconnection refused\n"
+    found = judged("go vet ./... && ./scripts/test.sh", text, 1)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [("go vet", "pass"), ("./scripts/test.sh", "fail")]
+
+
+def test_a_build_before_the_tests_is_not_blamed_for_their_failures() -> None:
+    text = (
+        "[100%] Built target t\n[ RUN      ] A.b\n/r/t.cpp:3: Failure\nno\n[  FAILED  ] A.b (0 ms)\n\n"
+        "0% tests passed, 1 tests failed out of 1\n"
+    )
+    found = judged("cmake --build build 2>&1 | tail -5 && ctest --test-dir build", text, 8)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [("cmake --build", "pass"), ("ctest", "fail")]
+
+
 def test_a_failing_build_is_not_blamed_on_the_tests_behind_it() -> None:
     (build,) = judged("go build ./... && go test ./... 2>&1 | tail -5", "a.go:1:2: undefined: x\n", 1)
     assert (build.goal.tool, build.verdict) == ("go build", Verdict.FAIL)
@@ -182,6 +203,8 @@ def test_the_prefix_of_a_monorepo_runner_hides_nothing() -> None:
     text = "• Packages in scope: web\nweb:build: src/a.ts(1,2): error TS2304: no\n Tasks:    0 successful, 1 total\n"
     (one,) = judged("npx turbo run build", text, 1)
     assert [(e.message, e.path) for e in one.errors] == [("TS2304: no", "src/a.ts")]
+    (end,) = judged("pnpm turbo run build | tail -3", text.split("\n", 1)[1], 0)
+    assert [(e.message, e.path) for e in end.errors] == [("TS2304: no", "src/a.ts")]
 
 
 def test_an_and_list_that_succeeds_passes_every_goal() -> None:

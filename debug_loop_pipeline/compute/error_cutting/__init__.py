@@ -41,6 +41,7 @@ __all__ = [
 MAX_ERRORS = 20
 """Distinct errors kept of one verification; the rest is counted."""
 _MAX_OUTPUT = 1_000_000
+_FAIL_ON_WARNINGS = frozenset({"shellcheck", "hadolint"})
 
 
 def cut_errors(
@@ -67,8 +68,13 @@ def cut_errors(
 
 
 def has_real_errors(output: str, tool: str | None = None) -> bool:
-    """Whether an output shows findings of a known format: a command whose exit code is hidden then failed."""
-    return bool(_specific(_readable(output), tool, False))
+    """Whether an output shows findings of a known format: a command whose exit code is hidden then failed.
+
+    What a tool itself calls a warning is none, but for linters that fail on warnings.
+    """
+    return any(
+        not error.warning or error.tool in _FAIL_ON_WARNINGS for error in _specific(_readable(output), tool, False)
+    )
 
 
 def _readable(output: str) -> str:
@@ -79,6 +85,12 @@ def _readable(output: str) -> str:
 
 
 def _specific(text: str, tool: str | None, prints_means_fail: bool) -> list[CutError]:
+    """The findings of every known format; warnings only where nothing else was found."""
+    found = _of_formats(text, tool, prints_means_fail)
+    return [error for error in found if not error.warning] or found
+
+
+def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[CutError]:
     """Test results first; what the compiler says beside them; then uncaught errors; then the shell."""
     if prints_means_fail:
         formats = compilers.cut_formats(text, tool, True)
@@ -91,6 +103,10 @@ def _specific(text: str, tool: str | None, prints_means_fail: bool) -> list[CutE
     if "error" in text or "panicked" in text or "warning" in text:
         rusty = rust.cut(text) if "-->" in text or "panicked" in text or "cargo" in (tool or "") else []
         builds = [*rusty, *builds]
+    if "--> " in text:
+        builds += compilers.cut_arrows(text)
+    if "\nIn " in text or text.startswith("In "):
+        builds += compilers.cut_shellcheck(text)
     if tests:
         places = {(e.path, e.line) for e in tests if e.line is not None}
         builds = [e for e in builds if (e.path, e.line) not in places and not _echoed(e, tests)]

@@ -43,6 +43,7 @@ _TERRAFORM = re.compile(
     r"^[│|]?\s*Error: (?P<message>.+)(?:(?:\n[│|][ \t]*)*\n[│|][ \t]+on (?P<path>\S+) line (?P<line>\d+))?",
     re.MULTILINE,
 )
+_TERRAFORM_BAR = re.compile(r"^[│|][ \t]?", re.MULTILINE)
 _DOCKER = re.compile(r"^(?:ERROR: )?failed to solve: (?P<message>.+)$", re.MULTILINE)
 _DOCKER_STEP = re.compile(r"^#\d+ (?:\d+\.\d+ )?", re.MULTILINE)
 _PRETTIER_ERROR = re.compile(r"^\[error\] (?P<path>\S+): (?P<message>.+?)(?: \(\d+:\d+\))?$", re.MULTILINE)
@@ -81,12 +82,26 @@ def cut_infrastructure(output: str) -> list[CutError]:
     found: list[CutError] = []
     if "│" in output or "╷" in output:
         found += [
-            CutError(one_line(m["message"]), tool="terraform", path=m["path"], line=number(m["line"]))
+            CutError(
+                one_line(f"{m['message']}: {_terraform_detail(m, output)}".removesuffix(": ")),
+                tool="terraform",
+                path=m["path"],
+                line=number(m["line"]),
+            )
             for m in _TERRAFORM.finditer(output)
         ]
     if "failed to solve" in output:
         found += [CutError(one_line(m["message"]), tool="docker build") for m in _DOCKER.finditer(output)]
     return found
+
+
+def _terraform_detail(head: re.Match[str], output: str) -> str:
+    """The first sentence of the paragraph below the place: it names what the error is about."""
+    end = output.find("╵", head.end())
+    rest = _TERRAFORM_BAR.sub("", output[head.end() : end if end >= 0 else head.end() + 2_000])
+    paragraphs = [one_line(part) for part in re.split(r"\n\s*\n", rest)]
+    told = next((part for part in paragraphs[1 if head["path"] else 0 :] if part), "")
+    return told.split(". ", 1)[0]
 
 
 def without_step_prefix(output: str) -> str:
@@ -120,8 +135,9 @@ def _eslint(output: str) -> list[CutError]:
             tool="eslint",
             path=path,
             line=number(finding["line"]),
+            warning=finding["severity"].lower() in ("warning", "⚠"),
         )
-        (weak if finding["severity"].lower() in ("warning", "⚠") else strong).append(error)
+        (weak if error.warning else strong).append(error)
     return strong or weak
 
 

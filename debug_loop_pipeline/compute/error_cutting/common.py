@@ -33,6 +33,8 @@ class CutError:
     test: str | None = None
     path: str | None = None
     line: int | None = None
+    warning: bool = False
+    """The tool itself calls it a warning: an error only where nothing worse explains the failure."""
 
     @property
     def key(self) -> tuple[str | None, str, str | None, str | None]:
@@ -49,13 +51,14 @@ def without_ansi(text: str) -> str:
     return text
 
 
-_TASK_PREFIX = re.compile(r"^(?:[@\w./-]+:[\w:.-]+: |[\w./@-]+ [\w:-]+: |\d+\| )", re.MULTILINE)
+_TASK_PREFIX = re.compile(r"^(?:[@\w./-]+:[\w:.-]+:(?: |$)|[\w./@-]+ [\w:-]+: |\d+\| )", re.MULTILINE)
+_TASKS_TOTAL = re.compile(r"^ *Tasks: +\d+ successful, \d+ total$", re.MULTILINE)
 _MONOREPO = ("Packages in scope", "workspace projects", "Scope: ", "• Running ", "turbo ")
 
 
 def without_task_prefixes(text: str) -> str:
     """An output of turbo or `pnpm -r` without the `package:task: ` at the head of each line."""
-    if not any(sign in text for sign in _MONOREPO):
+    if not any(sign in text for sign in _MONOREPO) and _TASKS_TOTAL.search(text) is None:
         return text
     return _TASK_PREFIX.sub("", text)
 

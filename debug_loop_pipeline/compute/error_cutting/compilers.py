@@ -50,6 +50,8 @@ _LINTERS_OF_GO = frozenset(
     " copyloopvar intrange modernize mnd err113 errname contextcheck containedctx depguard gochecknoglobals gochecknoinits sloglint tagliatelle".split()
 )
 _NOT_A_COMPILER = re.compile(r"^(?:DEBUG|INFO|TRACE|time=|level=|\[[A-Z]+\]|\d{4}[-/])")
+_RUNNERS = frozenset("npm bun yarn pnpm make mise just task run go gradle mvn sbt ctest turbo nx rake composer".split())
+"""They run a compiler: what it finds is the compiler's, though it stands in their output."""
 _TOOL_BY_SUFFIX = {
     "go": "go build",
     "ts": "tsc",
@@ -78,6 +80,10 @@ _TOOL_BY_SUFFIX = {
     "rb": "ruby",
     "sh": "shellcheck",
 }
+_SYMBOL = re.compile(
+    r"cannot find symbol(?P<between>\n(?:(?!.*(?:error|ERROR)).*\n){0,4}?)(?P<tail>(?:\[ERROR\])?\s*symbol\s*:\s*(?P<kind>\w+) (?P<name>.+))$",
+    re.MULTILINE,
+)
 _GO_TEST_LOG = re.compile(r"_test\.go\Z")
 
 
@@ -88,11 +94,18 @@ def cut(output: str, tool: str | None = None) -> list[CutError]:
     """
     strong: list[CutError] = []
     weak: list[CutError] = []
+    if "cannot find symbol" in output:
+        output = _SYMBOL.sub(_with_symbol, output)
     for path, line, col, rest in _lines(output):
         found = _finding(path, line, col, rest, tool)
         if found is not None:
             (weak if found[1] else strong).append(found[0])
     return strong or weak
+
+
+def _with_symbol(match: re.Match[str]) -> str:
+    """Javac names the missing symbol lines below the message: without it all missing symbols would be one error."""
+    return f"cannot find symbol: {match['kind']} '{match['name'].strip()}'{match['between']}{match['tail']}"
 
 
 def _lines(output: str) -> Iterator[tuple[str, str, str | None, str]]:
@@ -148,6 +161,7 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
         tool=named or _tool_of(code, suffix, tool),
         path=path,
         line=number(line),
+        warning=severity is not None and severity.lower() in ("warning", "warn"),
     )
     return error, severity in _WEAK
 
@@ -182,13 +196,44 @@ def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:
             return "shellcheck"
         if code.startswith("DL"):
             return "hadolint"
-    if (
-        tool
-        and tool.split()[0] not in ("npm", "bun", "yarn", "pnpm", "make", "mise", "just", "task", "run", "go")
-        and tool != "go test"
-    ):
+    if tool and tool.split()[0] not in _RUNNERS and not tool.endswith(" test"):
         return tool
     return _TOOL_BY_SUFFIX.get(suffix, tool)
+
+
+_ARROW = re.compile(
+    r"^(?P<code>[A-Z]{1,4}\d{2,4}|invalid-syntax)(?P<text>:? (?:\[\*\] )?\S.*)\n[ \t]*--> (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    re.MULTILINE,
+)
+_SHELLCHECK = re.compile(r"^In (?P<path>\S+) line (?P<line>\d+):\n(?P<body>(?:.+\n?)+)", re.MULTILINE)
+_SHELLCHECK_FINDING = re.compile(
+    r"\^-*\^? (?P<code>SC\d{4})(?: \((?P<severity>\w+)\))?: (?P<message>.+)$", re.MULTILINE
+)
+
+
+def cut_arrows(output: str) -> list[CutError]:
+    """Ruff's full form: rule and message on one line, ` --> file:line:col` on the next."""
+    return [
+        CutError(
+            one_line(m["code"] + m["text"]), type=m["code"], tool="ruff check", path=m["path"], line=number(m["line"])
+        )
+        for m in _ARROW.finditer(output)
+    ]
+
+
+def cut_shellcheck(output: str) -> list[CutError]:
+    """Shellcheck's own form: `In FILE line N:`, the line, and a mark with the code under it."""
+    return [
+        CutError(
+            one_line(f"{m['message']} [{m['code']}]"),
+            type=m["code"],
+            tool="shellcheck",
+            path=place["path"],
+            line=number(place["line"]),
+        )
+        for place in _SHELLCHECK.finditer(output)
+        for m in _SHELLCHECK_FINDING.finditer(place["body"])
+    ]
 
 
 _GO_MODULE = re.compile(
@@ -211,6 +256,7 @@ _UNFORMATTED = (
     ("ruff format", re.compile(r"^Would reformat: (?P<path>\S+)$", re.MULTILINE), "Would reformat"),
     ("isort", re.compile(r"^ERROR: (?P<path>\S+) Imports are incorrectly sorted", re.MULTILINE), "incorrectly sorted"),
     ("cargo fmt", re.compile(r"^Diff in (?P<path>\S+?)(?::\d+:?| at line \d+:?)$", re.MULTILINE), "Diff in"),
+    ("php-cs-fixer", re.compile(r"^ +\d+\) (?P<path>\S+\.php)(?: \([\w, /]+\))?$", re.MULTILINE), "can be fixed"),
     ("dart format", re.compile(r"^Changed (?P<path>\S+\.dart)$", re.MULTILINE), "Changed "),
 )
 _DIFF_HEAD = re.compile(

@@ -29,7 +29,7 @@ _STACK = re.compile(
     re.MULTILINE,
 )
 _FRAME = re.compile(r"at (?P<where>[\w.$/<>]+)\((?P<path>[\w$]+\.(?:java|kt|scala|groovy)):(?P<line>\d+)\)")
-_WENT_WRONG = re.compile(r"^\* What went wrong:\n(?P<message>(?:.+\n?)+?)(?:\n|\Z|> )", re.MULTILINE)
+_WENT_WRONG = re.compile(r"^\* What went wrong:\n(?P<message>.+)\n(?P<reasons>(?:[ \t]*>.*\n?)*)", re.MULTILINE)
 _LIBRARY = (
     "java.",
     "jdk.",
@@ -84,10 +84,14 @@ def cut(output: str) -> list[CutError]:
 
 
 def cut_gradle_reason(output: str) -> list[CutError]:
-    """`* What went wrong:` of Gradle: the reason where no finding was printed."""
+    """`* What went wrong:` of Gradle with the innermost reason, where no finding was printed."""
     if "What went wrong" not in output:
         return []
-    return [CutError(one_line(m["message"]), tool="gradle") for m in _WENT_WRONG.finditer(output)]
+    found: list[CutError] = []
+    for match in _WENT_WRONG.finditer(output):
+        reasons = [line.strip("> \t") for line in match["reasons"].splitlines()]
+        found.append(CutError(one_line(" ".join([match["message"], *reasons[-1:]])), tool="gradle"))
+    return found
 
 
 def _short(name: str) -> str:

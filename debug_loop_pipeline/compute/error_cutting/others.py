@@ -18,7 +18,15 @@ _DOTNET_UNHANDLED = re.compile(r"^Unhandled exception\. (?P<type>[\w.]+): (?P<me
 _RSPEC = re.compile(
     r"^  \d+\) (?P<test>.+)\n(?P<body>(?:(?!^  \d+\) |^Finished in|^Failed examples).*\n?)+)", re.MULTILINE
 )
+_RSPEC_LOADING = re.compile(
+    r"^An error occurred (?:while loading|in an? `[^`]+` hook|in a `[^`]+`) ?(?P<file>\S+?)?\.?\nFailure/Error: .*\n(?P<body>(?:(?!^An error occurred|^No examples found|^Finished in|^Run options).*\n?)+)",
+    re.MULTILINE,
+)
 _RSPEC_PLACE = re.compile(r"^\s+# (?P<path>\./\S+?):(?P<line>\d+)", re.MULTILINE)
+_BATS = re.compile(
+    r"^(?: ✗ |not ok \d+ )(?P<test>.+?)(?: \[\d+\]| in \d+ms)?\n(?:#? +\(from .*\n)?(?:#? +\(?(?:from .*)?in test file (?P<path>\S+), line (?P<line>\d+)\)\n)(?:#? +(?P<message>.+))?$",
+    re.MULTILINE,
+)
 _MINITEST = re.compile(
     r"^(?:\s*\d+\) )?(?P<word>Failure|Error):\n(?P<test>[\w:]+#\S+?)(?: \[(?P<path>[^\]:]+):(?P<line>\d+)\])?:\n(?P<message>(?:.+\n?)+?)(?=\n|\Z)",
     re.MULTILINE,
@@ -41,8 +49,10 @@ _EXUNIT = re.compile(
 )
 _ELIXIR = re.compile(r"^\*\* \((?P<type>[\w.]+)\) (?P<message>.+)$", re.MULTILINE)
 _ELIXIR_DIAGNOSTIC = re.compile(
-    r"^\s*error: (?P<message>.+)\n(?:.*\n){0,8}?\s*└─ (?P<path>[^\s:]+):(?P<line>\d+)", re.MULTILINE
+    r"^\s*(?P<level>error|warning): (?P<message>.+)\n(?:(?!\s*(?:error|warning): ).*\n){0,8}?\s*└─ (?P<path>[^\s:]+):(?P<line>\d+)",
+    re.MULTILINE,
 )
+_CREDO = re.compile(r"^┃ \[[A-Z]\] \S (?P<message>.+)\n┃\s+(?P<path>[^\s:]+):(?P<line>\d+)", re.MULTILINE)
 _XCTEST = re.compile(
     r"^(?P<path>\S+\.swift):(?P<line>\d+): error: (?:-\[)?(?P<test>[\w.]+(?: \w+\]|\.\w+)) : (?P<message>.+)$",
     re.MULTILINE,
@@ -128,6 +138,40 @@ def _rspec(output: str) -> list[CutError]:
     return found
 
 
+def _rspec_loading(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _RSPEC_LOADING.finditer(output):
+        body = match["body"]
+        place = next((m for m in re.finditer(r"^# (?P<path>\./\S+?):(?P<line>\d+)", body, re.MULTILINE)), None)
+        lines = [line.strip() for line in body.split("\n") if line.strip() and not line.startswith("#")]
+        kind = next((m for line in lines if (m := re.match(r"(?P<type>[A-Z][\w:]*(?:Error|Exception)):?", line))), None)
+        after = lines.index(kind.string) if kind else 0
+        found.append(
+            CutError(
+                one_line(" ".join(lines[after : after + 2])) or "could not be loaded",
+                type=kind["type"] if kind else None,
+                tool="rspec",
+                path=match["file"] or (place["path"] if place else None),
+                line=number(place["line"]) if place else None,
+                stacktrace=block(body.split("\n")),
+            )
+        )
+    return found
+
+
+def _bats(output: str) -> list[CutError]:
+    return [
+        CutError(
+            one_line(m["message"] or "test failed"),
+            tool="bats",
+            test=m["test"].strip(),
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _BATS.finditer(output)
+    ]
+
+
 def _minitest(output: str) -> list[CutError]:
     found: list[CutError] = []
     for match in _MINITEST.finditer(output):
@@ -186,6 +230,13 @@ def _phpstan(output: str) -> list[CutError]:
     return found
 
 
+def _credo(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), tool="mix credo", path=m["path"], line=number(m["line"]))
+        for m in _CREDO.finditer(output)
+    ]
+
+
 def _exunit(output: str) -> list[CutError]:
     found: list[CutError] = []
     for match in _EXUNIT.finditer(output):
@@ -207,7 +258,13 @@ def _exunit(output: str) -> list[CutError]:
 
 def _elixir(output: str) -> list[CutError]:
     found = [
-        CutError(one_line(m["message"]), tool="mix compile", path=m["path"], line=number(m["line"]))
+        CutError(
+            one_line(m["message"]),
+            tool="mix compile",
+            path=m["path"],
+            line=number(m["line"]),
+            warning=m["level"] == "warning",
+        )
         for m in _ELIXIR_DIAGNOSTIC.finditer(output)
     ]
     return found or [
@@ -279,6 +336,8 @@ _CUTTERS = (
     ("Error Message:", _dotnet),
     ("Unhandled exception. ", _dotnet_unhandled),
     ("Failure/Error", _rspec),
+    ("An error occurred ", _rspec_loading),
+    ("in test file ", _bats),
     ("Failure:\n", _minitest),
     ("Error:\n", _minitest),
     (".rb:", _ruby),
@@ -287,6 +346,7 @@ _CUTTERS = (
     (".php", _phpstan),
     (".exs:", _exunit),
     ("** (", _elixir),
+    ("┃ [", _credo),
     ("└─ ", _elixir),
     (".swift:", _swift),
     (": Failure\n", _gtest),

@@ -10,7 +10,7 @@ import re
 from debug_loop_pipeline.compute.error_cutting.common import CutError, block, is_ours, number, one_line
 
 _DIAGNOSTIC = re.compile(
-    r"^(?P<level>error|warning)(?:\[(?P<code>\w+)\])?: (?P<message>.+)\n(?:(?![ \t]*-->)[ \t]*(?:[|=].*)?\n)?[ \t]*--> (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    r"^(?P<level>error|warning)(?:\[(?P<code>[\w\-]+)\])?: (?P<message>.+)\n(?:(?![ \t]*-->)[ \t]*(?:[|=].*)?\n)?[ \t]*--> (?P<path>[^\s:]+):(?P<line>\d+):\d+",
     re.MULTILINE,
 )
 _BARE = re.compile(
@@ -64,12 +64,20 @@ def _diagnostics(output: str) -> list[CutError]:
         error = CutError(
             one_line(text),
             type=name,
-            tool="clippy" if name and "clippy" in (rule.group() if rule else "") else "rustc",
+            tool=_tool(match["path"], rule.group() if rule else ""),
             path=match["path"],
             line=number(match["line"]),
+            warning=match["level"] == "warning",
         )
-        (strong if match["level"] == "error" else weak).append(error)
+        (weak if error.warning else strong).append(error)
     return strong or weak
+
+
+def _tool(path: str, rule: str) -> str | None:
+    """Others print diagnostics in rustc's form, too: theirs have the goal's own tool."""
+    if not path.endswith(".rs"):
+        return None
+    return "clippy" if "clippy" in rule else "rustc"
 
 
 def _tests(output: str) -> list[CutError]:

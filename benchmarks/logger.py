@@ -56,8 +56,8 @@ def tell(logger: AgentExecutionLogger, number: int) -> tuple[float, float]:
 
 def measure(directory: Path, servers: str, calls: int) -> dict[str, Any]:
     logger = AgentExecutionLogger("bench", data_dir=directory, servers=servers, options=LoggerOptions(learn=False))
+    time.sleep(2.0)  # an agent too has something to do before its first attempt ends
     first = tell(logger, 0)[0]
-    time.sleep(2.0)  # imports of the threads behind
     told = [tell(logger, number) for number in range(calls)]
     events = [
         {"attempt_id": f"00000000-0000-5000-8000-{n:012d}", "correlation_id": f"00000000-0000-5000-8000-{n % 50:012d}",

@@ -124,6 +124,9 @@ class AgentExecutionLogger:
         self._fields = {"agent_name": str(agent_name)[:200] or "unknown", "source": {"importer": FORMAT}} | fields
         self._begin()
         _loggers.add(self)
+        if self.options.enabled:
+            with contextlib.suppress(RuntimeError):  # the interpreter is ending
+                threading.Thread(target=_warm_up, name="debug-loop-warm-up", daemon=True).start()
 
     def _begin(self) -> None:
         """What belongs to one process: none of it survives a fork."""
@@ -483,6 +486,14 @@ class AgentExecutionLogger:
             if now - self._warned.get(what, -_WARN_EVERY_S) >= _WARN_EVERY_S:
                 self._warned[what] = now
                 _log.warning(message)
+
+
+def _warm_up() -> None:
+    """Loads what the threads behind need, so that the first `complete` does not share the interpreter with it."""
+    with contextlib.suppress(Exception):
+        from debug_loop_pipeline.client import broker, redaction
+
+        redaction.redact(broker.__name__)
 
 
 def _leave_to_parent() -> None:

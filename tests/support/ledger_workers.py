@@ -105,7 +105,7 @@ def decide(servers: Servers, plan: Plan, done: Count, allowed: Count) -> None:
     """Carry the plan out as far as is allowed, from some batches before the last one that was noted: what was decided is
     not decided twice.
     """
-    _die_with_parent()
+    die_with_parent()
     with ledger_on(servers.postgres, servers.kafka, None) as ledger:
         for number in range(max(0, done.read() - 2), plan.batches):
             while number >= allowed.read():
@@ -116,14 +116,14 @@ def decide(servers: Servers, plan: Plan, done: Count, allowed: Count) -> None:
 
 def serve(servers: Servers, parts: Sequence[Part]) -> None:
     """Relay or fold until killed."""
-    _die_with_parent()
+    die_with_parent()
     with ledger_on(servers.postgres, servers.kafka, servers.valkey) as ledger:
         LedgerService(ledger, parts=parts).start()
         while True:
             time.sleep(1)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A test run that is killed leaves no process behind."""
     import ctypes
 
@@ -133,8 +133,8 @@ def _die_with_parent() -> None:
 class Worker:
     """A process that is started again after it was killed, until its work is done."""
 
-    _context = get_context("forkserver")
-    _context.set_forkserver_preload(["tests.support.ledger_workers"])
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.support.ledger_workers"])
 
     def __init__(self, target: object, *arguments: object) -> None:
         self._target = target
@@ -142,7 +142,7 @@ class Worker:
         self.process = self._start()
 
     def _start(self) -> ForkServerProcess:
-        process = self._context.Process(target=self._target, args=self._arguments, daemon=True)  # type: ignore[arg-type]
+        process = self.context.Process(target=self._target, args=self._arguments, daemon=True)  # type: ignore[arg-type]
         process.start()
         return process
 

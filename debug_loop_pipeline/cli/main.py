@@ -51,6 +51,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),
     "consume": LazyCommand("consume", "Take in what agents tell through Kafka, and keep the ledger, until Ctrl-C."),
+    "new": LazyCommand("new", "Write a unit from a sentence: handler, models, contract, failing test."),
     "onex": LazyCommand("onex", "The units as ONEX nodes: check, contracts, export, list."),
     "demo": LazyCommand("demo", "Run the bug hunt and any transcripts through everything and report."),
     "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C."),

@@ -11,22 +11,29 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.onex.check import Checked, Checker, package_root
 from debug_loop_pipeline.onex.contracts import contracts_folder, export_nodes, write_contracts
+from debug_loop_pipeline.onex.findings import Rule
+from debug_loop_pipeline.onex.generated import check_generated, load_units, write_contract
 from debug_loop_pipeline.onex.registry import UNITS
 from debug_loop_pipeline.onex.source import Source
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The units as ONEX nodes: rules and contracts.")
 
 
+UnitsOption = Annotated[
+    Path | None, typer.Option("--units", help="A folder of units that `debug-loop new` wrote, in place of the twenty.")
+]
+
+
 @app.command()
-def check(json: JsonOption = False) -> None:
+def check(units: UnitsOption = None, json: JsonOption = False) -> None:
     """Check every unit against the rules of its kind and its contract; exit code 1 where one is broken."""
-    results = Checker(UNITS, Source(package_root())).all(contracts_folder())
+    results = _checked(units)
     passed = sum(result.passed for result in results)
     if json:
         print_json(
             {
                 "passed": passed,
-                "units": len(UNITS),
+                "units": sum(result.kind is not None for result in results),
                 "findings": [finding.told() for result in results for finding in result.findings],
             }
         )
@@ -36,6 +43,15 @@ def check(json: JsonOption = False) -> None:
         typer.echo(f"{passed} of {len(results)} passed")
     if passed < len(results):
         raise typer.Exit(1)
+
+
+def _checked(units: Path | None) -> list[Checked]:
+    if units is None:
+        return Checker(UNITS, Source(package_root())).all(contracts_folder())
+    return [check_generated(generated) for generated in load_units(units)]
+
+
+_NOTHING_DIFFERS = "every contract says what the code says"
 
 
 def _show(result: Checked) -> None:
@@ -52,21 +68,24 @@ def _show(result: Checked) -> None:
 
 @app.command()
 def contracts(
+    units: UnitsOption = None,
     write: Annotated[bool, typer.Option("--write", help="Write what differs; without it, only tell.")] = False,
 ) -> None:
     """Tell which contracts differ from the code, or write them."""
-    folder = contracts_folder()
     if write:
-        changed = write_contracts(UNITS, Source(package_root()), folder)
-        typer.echo("\n".join(path.name for path in changed) or "every contract says what the code says")
+        if units is None:
+            changed = write_contracts(UNITS, Source(package_root()), contracts_folder())
+        else:
+            changed = [generated.contract for generated in load_units(units) if write_contract(generated)]
+        typer.echo("\n".join(map(str, changed)) or _NOTHING_DIFFERS)
         return
-    results = Checker(UNITS, Source(package_root())).all(folder)
-    differing = [finding for result in results for finding in result.findings if finding.rule == "contract"]
+    results = _checked(units)
+    differing = [finding for result in results for finding in result.findings if finding.rule is Rule.CONTRACT]
     for finding in differing:
         typer.echo(f"{finding.where}: {finding.what}")
     if differing:
         raise DebugLoopError("the contracts differ from the code; `debug-loop onex contracts --write` writes them")
-    typer.echo("every contract says what the code says")
+    typer.echo(_NOTHING_DIFFERS)
 
 
 @app.command()

@@ -9,12 +9,15 @@ from pydantic import Field
 
 from debug_loop_pipeline.models.base import FrozenModel, UtcDatetime
 
+SubjectKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+"""`mapping`, `golden_state`, `token_balance`, or what a generated reducer is about."""
+
 
 class PersistState(FrozenModel):
     """Write the new state of the subject."""
 
     intent: Literal["PERSIST_STATE"] = "PERSIST_STATE"
-    subject_kind: Literal["mapping", "golden_state", "token_balance"]
+    subject_kind: SubjectKind
     subject_id: str
     occurred_at: UtcDatetime
 
@@ -23,7 +26,7 @@ class Notify(FrozenModel):
     """Tell whoever listens that the subject changed its state."""
 
     intent: Literal["NOTIFY"] = "NOTIFY"
-    subject_kind: Literal["mapping", "golden_state", "token_balance"]
+    subject_kind: SubjectKind
     subject_id: str
     topic: str
     """What happened, such as `mapping_confident` or `golden_state_approved`."""

@@ -62,7 +62,9 @@ class ReducedBalance(Reduction[token_balance.Account]):
     """The account after it."""
 
 
-def _reduce(answer: type[Reduction[Any]]) -> Callable[[Any, Any], Reduction[Any]]:
+def reduction(answer: type[Reduction[Any]]) -> Callable[[Any, Any], Reduction[Any]]:
+    """The call of a reducer's one operation, with its result as `answer`."""
+
     def run(reducer: Any, request: Any) -> Reduction[Any]:
         made: Reduced[Any] = reducer.reduce(request.state, request.action)
         return answer(state=made.state, intents=made.intents, transition=made.transition, applied=made.applied)
@@ -81,7 +83,7 @@ def _unit(
         entry=reducer.__name__,
         version="1.0.0",
         performance=_TARGET,
-        operations=(Operation("reduce", request, answer, _reduce(answer)),),
+        operations=(Operation("reduce", request, answer, reduction(answer)),),
         request=request,
         answer=answer,
         build=reducer,

@@ -151,21 +151,30 @@ where g.state = 'approved' and a.day <= :last
 _GOLDEN_REUSE = """
 select g.peer_id, a.attempt_id, a.completed_at as occurred_at, g.golden_state_id as subject, null as quality_score,
        a.peer_id as used_by_peer_id
-from debug_execution_attempts a
-cross join lateral (select distinct r.id from unnest(a.golden_state_ids) as r(id)) r
-join debug_golden_states g on g.golden_state_id = r.id
-where cardinality(a.golden_state_ids) > 0 and g.attempt_id <> a.attempt_id and a.day <= :last
+from (
+    select attempt_id, unnest(golden_state_ids) as golden_state_id from debug_execution_attempts where cardinality(golden_state_ids) > 0
+    union
+    select (details ->> 'attempt_id')::uuid, golden_state_id from golden_events where action = 'record_reuse'
+) r
+join debug_execution_attempts a using (attempt_id)
+join debug_golden_states g using (golden_state_id)
+where g.attempt_id <> a.attempt_id and a.day <= :last
 """
+"""What an attempt says it used, and what was recognised in the code of a task that was shown it."""
 
 _FUNCTION_REUSE = """
 select distinct on (a.attempt_id, f.cluster_id)
        coalesce(e.peer_id, f.peer_id) as peer_id, a.attempt_id, a.completed_at as occurred_at, f.stf_hash as subject,
        null as quality_score, a.peer_id as used_by_peer_id
-from debug_execution_attempts a
-cross join lateral unnest(a.stf_ids) as r(id)
+from (
+    select attempt_id, unnest(stf_ids) as id from debug_execution_attempts where cardinality(stf_ids) > 0
+    union
+    select attempt_id, cluster_id from stf_uses where recognised_by = 'code'
+) r
+join debug_execution_attempts a using (attempt_id)
 join debug_transform_functions f on f.stf_hash = r.id
 left join debug_transform_functions e on e.stf_hash = f.cluster_id
-where cardinality(a.stf_ids) > 0 and f.first_attempt_id <> a.attempt_id and a.day <= :last
+where f.first_attempt_id <> a.attempt_id and a.day <= :last
   and not exists (
       select from contributions c join debug_transform_functions o on o.stf_hash = c.subject
       where c.kind = 'reuse' and c.attempt_id = a.attempt_id and o.cluster_id = f.cluster_id

@@ -18,6 +18,7 @@ from debug_loop_pipeline.effects.report_store import effect_rows, latest_effect
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.recommendation import Arm, Occasion, Recommendation
 from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps import contributions
 from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
@@ -206,6 +207,9 @@ def test_reuse_is_recognised_in_the_code_and_counted_for_the_whole_cluster(conte
     assert len(functions) == 2
     assert len({f["cluster_id"] for f in functions}) == 1
     assert {(f["usage_count"], f["success_count"], f["failure_count"]) for f in functions} == {(2, 2, 0)}
+    contributions.run(context, SPAN)
+    told = rows(context, "select attempt_id, subject from contributions where kind = 'reuse' order by occurred_at")
+    assert told == [{"attempt_id": uid(f"{task}-1"), "subject": function} for task in ("same", "alike")]
 
 
 def test_a_shown_function_that_is_tried_in_vain_is_a_failure_of_it(context: StepContext, function: str) -> None:

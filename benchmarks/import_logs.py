@@ -82,12 +82,12 @@ def import_corpus(url: str, corpus: Path) -> dict[str, Any]:
 
 def stages(files: list[Path]) -> dict[str, Any]:
     """CPU seconds per 100 MB that each stage adds to those before it, without a database; first of all in a cold process."""
-    from debug_loop_pipeline.client.redaction import redact_event
+    from debug_loop_pipeline.client.redaction import redact_events
     from debug_loop_pipeline.effects.execution_store import _inbox_row
     from debug_loop_pipeline.importers.base import ImportReport
     from debug_loop_pipeline.importers.registry import detect
     from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
-    from debug_loop_pipeline.steps.importing import attempts_of, file_sha256
+    from debug_loop_pipeline.steps.importing import attempts_of, batched, file_sha256
 
     size = sum(path.stat().st_size for path in files) / 1e6
     importers = {path: detect(path) for path in files}
@@ -106,13 +106,17 @@ def stages(files: list[Path]) -> dict[str, Any]:
         for path, importer in importers.items():
             yield from attempts_of(importer, path, ImportReport(), "0" * 64)
 
+    def redacted() -> Iterator[Any]:
+        for batch in batched(attempts(), 200):
+            yield from redact_events(batch)
+
     works: list[tuple[str, Callable[[], object]]] = [
         ("hash the file", lambda: [file_sha256(path) for path in files]),
         ("read and decode", read),
         ("segment", segmented),
         ("redact what is cut", lambda: drained(attempts())),
-        ("redact events", lambda: drained(map(redact_event, attempts()))),
-        ("rows", lambda: drained(map(_inbox_row, map(redact_event, attempts())))),
+        ("redact events", lambda: drained(redacted())),
+        ("rows", lambda: drained(map(_inbox_row, redacted()))),
     ]
     cold = cpu_seconds(works[-1][1])
     added: dict[str, float] = {}

@@ -98,7 +98,7 @@ def executions_consumed(settings: Settings) -> Iterator[dict[str, Any]]:
             "events": service.report.events,
             "changed_attempts": service.report.changed_attempts,
             "rejects": service.report.rejects,
-            "failures": service.failures,
+            "failures": service.passes.failures,
         }
         told["spools"] = {
             "published": relay.counts.published,
@@ -130,5 +130,5 @@ def _ledger(settings: Settings) -> Iterator[dict[str, Any]]:
                 "quarantined": report.quarantined,
                 "requeued": report.requeued,
                 "expired_holds": service.counts.swept,
-                "failures": service.counts.failures,
+                "failures": service.passes.failures,
             }

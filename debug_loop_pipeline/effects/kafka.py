@@ -8,7 +8,7 @@ commit with what was made of the messages.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -30,6 +30,8 @@ from debug_loop_pipeline.models.topics import (
 
 _POLICY = RetryPolicy(attempts=8, timeout_s=30.0, wait_initial_s=0.1, wait_max_s=2.0, wait_jitter_s=0.1)
 _CLOSE_S = 5.0
+_IDLE_POLL_S = 0.2
+_EMPTY_POLLS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,20 @@ class PartitionReader:
             messages = [Message(tp.partition, r.key, r.value, r.offset) for r in found]
             batches.append(Batch(tp.partition, start, end, messages))
         return batches
+
+    def to_the_end(self, ends: Mapping[int, int], max_messages: int = 5_000) -> Iterator[list[Batch]]:
+        """What is there, then no more: two looks in a row brought nothing, and the broker names no later end.
+
+        Args:
+            ends: the broker's end of each partition, a lower bound.
+            max_messages: at a time.
+        """
+        empty = 0
+        while empty < _EMPTY_POLLS or any(offset < ends[p] for p, offset in self._positions.items()):
+            batches = self.poll(_IDLE_POLL_S, max_messages)
+            empty = 0 if batches else empty + 1
+            if batches:
+                yield batches
 
     def close(self) -> None:
         """Let the connections go."""

@@ -9,7 +9,7 @@ Any number of drivers may run at once: a batch that does not begin at the stored
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -31,8 +31,6 @@ from debug_loop_pipeline.steps.ingestion import (
 )
 
 SOURCE = EXECUTIONS.name
-_IDLE_POLL_S = 0.2
-_EMPTY_POLLS = 2  # in a row, until the end of what is there is believed
 _MESSAGES = 500
 _POISON = (ValueError, TypeError, RecursionError, OverflowError)
 """What an event may do to the code that takes it, beyond being invalid."""
@@ -85,20 +83,22 @@ class ExecutionLoop:
         self._log = log
         self._reader = consumer.reader(log, partitions)
 
-    @property
-    def positions(self) -> dict[int, int]:
-        """Partition -> what is read next."""
-        return self._reader.positions
+    def turn(self, wait_s: float) -> ConsumeReport:
+        """Wait at most `wait_s` for messages and take them in."""
+        return self._take(self._reader.poll(wait_s, _MESSAGES))
 
-    def turn(self, wait_s: float) -> tuple[bool, ConsumeReport]:
-        """Wait at most `wait_s` for messages and take them in. False where none came."""
-        batches = self._reader.poll(wait_s, _MESSAGES)
+    def to_the_end(self, ends: Mapping[int, int]) -> Iterator[ConsumeReport]:
+        """Take in what is there, then no more (`PartitionReader.to_the_end`)."""
+        for batches in self._reader.to_the_end(ends, _MESSAGES):
+            yield self._take(batches)
+
+    def _take(self, batches: Sequence[Batch]) -> ConsumeReport:
         if not batches:
-            return False, ConsumeReport()
+            return ConsumeReport()
         report, stale = take_batches(self._context, self._consumer, batches, self._log.topic_id)
         for partition, offset in stale.items():
             self._reader.seek(partition, offset)
-        return True, report
+        return report
 
     def close(self) -> None:
         """Let the broker go."""
@@ -108,23 +108,15 @@ class ExecutionLoop:
 def consume_partition(
     context: StepContext, consumer: ExecutionConsumer, partitions: Sequence[int] = range(PARTITIONS)
 ) -> ConsumeReport:
-    """Takes in what is there of some partitions, then ends.
-
-    A partition is at its end when two looks in a row brought nothing and the broker names no later end.
-    """
+    """Takes in what is there of some partitions, then ends."""
     started = time.perf_counter()
     report = ConsumeReport()
     log = consumer.follow()
     loop = ExecutionLoop(context, consumer, log, partitions)
     try:
-        ends = consumer.ends()
-        empty = 0
-        while empty < _EMPTY_POLLS or any(loop.positions[p] < ends[p] for p in partitions):
-            some, taken = loop.turn(_IDLE_POLL_S)
-            empty = 0 if some else empty + 1
+        for taken in loop.to_the_end(consumer.ends()):
             report.add(taken)
-            if some:
-                context.log(f"{SOURCE}: {report.events} events, {report.rejects} refused")
+            context.log(f"{SOURCE}: {report.events} events, {report.rejects} refused")
     finally:
         loop.close()
     report.seconds = time.perf_counter() - started

@@ -36,8 +36,6 @@ from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import explain_invalid
 
 OFFSETS = ConsumerOffsets("contributions", CONTRIBUTIONS)
-_POLL_S = 0.2
-_EMPTY_POLLS = 2  # in a row, until the end of what is there is believed
 
 
 @dataclass(slots=True)
@@ -62,12 +60,8 @@ def take_in(context: StepContext, kafka: Kafka) -> Intake:
     reader = kafka.reader(CONTRIBUTIONS, positions)
     total = Intake()
     try:
-        empty = 0
-        while empty < _EMPTY_POLLS:
-            batches = reader.poll(_POLL_S)
-            empty = 0 if batches else empty + 1
-            if batches:
-                _add(total, _take_in_batches(context, kafka, batches, topic_id))
+        for batches in reader.to_the_end(kafka.end_offsets(CONTRIBUTIONS)):
+            _add(total, _take_in_batches(context, kafka, batches, topic_id))
     finally:
         reader.close()
     return total

@@ -28,9 +28,6 @@ from debug_loop_pipeline.effects.valkey import Valkey
 from debug_loop_pipeline.models.token import Balance
 from debug_loop_pipeline.settings import Settings
 
-_IDLE_POLL_S = 0.2
-_EMPTY_POLLS = 2  # in a row, until the end of what is there is believed
-
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -146,12 +143,19 @@ class FoldLoop:
     def turn(self, wait_s: float, max_messages: int = 5_000) -> tuple[list[Batch], Applied]:
         """Wait at most `wait_s` for messages, fold them. The cache is not touched: `renew_cache` is the caller's next step."""
         batches = self._reader.poll(wait_s, max_messages)
+        return batches, self._fold(batches)
+
+    def to_the_end(self, ends: Mapping[int, int]) -> Iterator[Applied]:
+        """Fold what is there, then no more (`PartitionReader.to_the_end`); the cache as with `turn`."""
+        return map(self._fold, self._reader.to_the_end(ends))
+
+    def _fold(self, batches: Sequence[Batch]) -> Applied:
         if not batches:
-            return [], Applied()
+            return Applied()
         applied = self._ledger.fold.apply(batches, self._log.topic_id)
         for partition, offset in applied.stale.items():
             self._reader.seek(partition, offset)
-        return batches, applied
+        return applied
 
     def close(self) -> None:
         """Let the broker go."""
@@ -216,15 +220,10 @@ def catch_up(
     report.published = ledger.ledger.publish_all()
     loop = FoldLoop(ledger, followed, partitions)
     try:
-        ends = ledger.kafka.end_offsets(TRANSACTIONS)
-        empty = 0
-        while empty < _EMPTY_POLLS or any(loop.positions[p] < ends[p] for p in partitions):
-            batches, applied = loop.turn(_IDLE_POLL_S)
-            empty = 0 if batches else empty + 1
+        for applied in loop.to_the_end(ledger.kafka.end_offsets(TRANSACTIONS)):
             report.add(applied)
             renew_cache(ledger.cache, applied.balances)
-            if batches:
-                log(f"token_balances: {report.folded} folded, {report.repeated} repeated, {report.quarantined} refused")
+            log(f"token_balances: {report.folded} folded, {report.repeated} repeated, {report.quarantined} refused")
         report.offsets = loop.positions
     finally:
         loop.close()

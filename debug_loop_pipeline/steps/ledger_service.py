@@ -1,8 +1,7 @@
 """The ledger's service: a transaction becomes a visible balance in milliseconds, for as long as the process lives.
 
 Here: the threads behind `debug-loop consume` and what they do when a server goes away. Not here: what one pass does
-(`ledger`). Each thread loops over passes that can be cut off anywhere and begun again; after an error it waits a little,
-looks which log there is now, and goes on.
+(`ledger`), how threads go on after errors (`passes`): each pass begins by looking which log there is now.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from typing import Literal
 
 import structlog
 
-from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, OffsetLostError
-from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError
+from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch
+from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.effects.token_fold import Log
 from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, mend_cache, renew_cache
+from debug_loop_pipeline.steps.passes import Passes
 
 _RELAY_IDLE_S = 0.004  # one indexed look each; a notification would make every deciding commit wait for the others
 _POLL_S = 0.25
 _LOOK_S = 2.0
-_PAUSE_S = (0.2, 2.0)
 _RENEW_AGAIN_S = 1.0
 
 Part = Literal["relay", "fold", "sweep"]
@@ -36,9 +35,7 @@ class ServiceCounts:
     """What the service did since it started."""
 
     report: LedgerReport = field(default_factory=LedgerReport)
-    failures: int = 0
     swept: int = 0
-    last_error: str = ""
 
 
 class LedgerService:
@@ -63,53 +60,21 @@ class LedgerService:
         self._parts = parts
         self._sweep_every_s = sweep_every_s
         self._clock = clock
-        self._stop = threading.Event()
         self._follow_lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
         self._logger = structlog.get_logger("ledger")
+        self.passes = Passes("ledger")
+        self._stop = self.passes.stopping
         self.counts = ServiceCounts()
 
     def start(self) -> None:
         """Start the threads."""
         bodies: dict[Part, Callable[[], None]] = {"relay": self._relay, "fold": self._fold, "sweep": self._sweep}
         for name in self._parts:
-            body = bodies[name]
-            thread = threading.Thread(target=self._forever, args=(name, body), name=f"ledger-{name}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self.passes.start(name, bodies[name])
 
     def stop(self, wait_s: float = 10.0) -> None:
         """Ask the threads to end after their pass, and wait."""
-        self._stop.set()
-        deadline = time.monotonic() + wait_s
-        for thread in self._threads:
-            thread.join(max(0.1, deadline - time.monotonic()))
-        self._threads.clear()
-
-    def _forever(self, name: str, body: Callable[[], None]) -> None:
-        pause = _PAUSE_S[0]
-        while not self._stop.is_set():
-            started = time.monotonic()
-            try:
-                body()
-            except (EffectError, OffsetLostError) as error:
-                self._failed(name, error)
-            except Exception as error:
-                # A thread that ended would stop the ledger in silence; this one says so and goes on.
-                self._failed(name, error)
-                self._logger.exception("ledger.unexpected", thread=name)
-            if self._stop.is_set():
-                return
-            if time.monotonic() - started > 10 * _PAUSE_S[1]:
-                pause = _PAUSE_S[0]
-            self._stop.wait(pause)
-            pause = min(_PAUSE_S[1], pause * 2)
-
-    def _failed(self, name: str, error: Exception) -> None:
-        self.counts.failures += 1
-        self.counts.last_error = f"{name}: {error}"
-        wait = error.retry_after_s if isinstance(error, CircuitOpenError) else 0.0
-        self._logger.warning("ledger.pass_failed", thread=name, error=str(error).splitlines()[0][:300], wait_s=wait)
+        self.passes.stop(wait_s)
 
     def _follow(self) -> Log:
         with self._follow_lock:

@@ -177,7 +177,7 @@ def test_a_service_sees_that_the_topic_was_emptied_under_it(ingestion: Ingestion
         assert wait_for(lambda: ingestion.kafka.topic_id(EXECUTIONS) is None)
         ingestion.kafka.ensure_topics([EXECUTIONS])
         ingestion.tell(events(25)[10:])
-        assert wait_for(lambda: inbox(ingestion) == 25, 30), service.last_error
+        assert wait_for(lambda: inbox(ingestion) == 25, 30), service.passes.last_error
     finally:
         service.stop()
 
@@ -197,7 +197,7 @@ def test_drivers_that_read_the_same_partitions_share_the_work_and_double_nothing
                 if start == 240:
                     with ingestion_on(url, ingestion.servers, ingestion.context.settings.data_dir) as third:
                         consume_partition(third.context, third.consumer, [1, 2, 3])
-            assert wait_for(lambda: inbox(ingestion) == 600, 40), [service.last_error for service in services]
+            assert wait_for(lambda: inbox(ingestion) == 600, 40), [service.passes.last_error for service in services]
         finally:
             for service in services:
                 service.stop()

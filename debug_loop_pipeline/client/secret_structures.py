@@ -26,6 +26,7 @@ _Q = r"[\\\"'`]*"  # quotes, escaped as often as the text was nested in JSON
 _BREAK = r"(?:\\+[nrt]|[\s\"'`+,|>.:→-]|[0-9]{1,5}[→:\t|])"
 _TRIGGER_REPEATS = 10
 _LONGEST_TOKEN = 4_096
+_LONGEST_ESCAPE = 24
 _LONGEST_BLOCK = 20_000
 _PATTERN_PIECES = re.compile(r"\\.|\[[^\]]*\]|.", re.DOTALL)
 _REPEAT = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
@@ -130,8 +131,10 @@ def _known_format(kind: str, before: str, data: bytes, start: int, end: int) -> 
 
 
 def _touches_left(data: bytes, start: int) -> bool:
-    """Whether the byte before belongs to the same word; the end of an escape (`%3D`, a backslash and n) does not."""
+    """Whether the byte before belongs to the same word; the end of an escape (`%3D`, a backslash and n, a colour) does not."""
     if start == 0 or data[start - 1] not in _ALNUM:
+        return False
+    if _TERMINAL_ESCAPE.search(data, max(0, start - _LONGEST_ESCAPE), start):
         return False
     if start >= 2 and data[start - 2 : start - 1] == b"\\" and data[start - 1] in b"nrtbf":
         return False
@@ -246,6 +249,7 @@ def _bytes(pattern: str, flags: int = 0) -> re.Pattern[bytes]:
     return re.compile(pattern.encode(), flags)
 
 
+_TERMINAL_ESCAPE = _bytes(r"(?:\x1b|\\+(?:u001[bB]|x1[bB]|033|e))\[[0-9;]*[A-Za-z]\Z")
 _PEM_HEAD = _bytes(
     rf"(?:-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[0-9])"
     rf"(?:{_BREAK}|[A-Z][A-Za-z-]{{2,30}}: ?[^\n\\]{{0,200}}(?=[\n\\]))*+[A-Za-z0-9+/=]{{16}}"
@@ -282,6 +286,13 @@ _COMMANDS = (
         r"(?P<value>[^\s\"'`\\${<(][^\s\"'`\\]{3,})"
     ),
     _bytes(rf"openssl {_ARGUMENTS}\bpass:{_VALUE}"),
+    _bytes(rf"setx [A-Za-z0-9_]*(?i:passw|secret|token|key)[A-Za-z0-9_]* {_VALUE}"),
+    _bytes(rf"aws configure set [a-z_.-]*(?:secret_access_key|session_token) {_VALUE}"),
+    _bytes(rf"(?i:password|identified by(?: password)?)[ \t]+(?=\\*'){_VALUE}"),  # SQL
+    _bytes(
+        r"variable [\\\"]*[A-Za-z0-9_-]*(?i:passw|secret|token|key)[A-Za-z0-9_-]*[\\\"]* *\{[^{}]{0,300}?\bdefault *= *"
+        + _VALUE
+    ),  # Terraform
     _bytes(r"(?i:login)(?:[ \t\n]|\\n)+[^\s\\]+(?:[ \t\n]|\\n)+(?i:password)[ \t]+(?P<value>[^\s\\]{4,})"),
 )
 _USERINFO = r"[^\s/\"'`<>\\@]"
@@ -301,8 +312,10 @@ STRUCTURES = (
     ),
     Structure(b"cC", rf"(?i:cookie){_Q}[ \t]*(?:=>|[:=,])[ \t]*{_Q}[A-Za-z0-9_.-]+=[^\s;,\"'`<>\\]", _cookie),
     Structure(
-        b"msrdcolL",
-        r"(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|docker login|curl|openssl) |"
+        b"msrdcolLaviIpP",
+        r"(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|docker login|curl|openssl|setx|aws configure set) |"
+        r"(?i:password|identified by(?: password)?)[ \t]+\\*'[^\s'\\]{4}|"
+        r"variable [\\\"]*[A-Za-z0-9_-]*(?i:passw|secret|token|key)[A-Za-z0-9_-]*[\\\"]* *\{|"
         r"(?i:login)(?:[ \t\n]|\\n)+[^\s\\]+(?:[ \t\n]|\\n)+(?i:password)[ \t]",
         _command,
     ),

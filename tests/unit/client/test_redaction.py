@@ -88,6 +88,40 @@ def test_secrets_without_a_form_are_found_by_their_context() -> None:
     assert len(missed) <= 0.01 * total, missed[:40]
 
 
+def _held_out() -> Iterator[tuple[str, str, str]]:
+    """(kind, secret, text) in contexts that the rules were not made with, three secrets of each recipe."""
+    rng = random.Random(SEED + 2)
+    forms, own, held_out = _load("forms.json"), _load("contexts.json"), _load("held_out.json")
+    for kind in ("password", "generated"):
+        for context in held_out[f"{kind} contexts"]:
+            for recipe in [*own[kind]] * 3:
+                secret = fill(recipe, rng)
+                yield kind, secret, context.replace("{secret}", secret)
+    for kind, recipes in forms["forms"].items():
+        for recipe in recipes:
+            for context in held_out["form contexts"]:
+                secret = fill(recipe, rng)
+                yield kind, secret, context.replace("{secret}", secret)
+
+
+def test_recall_holds_in_contexts_that_the_rules_were_not_made_with() -> None:
+    total, missed = _missed(_held_out())
+    assert total >= 2500
+    assert len(missed) <= 0.01 * total, missed[:40]
+
+
+def test_a_secret_in_colours_is_one() -> None:
+    secret = fill("gh{fix:p_}{alnum:36}", random.Random(2))
+    for before, after in (
+        ("\x1b[32m", "\x1b[0m"),
+        ("\\u001b[1;31m", "\\u001b[0m"),
+        ("\\x1b[m", ""),
+        ("\\033[0;1m", ""),
+    ):
+        assert redact(f"{before}{secret}{after}") == f"{before}<REDACTED:github-token>{after}"
+    assert redact(f"m{secret}") == f"m{secret}"
+
+
 def test_a_known_form_is_called_by_its_name() -> None:
     wrong = [
         (kind, found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -37,7 +38,9 @@ gated_job = dg.define_asset_job(
     "debug_intelligence_gated_job",
     selection=_DAILY.without_checks() | dg.AssetSelection.checks(*_GATES),
     executor_def=dg.in_process_executor,
-    description="The same with the blocking checks alone, for the first of several ranges: the others speak of whole tables, once is enough.",
+    tags={debug_intelligence.PLOTS: "no"},
+    description="The same with the blocking checks alone and without plots, for moments and for the first of several ranges: the other"
+    " checks speak of whole tables, now and then is enough.",
 )
 price_job = dg.define_asset_job(
     "model_price_catalog_job",
@@ -61,7 +64,8 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         schedules=[maintenance_schedule],
         sensors=[
             dirty_days_sensor(
-                debug_intelligence_job.name,
+                debug_intelligence_job,
+                gated_job,
                 SettlingRuns({debug_intelligence_job.name, gated_job.name}, dg.AssetKey(debug_intelligence.CLOSING)),
             ),
             execution_lag_sensor(execution_events.execution_events_job.name),
@@ -71,7 +75,22 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         resources=resources | dict(resource_overrides or {}),
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(part_1, _economy()) if load_settings().economy_enabled else part_1
+    settings = load_settings()
+    parts = [part_1]
+    if settings.economy_enabled:
+        parts.append(_economy())
+    if settings.units_folder is not None:
+        parts.append(_units(settings.units_folder))
+    return dg.Definitions.merge(*parts)
+
+
+def _units(folder: Path) -> dg.Definitions:
+    """The generated units that are to be in the graph."""
+    from debug_loop_pipeline.components.unit import unit_asset
+    from debug_loop_pipeline.onex.generated import load_unit
+
+    wanted = sorted(path.parent for path in folder.glob("*/defs.yaml"))
+    return dg.Definitions(assets=[unit_asset(load_unit(found).unit) for found in wanted])
 
 
 def _economy() -> dg.Definitions:

@@ -136,7 +136,9 @@ class RecommendationSettings(_Group):
     )
     salt: str = Field(default="debug-loop", min_length=1, description="Salt of the hash that draws the arm.")
     min_tasks_per_arm: int = Field(default=20, ge=1, description="Tasks an arm needs before an effect is stated.")
-    effect_days: int = Field(default=30, ge=1, description="Days, up to the one it is stated for, that an effect is of.")
+    effect_days: int = Field(
+        default=30, ge=1, description="Days, up to the one it is stated for, that an effect is of."
+    )
     seed: int = Field(default=1, ge=0, description="Draws the resamples of intervals and p-values.")
 
 
@@ -265,6 +267,10 @@ class Settings(BaseSettings):
         default=None,
         description="Directory with Apache Kafka's jars. Unset: `.kafka` of the project, filled by `make kafka`.",
     )
+    units_folder: Path | None = Field(
+        default=None,
+        description="Folder of units that `debug-loop new --graph` wrote: each becomes an asset. Unset: none.",
+    )
     first_partition: date = Field(
         default=date(2023, 1, 1), description="First daily partition; older events are rejected."
     )
@@ -274,6 +280,12 @@ class Settings(BaseSettings):
     )
     serving_enabled: bool = Field(default=True, description="The one switch that turns every recommendation off.")
     economy_enabled: bool = Field(default=False, description="Rewards and spending (DOMAIN section 4).")
+    sensor_wait_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=30,
+        description="How long a tick of the day sensor waits for something to do; `debug-loop dev` sets 4.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )
@@ -294,9 +306,7 @@ class Settings(BaseSettings):
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="Held-out share and statistics."
     )
-    loop_guard: LoopGuardSettings = Field(
-        default_factory=LoopGuardSettings, description="When a task counts as stuck."
-    )
+    loop_guard: LoopGuardSettings = Field(default_factory=LoopGuardSettings, description="When a task counts as stuck.")
     economy: EconomySettings = Field(
         default_factory=EconomySettings, description="Rewards, limits, holds and targets of the token economy."
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 from debug_loop_pipeline.errors import DebugLoopError
@@ -53,6 +53,10 @@ def load_unit(folder: Path) -> GeneratedUnit:
     folder = folder.resolve()
     if not (folder / "unit.py").is_file():
         raise NoUnitError(f"{folder} has no unit.py: `debug-loop new` writes one")
+    # Anew each time: it may have been filled in since, or be of another folder that has the same name.
+    for name in [name for name in sys.modules if name.partition(".")[0] == folder.name]:
+        del sys.modules[name]
+    invalidate_caches()
     sys.path.insert(0, str(folder.parent))
     try:
         unit = getattr(import_module(f"{folder.name}.unit"), "UNIT", None)

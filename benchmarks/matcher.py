@@ -7,7 +7,7 @@ The STFs are synthetic but shaped like real requests: lengths and commonest word
 ../shared/data where that exists, rarer words follow a Zipf law, and half of a request's words belong to its topic, so
 that similar requests exist. An STF is a request of 5 to 60 words and a description of 4 to 15. Queries are half
 requests that the index holds with a third of their words changed, half new ones. Every figure beside `match` comes from
-the same queries in the same process; results are compared. `match_cpu` is the same in CPU time of the thread: on a
+the same queries in the same process; results are compared. `hybrid` is the same by words and meaning (extra `embedding`). `match_cpu` is the same in CPU time of the thread: on a
 machine that others use too, the wall clock also counts their turns.
 """
 
@@ -27,6 +27,7 @@ import numpy as np
 
 from debug_loop_pipeline.compute.problem_signature import problem_signature
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, match_stfs, text_digests
+from debug_loop_pipeline.effects.embedding_model import load_embedder
 from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
 
 VOCABULARY = 120_000
@@ -120,10 +121,12 @@ def resident_mb() -> float:
     return 0.0
 
 
-def full_scan(index: MatchIndex, text: str, options: MatchOptions) -> list[bytes]:
+def full_scan(index: MatchIndex, text: str, options: MatchOptions, by_meaning: np.ndarray | None = None) -> list[bytes]:
     """Every row scored with scipy, then sorted: what the pruned search must equal."""
     columns = index.columns
     similarity = index.epoch.similarities(index.epoch.vector(text))
+    if by_meaning is not None:
+        similarity = np.minimum(np.round((similarity + by_meaning) / 2, 6), 1.0)
     rows = np.flatnonzero((similarity >= options.min_similarity) & (columns.quality >= options.min_quality))
     boost = np.where(columns.usage[rows] > 10, 1.1, 1.0)
     composite = np.minimum(np.round((0.6 * similarity[rows] + 0.4 * columns.quality[rows]) * boost, 6), 1.0)
@@ -139,6 +142,39 @@ def unpruned_columns(index: MatchIndex, text: str) -> None:
     partial = index.epoch._accumulate(vector, np.ones(len(vector.positions), dtype=bool))
     rows = np.flatnonzero(partial >= 0.5)
     rows[np.argsort(-partial[rows])][:5]
+
+
+def measure_hybrid(index: MatchIndex, documents: list[str], asked: list[str], scans: int) -> dict[str, object]:
+    """The same queries by words and meaning: what it costs, and whether a comparison of every row finds the same."""
+    embedder = load_embedder()
+    started, began = time.perf_counter(), time.process_time()
+    vectors = embedder.embed(documents)
+    embedded, worked_on = time.perf_counter() - started, time.process_time() - began
+    index = MatchIndex.of_epoch(index.epoch, index.columns, index.epoch_id, embedder, vectors)
+    options = MatchOptions(algorithm="hybrid")
+    spent, worked, found = [], [], []
+    for text in asked:
+        query = MatchQuery(problem_signature=text)
+        started, began = time.perf_counter(), time.thread_time()
+        found.append(match_stfs(query, index, options))
+        worked.append(time.thread_time() - began)
+        spent.append(time.perf_counter() - started)
+    step = max(1, len(asked) // scans)
+    differing = 0
+    for text, matches in zip(asked[::step], found[::step], strict=True):
+        by_meaning = vectors.similarities(embedder.embed([text]))
+        ids = full_scan(index, text, options, by_meaning)
+        differing += ids != [match.stf_id.encode() for match in matches]
+    return {
+        "embed_s": round(embedded, 2),
+        "embed_cpu_s": round(worked_on, 2),
+        "match": milliseconds(spent),
+        "match_cpu": milliseconds(worked),
+        "queries_with_a_match": sum(bool(matches) for matches in found),
+        "scans_compared": len(asked[::step]),
+        "scans_differing": differing,
+        "vectors_mb": round((vectors.components.nbytes + vectors.lengths.nbytes) / 2**20, 1),
+    }
 
 
 def measure(corpus: Corpus, size: int, queries: int, scans: int) -> dict[str, object]:
@@ -173,6 +209,7 @@ def measure(corpus: Corpus, size: int, queries: int, scans: int) -> dict[str, ob
     arrays = [value for part in (epoch, columns) for value in vars(part).values() if isinstance(value, np.ndarray)]
     match = milliseconds(spent)
     scan = milliseconds(scanned)
+    resident = resident_mb()
     return {
         "stfs": size,
         "terms": len(epoch.terms),
@@ -189,7 +226,8 @@ def measure(corpus: Corpus, size: int, queries: int, scans: int) -> dict[str, ob
         "scans_compared": len(sample),
         "scans_differing": differing,
         "index_mb": round(sum(array.nbytes for array in arrays) / 2**20, 1),
-        "resident_growth_mb": round(resident_mb() - before, 1),
+        "resident_growth_mb": round(resident - before, 1),
+        "hybrid": measure_hybrid(index, documents, asked, scans),
     }
 
 

@@ -73,6 +73,14 @@ class Answerer:
         self._record = record
         self._asked = AskedErrors()
 
+    def warm_up(self) -> None:
+        """Has what the first question would wait for done before it: patterns compiled, a connection made. Nothing is recorded.
+
+        Raises:
+            EffectUnavailableError: PostgreSQL cannot be reached.
+        """
+        build_manifest(self._database, self._settings, self._matcher(), request="warm up", error="Error: warm up")
+
     def answer(self, asked: ManifestRequest) -> Answer:
         """The answer to one question.
 

@@ -101,6 +101,8 @@ class ServeDaemon:
             if self._intake is not None:
                 self._intake.on_done = self._keeper.refresh
             try:
+                with suppress(EffectError):  # a store that is away may come back
+                    self._answerer.warm_up()
                 asyncio.run(self._serve(on_ready))
             finally:
                 if self._intake is not None:

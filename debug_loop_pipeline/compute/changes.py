@@ -83,7 +83,7 @@ hg svn: revert update
 )
 _ALWAYS = frozenset(
     "mv cp rm ln chmod chown touch truncate patch apply_patch unzip mockgen protoc stringer swag wire rsync wget"
-    " kill pkill killall killport fuser createdb dropdb cookiecutter degit graphql-codegen"
+    " createdb dropdb cookiecutter degit graphql-codegen"
     " create-next-app create-vite create-react-app quicktype codemod jscodeshift ast-grep lint-staged pyupgrade unimport"
     " go-bindata stringer deepcopy-gen controller-gen easyjson ffjson msgp sd".split()
 )

@@ -82,7 +82,9 @@ class _Tracked:
     at: int
     gone: TaskVerification | None = None
     until: int = 0
-    """How many parts came before `gone`."""
+    """How many parts came before `gone`, or before a narrower verification that had shown already that it is not there."""
+    absent: int | None = None
+    """How many parts came before the first narrower verification of just that test or file that did not show it."""
 
 
 @dataclass(slots=True)
@@ -148,8 +150,12 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         now = len(walk.parts)
         walk.tracked[key] = _Tracked(error, seen, tracked.first if tracked is not None else now, now)
     for key, tracked in list(walk.tracked.items()):
-        if key not in shown and tracked.gone is None and _speaks_for(seen, tracked):
+        if key in shown or tracked.gone is not None:
+            continue
+        if _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
+        elif tracked.absent is None and len(walk.parts) > tracked.at and _checked_again(seen, tracked):
+            tracked.absent = len(walk.parts)
     if seen.passed:
         settled = [t for t in walk.tracked.values() if t.gone is not None and _covers(seen, t)]
         for tracked in settled:
@@ -205,6 +211,13 @@ def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error))
 
 
+def _checked_again(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether a narrower verification ran what had shown the error: it does not settle it, but what changed later is not its fix."""
+    if any(at_build(other) for other in seen.errors) or not seen.complete:
+        return False
+    return seen.checks_again(tracked.shown, tracked.error)
+
+
 def at_build(error: TaskError) -> bool:
     """Whether it stopped the check before any test ran: not an import that fails inside one test."""
     test = error.key[2]
@@ -213,7 +226,8 @@ def at_build(error: TaskError) -> bool:
 
 def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:
     if len(walk.parts) > tracked.at:
-        tracked.gone, tracked.until = seen, len(walk.parts)
+        tracked.gone = seen
+        tracked.until = len(walk.parts) if tracked.absent is None else tracked.absent
     elif seen.passed or not tracked.error.located:
         # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
         del walk.tracked[key]

@@ -17,6 +17,9 @@ from debug_loop_pipeline.models.errors import ErrorCategory, SlotKind
 
 _PROSE = re.compile(r"\.(?:md|mdx|rst|txt|adoc)$", re.IGNORECASE)
 _FIXES = re.compile(r"(?i)--fix\b|--write\b|--unsafe-fixes|[:\s-]fix\b|--apply\b")
+_INSTALLS = re.compile(
+    r"(?:^|\s)(?:install|i|ci|add|get|require|sync|update|upgrade|restore|tidy|download|link)(?:\s|$)"
+)
 _FORMATS = re.compile(
     r"(?i)\bfmt\b|\bformat\b|\bgofmt\b|\bgofumpt\b|\bgoimports\b|\bprettier\b|\bblack\b|\bisort\b|rustfmt"
 )
@@ -103,7 +106,11 @@ def _in_files(part: ChangePart, named: Sequence[str]) -> bool:
 
 
 def _tool_touches(part: ChangePart, error: TaskError) -> bool:
-    """A fixer changes the files that its linter names, a formatter those that are ill formed; they name none."""
+    """A fixer changes the files that its linter names, a formatter those that are ill formed, an install what can be imported; they
+    name no file.
+    """
+    if part.command is not None and error.pattern.category is ErrorCategory.IMPORT_ERROR:
+        return _INSTALLS.search(part.command.command) is not None
     if part.command is None or part.files or error.pattern.category is not ErrorCategory.LINT_ERROR:
         return False
     if _FIXES.search(part.command.command):

@@ -38,7 +38,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
     _type(_C.TIMEOUT_ERROR, r"\w*Timeout(?:Error|Exception|Expired)?|TimeoutExpired|ETIMEDOUT"),
     _type(
         _C.IMPORT_ERROR,
-        r"ImportError|ModuleNotFoundError|ERR_MODULE_NOT_FOUND|MODULE_NOT_FOUND|NoClassDefFoundError"
+        r"ImportError|ModuleNotFound(?:Error)?|ERR_MODULE_NOT_FOUND|MODULE_NOT_FOUND|NoClassDefFoundError"
         r"|ClassNotFoundException|TS2307|E0432|E0433",
     ),
     _type(_C.SYNTAX_ERROR, r"SyntaxError|IndentationError|TabError|ParseError|ParserError|TS1\d{3}"),
@@ -58,7 +58,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
     _text(_C.TIMEOUT_ERROR, r"(?i)\btimed? ?out\b|deadline exceeded|TimeoutError\b"),
     _text(
         _C.IMPORT_ERROR,
-        r"(?i)cannot find (?:module|package)|no module named|could not resolve|no required module provides"
+        r"(?i)cannot find (?:module|package)|no module named|(?:could not|can't) resolve|no required module provides"
         r"|unresolved import|is not in (?:std|GOROOT)|failed to resolve import|modulenotfound",
     ),
     _text(

@@ -59,6 +59,47 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False) -> bool
     return _targets_cover(wider, narrower)
 
 
+def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...]) -> bool:
+    """Whether a result of `goal`, which need not cover `shown`, is known to speak for one test or file that `shown` found wrong.
+
+    Same tool, each filter of its own picks the test, and a target of its own is one of the files or holds it.
+    """
+    if _tool_key(goal) != _tool_key(shown) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
+        return False
+    picked = [text for text in goal.filters if text not in shown.filters]
+    if picked and not (test and all(_picks(text, test) for text in picked)):
+        return False
+    targets = [target for target in goal.target if target not in shown.target]
+    placed = [file for file in files if "/" in file]
+    if not targets or (picked and not placed):
+        return bool(picked or targets)
+    return any(_holds(_located(target, goal), file) for target in targets for file in (*placed, test))
+
+
+def _picks(text: str, test: str) -> bool:
+    """Whether a filter (`-run TestA/b`, `-k name`, `--tests *ATest*`, `TESTS=a_test.py`) picks a test by its name."""
+    value = re.split(r"[ =]", text, maxsplit=1)[-1].strip("'\"")
+    if not value or re.search(r"\s(?:and|or|not)\s|^not\s", value):
+        return False
+    parts = zip(value.split("/"), test.split("/"), strict=False) if text.startswith("-run ") else [(value, test)]
+    return all(_found(part, name) for part, name in parts)
+
+
+def _found(part: str, name: str) -> bool:
+    try:
+        return part in name or re.search(part.replace(".*", "*").replace("*", ".*"), name) is not None
+    except re.error:
+        return False
+
+
+def _holds(target: str, file: str) -> bool:
+    path = re.sub(r":\d+$", "", target.removesuffix("/...")).split("::", 1)[0]
+    if path in ("", "."):
+        return True
+    unix = "/" + file.replace("\\", "/").removeprefix("./")
+    return unix.endswith("/" + path) or f"/{path.strip('/')}/" in unix or unix.startswith(f"/{path}::")
+
+
 def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
     """`make lint test` covers `make test`."""
     a, b = wider.tool.split(), narrower.tool.split()

@@ -114,8 +114,8 @@ def _through_package_manager(args: list[str]) -> tuple[Tool, list[str]] | None:
     if args[0] not in _BINARY_RUNNERS:
         return None
     at = 1
-    while at < len(args) and args[at].startswith("-"):
-        at += 2 if args[at] in ("-F", "--filter", "-C", "--cwd", "--dir") else 1
+    while at < len(args) and (args[at].startswith("-") or args[at] == "workspace"):
+        at += 2 if args[at] in ("-F", "--filter", "-C", "--cwd", "--dir", "workspace") else 1
     if at >= len(args) or args[at] in _COMMON_SCRIPT_NAMES:
         return None
     return find_tool(args[at:])
@@ -155,6 +155,8 @@ def _passed_on(args: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
                 value = args[at]
                 at += 1
             filters.append(f"{flag} {value}")
+        elif "=" in arg and not arg.startswith(("-", "/", ".")):
+            filters.append(arg)
         elif not arg.startswith("-"):
             targets.append(arg)
     return tuple(targets), tuple(filters)

@@ -274,13 +274,20 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
     return ScriptCall(f"{runner} run {script}", script, (*rest, *passed), where)
 
 
+_NARROWING = re.compile(
+    r"\w*(?:TEST|PKG|PACKAGE|FILTER|RUN|ARGS|FILE|PATTERN|MODULE|SPEC|ONLY|NAME)\w*=.", re.IGNORECASE
+)
+"""Variables of a Makefile by which a part of the tests is chosen."""
+
+
 def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
     family = _FAMILIES.get(runner, runner)
     verbs = _TASK_RUNNERS[runner]
     bare, options, passed, where = _split([a for a in args if not re.match(r"[A-Za-z_]\w*=|-D|-P", a)])
     if family == "make":
         script = " ".join(b for b in bare if not b.isdigit()) or "all"
-        return ScriptCall(f"make {script}" if bare else "make", script, (), where)
+        chosen = tuple(a for a in args if _NARROWING.match(a))
+        return ScriptCall(f"make {script}" if bare else "make", script, chosen, where)
     if not bare and not options and runner in _DEFAULT_TASKS:
         return ScriptCall(runner, _DEFAULT_TASKS[runner], tuple(passed), where)
     verb = ""
@@ -297,7 +304,7 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
             bare, narrowed, where = _jvm_arguments(args)
             passed = [*passed, *narrowed]
         tasks = [b for b in bare if b not in ("clean",)] or bare
-        script = " ".join(task.rsplit(":", 1)[-1] for task in tasks)
+        script = " ".join(_VARIANT.sub("", task.rsplit(":", 1)[-1]) for task in tasks)
         modules = " ".join(task.rsplit(":", 1)[0] for task in tasks if ":" in task.strip(":") and family == "gradle")
         return ScriptCall(f"{family} {' '.join(tasks)}", script, tuple(passed), where or modules) if script else None
     if runner in _SCOPED_RUNNERS:
@@ -310,6 +317,10 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
         else f"{runner} {verb + ' ' if verb and runner != 'cargo make' and not runner.startswith('cargo') else ''}{bare[0]}"
     )
     return ScriptCall(text, bare[0], (*bare[1:], *passed), where)
+
+
+_VARIANT = re.compile(r"(?<=[a-z])(?:Debug|Release|Staging|Profile)(?=[A-Z]|$)")
+"""Build variants in the names of Android's tasks: `assembleDebug` builds, `testReleaseUnitTest` tests."""
 
 
 def _jvm_arguments(args: list[str]) -> tuple[list[str], list[str], str]:
@@ -351,10 +362,10 @@ _FAMILIES = {
 
 def _monorepo(runner: str, verb: str, bare: list[str], args: list[str], where: str) -> ScriptCall | None:
     """`nx test app`, `nx run app:test`, `nx run-many -t test lint`, `turbo run test lint`."""
-    flagged = re.search(r"(?:^| )(?:-t|--targets?)[ =](\S+)", " ".join(args))
+    flagged = re.search(r"(?:^| )(?:-t|--targets?)[ =]((?:[^\s-]\S*(?: |$))+)", " ".join(args))
     if verb in ("run-many", "affected") or (flagged and runner == "nx"):
-        script = flagged.group(1) if flagged else " ".join(bare)
-        return ScriptCall(f"{runner} run-many {script}", script.replace(",", " "), (), where) if script else None
+        script = " ".join((flagged.group(1) if flagged else " ".join(bare)).replace(",", " ").split())
+        return ScriptCall(f"{runner} run-many {script}", script, (), where) if script else None
     if not bare:
         return None
     if ":" in bare[0] and verb == "run" and runner in ("nx", "moon"):

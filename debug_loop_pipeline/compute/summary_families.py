@@ -68,7 +68,7 @@ FAMILIES: dict[str, frozenset[str]] = {
 }
 """Tools whose summaries are known: only these families speak for them."""
 
-ALWAYS = frozenset({"counts", "missing"})
+ALWAYS = frozenset({"counts", "coverage", "missing"})
 """Families that any tool's output may have."""
 
 TRAILING_RUNNERS = (

@@ -17,7 +17,7 @@ from uuid import UUID
 from debug_loop_pipeline.compute.error_cutting.common import GENERIC
 from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
 from debug_loop_pipeline.compute.event_errors import pattern_of
-from debug_loop_pipeline.compute.goals import Goal, covers
+from debug_loop_pipeline.compute.goals import Goal, checks_again, covers
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.toolbox import TOOLS, GoalKind
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
@@ -91,6 +91,13 @@ class TaskVerification:
             return False
         mine, theirs = _goal(self.verification), _goal(other.verification)
         return covers(mine, theirs, ignore_filters=ignore_filters)
+
+    def checks_again(self, other: TaskVerification, error: TaskError) -> bool:
+        """Whether it ran just what had shown `error` in `other`, though it does not cover all of it."""
+        if self.verification.outside or other.verification.outside:
+            return False
+        test = error.key[2] or error.pattern.test or ""
+        return checks_again(_goal(self.verification), _goal(other.verification), test, error.files)
 
 
 @dataclass(frozen=True, slots=True)

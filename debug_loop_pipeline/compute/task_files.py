@@ -49,11 +49,7 @@ class TaskFiles:
         self.edited.pop(path, None)
         self.edited[path] = content if script else None
         self._names.add(name)
-        self._parts.update(
-            part.split(".", 1)[0]
-            for part in path.split("/")[-6:]
-            if part not in ("src", "lib", "app", "", "tmp", "home")
-        )
+        self._parts.update(part.split(".", 1)[0] for part in path.split("/")[-6:] if part not in ("", "tmp", "home"))
 
     def record_build(self, output: str | None) -> None:
         """A build ran; `output` is the program it was told to write."""

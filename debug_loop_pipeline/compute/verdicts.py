@@ -393,7 +393,8 @@ class _Line:
             (not noisy and self._has_errors(ran, goal)) or (alone and view.head is None and ends_in_error(section))
         ):
             return self._judged(ran, goal, Verdict.FAIL)
-        if not alone and not goal.silent:
+        others_passed = all(r.told is Told.PASSED for r, _ in self.goals if r is not ran)
+        if not alone and not goal.silent and not others_passed:
             return None
         if is_complete(view, section):
             tells_nothing = goal.kind is GoalKind.TEST and (not section.strip() or goal.tool in FAMILIES)

@@ -308,6 +308,24 @@ def test_a_part_elsewhere_that_defines_what_the_error_misses_is_credited_too():
     assert fixes(other.verify("v2").credit())[0][3] == ("in",)
 
 
+def test_an_install_is_credited_with_an_import_beside_the_parts_in_the_files_that_the_error_names():
+    error = ExecutionError(message="ModuleNotFoundError: No module named 'yaml'", path="src/app.py")
+    task = Task().verify("v1", error).edit("src/app.py", call="in").command("pip install pyyaml", call="install")
+    assert fixes(task.command("make gen", call="other").verify("v2").credit())[0][3] == ("in", "install")
+
+
+def test_what_changed_after_a_narrower_run_had_not_shown_the_error_any_more_did_not_fix_it():
+    error = ExecutionError(message="assert 1 == 2", test="tests/test_x.py::test_a", tool="pytest")
+    task = Task().verify("v1", error).edit("tests/test_x.py", before="a = 1", after="a = 3", call="fix")
+    task = task.verify("narrow", target=("tests/test_x.py::test_a",))
+    task = task.edit("tests/test_x.py", before="b = 1", after="b = 3", call="later").verify("v2")
+    assert fixes(task.credit()) == [("v1", "v2", "v2", ("fix",))]
+    other = Task().verify("v1", error).edit("tests/test_x.py", before="a = 1", after="a = 3", call="fix")
+    other = other.verify("else", target=("tests/test_y.py",))
+    other = other.edit("tests/test_x.py", before="b = 1", after="b = 3", call="later").verify("v2")
+    assert fixes(other.credit())[0][3] == ("fix", "later")
+
+
 def test_frames_and_the_failing_test_name_files_too():
     trace = f'Traceback (most recent call last):\n  File "/r/lib/deep.py", line 3, in f\n    g()\n{KEY}'
     framed = Task().verify("v1", trace).edit("lib/deep.py", call="in").edit("lib/other.py", call="out").verify("v2")

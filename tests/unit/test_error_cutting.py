@@ -49,6 +49,7 @@ LINES = [
     ("php-cs-fixer", "   1) src/A.php\n\nFound 1 of 41 files that can be fixed in 0.1 seconds\n", [("file is not formatted (php-cs-fixer)", "format", None, "src/A.php", None)]),
     ("hadolint", "Dockerfile:3 DL3008 warning: Pin versions in apt get install\n", [("DL3008: Pin versions in apt get install", "DL3008", None, "Dockerfile", 3)]),
     ("rubocop", "a.rb:3:5: C: Style/StringLiterals: Prefer single-quoted strings.\n", [("Style/StringLiterals: Prefer single-quoted strings.", None, None, "a.rb", 3)]),
+    ("gradle ktlintCheck", "/r/A.kt:10:34 Unexpected blank (standard:function-signature)\n", [("Unexpected blank (standard:function-signature)", None, None, "/r/A.kt", 10)]),
     ("swift build", "/r/A.swift:3:5: error: cannot find 'x' in scope\n", [("cannot find 'x' in scope", None, None, "/r/A.swift", 3)]),
     ("gofmt", "a/b.go\n", [("file is not formatted (gofmt)", "format", None, "a/b.go", None)]),
     ("prettier", "Checking formatting...\n[warn] src/a.ts\n[warn] Code style issues found in the above file.\n", [("file is not formatted (prettier)", "format", None, "src/a.ts", None)]),
@@ -293,6 +294,11 @@ def test_a_failing_bats_test_names_its_file() -> None:
         "a.bats\n ✗ says no\n   (in test file tests/a.bats, line 10)\n     `[ 1 -eq 2 ]' failed\n\n1 test, 1 failure\n"
     )
     assert cut(output, "bats") == [("`[ 1 -eq 2 ]' failed", None, "says no", "tests/a.bats", 10)]
+
+
+def test_a_module_that_the_bundler_does_not_find_is_one_error() -> None:
+    output = "Failed to compile.\n\n./src/a.tsx\nModule not found: Can't resolve 'b'\n\n> Build failed because of webpack errors\n"
+    assert [m for m, *_ in cut(output, "npm run build")] == ["Module not found: Can't resolve 'b'"]
 
 
 def test_gradle_says_the_innermost_reason() -> None:

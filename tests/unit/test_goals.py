@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.goals import Goal, covers
+from debug_loop_pipeline.compute.goals import Goal, checks_again, covers
 from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
@@ -90,6 +90,17 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("bash -n a.sh", "bash -n a.sh", GoalKind.LINT),
         ("mise run test:ci", "mise run test:ci", GoalKind.TEST),
         ("just check", "just check", GoalKind.LINT),
+        (
+            "./gradlew :app:testDebugUnitTest --tests ATest",
+            "gradle :app:testDebugUnitTest [:app] --tests ATest",
+            GoalKind.TEST,
+        ),
+        ("./gradlew assembleRelease", "gradle assembleRelease", GoalKind.BUILD),
+        ("npx nx run-many -t lint test build --parallel=3", "nx run-many lint test build", GoalKind.TEST),
+        ("nx affected --targets=lint,test", "nx run-many lint test", GoalKind.TEST),
+        ("make test TESTS=tests/test_a.py", "make test TESTS=tests/test_a.py", GoalKind.TEST),
+        ("make -j4 test VERBOSE=1", "make test", GoalKind.TEST),
+        ("yarn workspace @a/e2e playwright test login", "playwright test login", GoalKind.TEST),
         ("pnpm turbo run lint test", "turbo run lint test", GoalKind.TEST),
         ("yarn nx test app", "nx run test [app]", GoalKind.TEST),
         ("bundle exec rake", "rake", GoalKind.TEST),
@@ -220,3 +231,32 @@ def test_build_errors_do_not_depend_on_test_filters() -> None:
     wider, narrower = goal("go test ./a -run B"), goal("go test ./a -run A")
     assert not covers(wider, narrower)
     assert covers(wider, narrower, ignore_filters=True)
+
+
+@pytest.mark.parametrize(
+    ("narrower", "shown", "test", "files", "known"),
+    [
+        ("go test ./q/ -run TestLease", "go test ./q/...", "TestLease/expired", ("a_test.go",), True),
+        ("go test ./q/ -run TestLease/renew", "go test ./q/...", "TestLease/expired", ("a_test.go",), False),
+        ("pytest tests/test_a.py::test_x", "pytest", "tests/test_a.py::test_x", ("tests/test_a.py",), True),
+        ("pytest tests/test_b.py", "pytest", "tests/test_a.py::test_x", ("tests/test_a.py",), False),
+        ("pytest -k 'x and not y'", "pytest", "tests/test_a.py::test_x", ("tests/test_a.py",), False),
+        ("npx eslint src/a.ts", "npx eslint .", "", ("/r/src/a.ts",), True),
+        ("npx eslint src/a.ts", "npx eslint .", "", ("/r/src/b.ts",), False),
+        ("./gradlew test --tests '*ATest*'", "./gradlew test", "ATest.adds()", ("ATest.java",), True),
+        ("make test TESTS=tests/test_a.py", "make test", "tests/test_a.py::test_x", ("tests/test_a.py",), True),
+        ("npx jest a", "pytest", "a", (), False),
+        ("pytest", "pytest", "tests/test_a.py::test_x", (), False),
+    ],
+)
+def test_a_narrower_run_checks_again_what_it_picks(
+    narrower: str, shown: str, test: str, files: tuple[str, ...], known: bool
+) -> None:
+    assert checks_again(goal(narrower), goal(shown), test, files) is known
+
+
+def test_inline_code_verifies_where_it_imports_a_package_called_app() -> None:
+    files = TaskFiles()
+    files.record_edit("/repo/app/routers/items.py")
+    assert [m.action for m in meanings("python -c 'import app.main'", files)] == [V]
+    assert [m.action for m in meanings("python -c 'import httpx'", files)] == [N]

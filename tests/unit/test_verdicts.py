@@ -124,6 +124,10 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         ("mix credo | tail -2", "66 mods/funs, found 1 refactoring opportunity.\n\n", 0, "fail"),
         ("nox -s tests | tail -1", "nox > Session tests was successful.\n", 0, "pass"),
         ("./scripts/test.sh | tail -4", "ok  \tm/a\t0.1s\n==> 1 failed, 12 passed\n", 0, "fail"),
+        ("pytest --cov-fail-under=90 | tail -3", "FAIL Required test coverage of 90% not reached. Total coverage: 89.10%\n54 passed in 3.40s\n", 0, "fail"),
+        ("npx nx run-many -t lint test | tail -3", " NX   Ran targets lint, test for 6 projects (21s)\n\n   ✖  1/14 targets failed, including the following:\n", 0, "fail"),
+        ("npx tsc --noEmit && npm run build 2>&1 | tail -3", "Route (app)     Size\n┌ ○ /           5 kB\n└ ○ /calendar   3 kB\n", 0, "pass"),
+        ("./gradlew assembleDebug 2>&1 | grep -E '^e:|BUILD' | head", "e: file:///r/A.kt:22:5 Unresolved reference: B\nBUILD FAILED in 4s\n", 0, "fail"),
         # formatters that exit 0
         ("gofmt -l .", "a.go\n", 0, "fail"),
         ("gofmt -l .", "", 0, "pass"),
@@ -197,6 +201,21 @@ def test_tools_in_a_row_each_have_their_own_errors() -> None:
         "npx tsc --noEmit; npx eslint .", "/r/a.ts\n  1:2  error  no  semi\n\n✖ 1 problem (1 error, 0 warnings)\n", 1
     )
     assert [(j.goal.tool, j.verdict.value) for j in both] == [("tsc", "pass"), ("eslint", "fail")]
+
+
+def test_a_build_whose_lines_stand_behind_checks_that_passed_has_its_own_verdict() -> None:
+    found = judged("npx tsc --noEmit && npx eslint . && npm run build 2>&1 | tail -2", "a 5 kB\nb 3 kB\n", 0)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [
+        ("tsc", "pass"),
+        ("eslint", "pass"),
+        ("npm run build", "pass"),
+    ]
+
+
+def test_errors_picked_by_the_form_of_the_compiler_are_all_of_them() -> None:
+    text = "e: file:///r/A.kt:22:5 Unresolved reference: B\nBUILD FAILED in 4s\n"
+    (one,) = judged("./gradlew assembleDebug 2>&1 | grep -E '^e:|BUILD' | head", text, 0)
+    assert not one.cut
 
 
 def test_the_prefix_of_a_monorepo_runner_hides_nothing() -> None:

@@ -111,7 +111,7 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
         places = {(e.path, e.line) for e in tests if e.line is not None}
         builds = [e for e in builds if (e.path, e.line) not in places and not _echoed(e, tests)]
         return [*builds, *tests]
-    uncaught = _uncaught(text)
+    uncaught = [e for e in _uncaught(text) if not any(e.message in build.message for build in builds)]
     infrastructure = blocks.cut_infrastructure(text)
     found = [*builds, *uncaught, *infrastructure]
     return found or generic.cut_shell(text) or jvm.cut_gradle_reason(text)

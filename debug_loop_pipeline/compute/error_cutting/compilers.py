@@ -152,6 +152,8 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
         rest, rule, named = rest[: at_end.start()] if at_end else rest, None, "go build"
     elif rule in _LINTERS_OF_GO and suffix == "go":
         named = "golangci-lint"
+    elif rule and severity is None and suffix in ("kt", "kts"):
+        named = "ktlint"
     message = one_line(rest)
     if not message or _NOISE.match(message):
         return None

@@ -1,7 +1,7 @@
 """AgentExecutionLogger: what an agent calls to tell its attempts, live (DOMAIN 3.1).
 
-Here: the calls and the thread that writes. Not here: the disk (`spool`), the broker (`relay`), what an event consists of
-(`event_draft`), what is learned from it (`serving/attempt_loop`). Importing this module loads the standard library only.
+Here: the calls. Not here: what an event consists of (`event_draft`), the threads behind (`event_writer`). Importing this module
+loads the standard library only.
 """
 
 from __future__ import annotations
@@ -10,36 +10,26 @@ import atexit
 import contextlib
 import logging
 import os
-import queue
 import socket
 import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
-from debug_loop_pipeline.client.event_draft import FORMAT, Draft, encoded, moment, own_attempt_id, plain, task_id
+from debug_loop_pipeline.client.event_draft import FORMAT, Draft, moment, own_attempt_id, plain, task_id
+from debug_loop_pipeline.client.event_writer import EventWriter, Job, LoggerCounts, as_uuid, warm_up
 from debug_loop_pipeline.client.options import data_directory, options_from_environment
-from debug_loop_pipeline.client.relay import RelayThread, configured_servers
-from debug_loop_pipeline.client.spool import SPOOL, Record, Spool
+from debug_loop_pipeline.client.relay import configured_servers
 from debug_loop_pipeline.models import identity
 from debug_loop_pipeline.models.logger_options import LoggerOptions
 
-_LEARN = "debug_loop_pipeline.serving.attempt_loop:learn_from"
-"""Called by name: it needs the store's libraries, which an agent must not load to log."""
 _OPEN_ATTEMPTS = 1_000
-_BATCH = 200
-_WARN_EVERY_S = 60.0
-_LEARNING = 64
 _WAIT_S = 30.0
-_NO_KEY = UUID(int=0)
-"""Of an event that names no task: ingestion refuses it, and says so."""
 _log = logging.getLogger("debug_loop_pipeline.client")
 _loggers: weakref.WeakSet[AgentExecutionLogger] = weakref.WeakSet()
 
@@ -61,30 +51,6 @@ class Logged:
     acknowledged: bool
     problem: str | None = None
     loop: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class LoggerCounts:
-    """What this logger did so far."""
-
-    written: int = 0
-    """Events on disk."""
-    late: int = 0
-    """Calls that returned before the disk had the event."""
-    refused: int = 0
-    """Not taken: the spool is full of unpublished events, cannot be written, or too many events wait for the disk."""
-    failed: int = 0
-    """Calls from which no event could be made."""
-    not_learned: int = 0
-    """Attempts for which the debug loop was not run here; the sensor gets to them."""
-
-
-@dataclass(slots=True)
-class _Job:
-    event: dict[str, Any]
-    wait: bool
-    """The caller runs the debug loop itself and waits for it."""
-    written: Future[bytes]
 
 
 class AgentExecutionLogger:
@@ -117,7 +83,6 @@ class AgentExecutionLogger:
         options: LoggerOptions | None = None,
         **fields: Any,
     ) -> None:
-        self._warned: dict[str, float] = {}
         self.options = options or options_from_environment(_log.warning)
         self._data_dir = data_directory(data_dir)
         self._given_servers = servers
@@ -126,23 +91,18 @@ class AgentExecutionLogger:
         _loggers.add(self)
         if self.options.enabled:
             with contextlib.suppress(RuntimeError):  # the interpreter is ending
-                threading.Thread(target=_warm_up, name="debug-loop-warm-up", daemon=True).start()
+                threading.Thread(target=warm_up, name="debug-loop-warm-up", daemon=True).start()
 
     def _begin(self) -> None:
         """What belongs to one process: none of it survives a fork."""
-        self.counts = LoggerCounts()
+        self._writer = EventWriter(self.options, self._data_dir, self._servers)
         self._lock = threading.Lock()
         self._run = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
         self._step = 0
         self._number = 0
         self._drafts: OrderedDict[UUID, Draft] = OrderedDict()
         self._last: OrderedDict[str, UUID] = OrderedDict()
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(self.options.queue_events)
-        self._lessons: queue.Queue[bytes] = queue.Queue(_LEARNING)
-        self._spool: Spool | None = None
-        self._relay: RelayThread | None = None
         self._closed = False
-        self._threads: list[threading.Thread] = []
 
     # -- telling -------------------------------------------------------------------------------------------------
 
@@ -252,7 +212,7 @@ class AgentExecutionLogger:
         """
         try:
             job = self._complete(status, attempt_id, fields, wait)
-            return self._settle(job, wait_s) if isinstance(job, _Job) else job
+            return self._settle(job, wait_s) if isinstance(job, Job) else job
         except Exception as error:
             return self._failed("complete", error)
 
@@ -260,7 +220,7 @@ class AgentExecutionLogger:
         """Tell a finished attempt whole, as an execution event; like `complete` otherwise."""
         try:
             job = self._submit(plain(event), wait)
-            return self._settle(job, wait_s) if isinstance(job, _Job) else job
+            return self._settle(job, wait_s) if isinstance(job, Job) else job
         except Exception as error:
             return self._failed("record", error)
 
@@ -272,7 +232,7 @@ class AgentExecutionLogger:
 
         try:
             job = self._complete(status, attempt_id, fields, wait)
-            if not isinstance(job, _Job):
+            if not isinstance(job, Job):
                 return job
             if wait:
                 return await asyncio.to_thread(self._settle, job, wait_s)
@@ -295,17 +255,8 @@ class AgentExecutionLogger:
             if self._closed:
                 return
             self._closed = True
-            until = time.monotonic() + (self.options.block_ms / 1000 if wait_s is None else wait_s)
-            if self._threads:
-                with contextlib.suppress(queue.Full):
-                    self._jobs.put(None, timeout=max(0.0, until - time.monotonic()))
-                self._threads[0].join(max(0.0, until - time.monotonic()))
-            spool, relay = self._spool, self._relay
-            if spool is not None and wait_s is not None:
-                while spool.unpublished() and time.monotonic() < until:
-                    time.sleep(0.01)
-            if relay is not None:
-                relay.close(max(0.0, until - time.monotonic()))
+            longest = self.options.block_ms / 1000 if wait_s is None else wait_s
+            self._writer.close(longest, for_broker=wait_s is not None)
 
     async def aclose(self, wait_s: float | None = None) -> None:
         """`close` that lets the event loop go on meanwhile."""
@@ -328,8 +279,15 @@ class AgentExecutionLogger:
     @property
     def unpublished(self) -> bool:
         """Whether something in the spool of this process waits for the broker."""
-        spool = self._spool
-        return spool is not None and spool.unpublished()
+        return self._writer.unpublished
+
+    @property
+    def counts(self) -> LoggerCounts:
+        """What this logger did so far."""
+        return self._writer.counts
+
+    def _servers(self) -> str | None:
+        return self._given_servers or configured_servers(self._data_dir)
 
     # -- from the call to the disk -------------------------------------------------------------------------------
 
@@ -341,7 +299,7 @@ class AgentExecutionLogger:
             return None
         return self._drafts.get(next(reversed(self._drafts)) if attempt_id is None else attempt_id)
 
-    def _complete(self, status: str, attempt_id: UUID | None, fields: dict[str, Any], wait: bool) -> _Job | Logged:
+    def _complete(self, status: str, attempt_id: UUID | None, fields: dict[str, Any], wait: bool) -> Job | Logged:
         now = datetime.now(UTC)
         with self._lock:
             draft = self._draft(attempt_id)
@@ -360,140 +318,31 @@ class AgentExecutionLogger:
             _bound(self._last)
         return self._submit(event, wait)
 
-    def _submit(self, event: dict[str, Any], wait: bool) -> _Job | Logged:
-        with self._lock:
-            if not self._usable():
-                return Logged(_uuid(event.get("attempt_id")), False, "the logger is off or closed")
-            self._run_threads()
-        job = _Job(event, wait, Future())
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            problem = "too many events wait for the disk"
-            self._count("refused", f"an event is not taken: {problem}")
-            return Logged(_uuid(event.get("attempt_id")), False, problem)
-        return job
+    def _submit(self, event: dict[str, Any], wait: bool) -> Job | Logged:
+        attempt = as_uuid(event.get("attempt_id"))
+        if not self._usable():
+            return Logged(attempt, False, "the logger is off or closed")
+        return self._writer.submit(event, wait) or Logged(attempt, False, "too many events wait for the disk")
 
-    def _settle(self, job: _Job, wait_s: float, patience_s: float | None = None) -> Logged:
+    def _settle(self, job: Job, wait_s: float, patience_s: float | None = None) -> Logged:
         """Waits for the disk as long as a call may take, and for the debug loop where that is asked for."""
-        attempt = _uuid(job.event.get("attempt_id"))
+        attempt = as_uuid(job.event.get("attempt_id"))
         patience_s = self.options.block_ms / 1000 if patience_s is None else patience_s
         try:
             body = job.written.result(max(patience_s, wait_s) if job.wait else patience_s)
         except FutureTimeoutError:
-            self.counts.late += 1
+            self._writer.counts.late += 1
             return Logged(attempt, False, "not yet on disk")
         except OSError as error:
             return Logged(attempt, False, str(error))
-        return Logged(attempt, True, loop=self._learn(body, wait_s) if job.wait else None)
-
-    def _run_threads(self) -> None:
-        if not self._threads:
-            for name, body in (("writer", self._write), ("learner", self._learn_all)):
-                if name == "learner" and not self.options.learn:
-                    continue
-                thread = threading.Thread(target=body, name=f"debug-loop-{name}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
-
-    def _write(self) -> None:
-        """The one thread that puts events on disk: all that wait at once, with one sync."""
-        ended = False
-        while not ended:
-            jobs = [self._jobs.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(jobs) < _BATCH:
-                    jobs.append(self._jobs.get_nowait())
-            ended = None in jobs
-            ready = [(job, record) for job in jobs if job is not None and (record := self._redacted(job)) is not None]
-            try:
-                if ready:
-                    self._open_spool().append([record for _, record in ready])
-            except OSError as error:
-                self._count("refused", f"{len(ready)} events are not taken: {error}", len(ready))
-                for job, _ in ready:
-                    job.written.set_exception(error)
-            else:
-                for job, record in ready:
-                    self._on_disk(job, record)
-
-    def _redacted(self, job: _Job) -> Record | None:
-        try:
-            from debug_loop_pipeline.client.redaction import redact_event  # 50 ms that the agent need not wait for
-
-            event = redact_event(job.event)
-            key = _uuid(event.get("correlation_id")) or _uuid(event.get("attempt_id")) or _NO_KEY
-            return Record(str(key), encoded(event))
-        except Exception as error:
-            problem = f"no event can be made of it: {type(error).__name__}: {error}"
-            self._count("failed", problem)
-            job.written.set_exception(OSError(problem))
-            return None
-
-    def _on_disk(self, job: _Job, record: Record) -> None:
-        self.counts.written += 1
-        job.written.set_result(record.body)
-        if self._relay is not None:
-            self._relay.wake()
-        if self.options.learn and not job.wait:
-            try:
-                self._lessons.put_nowait(record.body)
-            except queue.Full:
-                self.counts.not_learned += 1
-
-    def _open_spool(self) -> Spool:
-        if self._spool is None:
-            root = self._data_dir / SPOOL
-            self._spool = Spool.create(root, self.options)
-            self._relay = RelayThread(root, self._servers, self.options, lambda: self._spool)
-        return self._spool
-
-    def _servers(self) -> str | None:
-        return self._given_servers or configured_servers(self._data_dir)
-
-    # -- learning ------------------------------------------------------------------------------------------------
-
-    def _learn_all(self) -> None:
-        while True:
-            self._learn(self._lessons.get(), None)
-
-    def _learn(self, body: bytes, wait_s: float | None) -> dict[str, Any] | None:
-        """Has the debug loop run for an event: by `serve` where it runs, else here. None where it could not be."""
-        import pkgutil
-
-        try:
-            learn: Callable[..., dict[str, Any] | None] = pkgutil.resolve_name(_LEARN)
-            result = learn(body, self._data_dir, wait_s)
-        except Exception as error:
-            self._count("not_learned", f"the debug loop was not run: {type(error).__name__}: {error}")
-            return None
-        if result is None:
-            self.counts.not_learned += 1
-        return result
+        return Logged(attempt, True, loop=self._writer.learn(body, wait_s) if job.wait else None)
 
     # -- trouble -------------------------------------------------------------------------------------------------
 
     def _failed(self, call: str, error: Exception) -> Logged:
         problem = f"{type(error).__name__}: {error}"
-        self._count("failed", f"{call}: {problem}")
+        self._writer.count("failed", f"{call}: {problem}")
         return Logged(None, False, problem)
-
-    def _count(self, what: str, message: str, events: int = 1) -> None:
-        """Counts events that went wrong, and warns of the same kind at most once a minute."""
-        with contextlib.suppress(Exception):
-            setattr(self.counts, what, getattr(self.counts, what) + events)
-            now = time.monotonic()
-            if now - self._warned.get(what, -_WARN_EVERY_S) >= _WARN_EVERY_S:
-                self._warned[what] = now
-                _log.warning(message)
-
-
-def _warm_up() -> None:
-    """Loads what the threads behind need, so that the first `complete` does not share the interpreter with it."""
-    with contextlib.suppress(Exception):
-        from debug_loop_pipeline.client import broker, redaction
-
-        redaction.redact(broker.__name__)
 
 
 def _leave_to_parent() -> None:
@@ -514,10 +363,3 @@ atexit.register(_close_all)
 def _bound(kept: OrderedDict[Any, Any]) -> None:
     while len(kept) > _OPEN_ATTEMPTS:
         kept.popitem(last=False)
-
-
-def _uuid(value: object) -> UUID | None:
-    try:
-        return value if isinstance(value, UUID) else UUID(str(value))
-    except ValueError:
-        return None

@@ -36,7 +36,14 @@ def options_from_environment(warn: Callable[[str], None]) -> LoggerOptions:
 
 def data_directory(given: str | os.PathLike[str] | None) -> Path:
     """Where the spool lies: given, or by the environment, or the default of every command."""
-    return Path(given or os.environ.get(_DATA_DIR) or _DEFAULT_DIRECTORY).expanduser().absolute()
+    path = Path(given or os.environ.get(_DATA_DIR) or _DEFAULT_DIRECTORY)
+    try:
+        return path.expanduser().absolute()
+    except (
+        OSError,
+        RuntimeError,
+    ):  # the working directory is gone, or there is no home: what is written there fails, and is counted
+        return path
 
 
 def _parsed(value: str, default: object, bounds: Any) -> bool | int | float:

@@ -137,13 +137,13 @@ def any_unpublished(directory: Path, relay: RelayThread) -> bool:
 def test_events_wait_for_a_broker_that_is_away_and_come_in_order(ingestion: Ingestion, tmp_path: Path) -> None:
     away = [True]
     logger = AgentExecutionLogger("tester", data_dir=tmp_path, options=OPTIONS)
-    logger._servers = lambda: "127.0.0.1:9" if away[0] else ingestion.servers  # type: ignore[method-assign]
+    logger._writer._servers = lambda: "127.0.0.1:9" if away[0] else ingestion.servers  # type: ignore[method-assign]
     attempts = []
     for _ in range(10):
         attempts.append(str(logger.start("go", task="t")))
         assert logger.complete("error").acknowledged
-    assert logger._relay is not None
-    assert wait_for(lambda: logger._relay is not None and logger._relay.counts.failures > 0)
+    assert logger._writer.relay is not None
+    assert wait_for(lambda: logger._writer.relay is not None and logger._writer.relay.counts.failures > 0)
     assert logger.unpublished
     away[0] = False
     assert wait_for(lambda: not logger.unpublished, 30)
@@ -159,8 +159,8 @@ def test_a_broker_that_came_back_empty_gets_everything_again(
     before.complete("error")
     assert wait_for(lambda: not before.unpublished)
     before.close(5)
-    assert before._spool is not None
-    before._spool.close()
+    assert before._writer.spool is not None
+    before._writer.spool.close()
     for _ in range(5):
         attempts.append(str(logger.start("go")))
         assert logger.complete("error").acknowledged
@@ -179,9 +179,9 @@ def test_a_relay_that_died_before_it_noted_what_was_confirmed_doubles_nothing_in
     attempt_id = logger.start("go")
     assert logger.complete("error").acknowledged
     assert wait_for(lambda: not logger.unpublished)
-    assert logger._spool is not None
-    logger._spool.rewind()
-    Relay(lambda: ingestion.servers).drain(logger._spool)
+    assert logger._writer.spool is not None
+    logger._writer.spool.rewind()
+    Relay(lambda: ingestion.servers).drain(logger._writer.spool)
     assert told(ingestion.on_topic()) == [str(attempt_id)] * 2
     consume_partition(ingestion.context, ingestion.consumer)
     rows = fetch_rows(ingestion.context.database, "select count(*) as n from execution_inbox")

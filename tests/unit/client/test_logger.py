@@ -50,8 +50,8 @@ def spooled(directory: Path) -> list[dict[str, Any]]:
 
 def written(logger: AgentExecutionLogger, directory: Path) -> list[dict[str, Any]]:
     logger.close(wait_s=5)
-    assert logger._spool is not None
-    logger._spool.close()
+    assert logger._writer.spool is not None
+    logger._writer.spool.close()
     return spooled(directory)
 
 

@@ -54,6 +54,8 @@ REFRESHABLE = (
 """Assets that take `RefreshConfig`."""
 CLOSING = "settled_days"
 """The asset that takes the dirty marks away."""
+PLOTS = "debug_loop/plots"
+"""Tag of a run; "no" where nobody is to wait for plots."""
 _RESUMED = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
 """Tags of a run that starts where another failed, so that what went well before is not run again."""
 
@@ -65,7 +67,7 @@ def _facts(
 
 
 def _insight(context: dg.AssetExecutionContext, postgres: PostgresResource) -> DayInsight:
-    return DayInsight(postgres.database(), span_of(context))
+    return DayInsight(postgres.database(), span_of(context), plots=context.run.tags.get(PLOTS) != "no")
 
 
 def _claimants(run: dg.DagsterRun) -> set[str]:

@@ -5,7 +5,9 @@ Here: reads for people who look at an asset in the UI. Not here: what must hold 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -36,8 +38,16 @@ class Insight:
 class DayInsight:
     """Reads for one run's span."""
 
-    def __init__(self, database: Database, span: Span) -> None:
+    def __init__(self, database: Database, span: Span, *, plots: bool = True) -> None:
+        """Describe what to read.
+
+        Args:
+            database: of the pipeline.
+            span: the days of the run.
+            plots: whether to draw; a plot costs as much as a step over a few attempts.
+        """
         self._database = database
+        self._plots = plots
         self._params = {"first": span.first, "last": span.last, "sample": _SAMPLE, "bins": _BINS}
 
     def attempts(self) -> Insight:
@@ -49,7 +59,7 @@ class DayInsight:
         per_day = self._per_day("debug_execution_attempts")
         found = Insight(rows_of_day=per_day, shown={"by_outcome": table_sample(rows)})
         if len(per_day) > 1:
-            found.shown["plot"] = line_plot(list(per_day), list(per_day.values()), "attempts per day", "attempts")
+            self._draw(found, lambda: line_plot(list(per_day), list(per_day.values()), "attempts per day", "attempts"))
         return found
 
     def errors(self) -> Insight:
@@ -62,7 +72,7 @@ class DayInsight:
         found = Insight(rows_of_day=self._per_day("attempt_errors"), shown={"top_errors": table_sample(rows)})
         if rows:
             labels, counts = [r["pattern"] for r in rows], [r["errors"] for r in rows]
-            found.shown["plot"] = bar_plot(labels, counts, "most frequent errors", "errors")
+            self._draw(found, lambda: bar_plot(labels, counts, "most frequent errors", "errors"))
         return found
 
     def costs(self) -> Insight:
@@ -83,7 +93,7 @@ class DayInsight:
         )
         if per_day:
             days, dollars = [r["day"] for r in per_day], [r["usd"] for r in per_day]
-            found.shown["plot"] = line_plot(days, dollars, "cost per day", "USD")
+            self._draw(found, lambda: line_plot(days, dollars, "cost per day", "USD"))
         return found
 
     def functions(self) -> Insight:
@@ -155,7 +165,7 @@ class DayInsight:
         found = Insight(rows_of_day=self._per_day("error_costs"), shown={"dearest_errors": table_sample(rows)})
         if rows:
             labels, dollars = [r["pattern"] or r["signature"] for r in rows], [float(r["usd"]) for r in rows]
-            found.shown["plot"] = bar_plot(labels, dollars, "dearest errors", "USD")
+            self._draw(found, lambda: bar_plot(labels, dollars, "dearest errors", "USD"))
         return found
 
     def golden(self) -> Insight:
@@ -181,11 +191,13 @@ class DayInsight:
             if row["p_value"] is not None:
                 found.numbers[f"{row['measure']}_p_value"] = row["p_value"]
                 if row["measure"] == "attempts":
-                    found.shown["plot"] = interval_plot(
-                        ["treatment", "holdout"],
-                        [(row[arm], row[f"{arm}_low"], row[f"{arm}_high"]) for arm in ("treatment", "holdout")],
-                        "attempts to success",
-                        "attempts per task, with 95 % interval",
+                    arms = ["treatment", "holdout"]
+                    means = [(row[arm], row[f"{arm}_low"], row[f"{arm}_high"]) for arm in arms]
+                    self._draw(
+                        found,
+                        partial(
+                            interval_plot, arms, means, "attempts to success", "attempts per task, with 95 % interval"
+                        ),
                     )
         return found
 
@@ -208,11 +220,17 @@ class DayInsight:
         )
         return {row["day"]: row["rows"] for row in rows}
 
+    def _draw(self, found: Insight, plot: Callable[[], dg.MarkdownMetadataValue]) -> None:
+        if self._plots:
+            found.shown["plot"] = plot()
+
     def _histogram(self, found: Insight, column: str, source: str, title: str) -> None:
         """Adds a histogram of a column between 0 and 1, counted by the server: a range may hold millions of rows."""
+        if not self._plots:
+            return
         rows = self._rows(
             f"select least(width_bucket({column}, 0, 1, :bins), :bins) as bin, count(*) as rows from {source} group by 1 order by 1"
         )
         if rows:
             counts = {row["bin"]: row["rows"] for row in rows}
-            found.shown["plot"] = histogram([counts.get(bin, 0) for bin in range(1, _BINS + 1)], title, column)
+            self._draw(found, lambda: histogram([counts.get(bin, 0) for bin in range(1, _BINS + 1)], title, column))

@@ -14,6 +14,9 @@ from debug_loop_pipeline.checks.rules import Finding, schema_as_migrated
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.resources.servers import PostgresResource
 
+_AFTER_THE_ASSETS = {"dagster/priority": "-1"}
+"""A step that holds nothing back runs when no asset of the run is left to do: the rows are there half a run earlier."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -72,18 +75,18 @@ def checks_of_assets(checks: Iterable[Check]) -> list[dg.AssetChecksDefinition]:
     """
     ordered = sorted(checks, key=lambda check: (check.asset, check.blocking))
     return [
-        _step(f"{asset}_{'gate' if blocking else 'checks'}", list(group))
+        _step(f"{asset}_{'gate' if blocking else 'checks'}", list(group), blocking=blocking)
         for (asset, blocking), group in groupby(ordered, key=lambda check: (check.asset, check.blocking))
     ]
 
 
-def _step(name: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def _step(name: str, checks: Sequence[Check], *, blocking: bool) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(check.name, asset=check.asset, description=check.description, blocking=check.blocking)
         for check in checks
     ]
 
-    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True, op_tags={} if blocking else _AFTER_THE_ASSETS)
     def step(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:
         errors: list[Exception] = []
         for check in checks:

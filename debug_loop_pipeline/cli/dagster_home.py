@@ -7,12 +7,19 @@ import os
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from debug_loop_pipeline.settings import Settings
 
+_DEFAULT_LAUNCHER = {"module": "dagster", "class": "DefaultRunLauncher"}
 
-def write_dagster_home(settings: Settings) -> Path:
+
+def write_dagster_home(settings: Settings, *, celery: bool = False) -> Path:
     """Write `dagster.yaml` for the running servers; what Dagster keeps beside it is left alone.
+
+    Args:
+        settings: with the addresses of the servers.
+        celery: runs are done by Celery workers over Valkey, not by the code server.
 
     Returns:
         The home, for DAGSTER_HOME.
@@ -25,6 +32,7 @@ def write_dagster_home(settings: Settings) -> Path:
         postgres_url=json.dumps(settings.require_dagster_postgres_url()),
         storage_directory=json.dumps(str(home / "storage")),
         compute_log_directory=json.dumps(str(home / "compute-logs")),
+        run_launcher=json.dumps(_celery_launcher(settings) if celery else _DEFAULT_LAUNCHER),
     )
     _replace(home / "dagster.yaml", content)
     return home
@@ -40,6 +48,14 @@ def write_workspace(home: Path, socket: Path) -> Path:
     location = {"socket": str(socket), "location_name": "debug_loop_pipeline"}
     _replace(path, json.dumps({"load_from": [{"grpc_server": location}]}, indent=2))
     return path
+
+
+def _celery_launcher(settings: Settings) -> dict[str, Any]:
+    return {
+        "module": "debug_loop_pipeline.processes.celery_launcher",
+        "class": "ValkeyRunLauncher",
+        "config": {"valkey_url": settings.require_valkey_url()},
+    }
 
 
 def _replace(path: Path, content: str) -> None:

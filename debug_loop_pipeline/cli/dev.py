@@ -1,4 +1,7 @@
-"""`debug-loop dev`: the Dagster UI, its daemon, one code server and the consumer service over the embedded servers, in the foreground."""
+"""`debug-loop dev`: everything that learns and answers live, over the embedded servers, in the foreground.
+
+The Dagster UI, its daemon and one code server; the consumer service; `serve`; with `--celery` a worker that does the runs.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import psutil
 import typer
 
-from debug_loop_pipeline.cli.dagster_home import write_workspace
+from debug_loop_pipeline.cli.dagster_home import write_dagster_home, write_workspace
 from debug_loop_pipeline.cli.runtime import make_supervisor, running_servers, start
 from debug_loop_pipeline.cli.servers import Broker
 from debug_loop_pipeline.embedded import process
@@ -36,8 +40,13 @@ app = typer.Typer(add_completion=False)
 _UI_PORT = 3000
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 20.0
+_SETTLED_SECONDS = 10.0
+"""A process that ends sooner after its start would end again."""
 _SOCKET_PATH_LIMIT = 100
 _PR_SET_PDEATHSIG = 1
+_COMMANDS = "debug_loop_pipeline.cli.main"
+_LIVE = {"DEBUG_LOOP_SENSOR_WAIT_SECONDS": "4"}
+"""Where the environment does not say otherwise."""
 
 
 class _Stopped(Exception):
@@ -49,13 +58,22 @@ class Child:
     """One process of ours, in a session of its own so that Ctrl-C reaches only us."""
 
     name: str
+    module_and_arguments: tuple[str, ...]
     popen: subprocess.Popen[bytes]
     log: Path
     log_start: int
+    spare: bool
+    """The others work without it for a while: it is started again when it ended."""
+    began: float
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self.popen.poll() is not None
 
     def check(self) -> None:
         """Raises DebugLoopError with the end of its log when it ended."""
-        if self.popen.poll() is not None:
+        if self.ended:
             raise DebugLoopError(
                 f"{self.name} ended by itself ({self.popen.returncode}). The end of {self.log}:\n"
                 + process.tail(self.log, start=self.log_start)
@@ -70,8 +88,13 @@ class Children:
         self._environment = dict(environment)
         self._children: list[Child] = []
 
-    def start(self, name: str, *module_and_arguments: str) -> Child:
+    def start(self, name: str, *module_and_arguments: str, spare: bool = False) -> Child:
         """Start `python -m ...`, its output in the log directory."""
+        child = self._spawn(name, module_and_arguments, spare=spare)
+        self._children.append(child)
+        return child
+
+    def _spawn(self, name: str, module_and_arguments: tuple[str, ...], *, spare: bool) -> Child:
         log = self._logs / f"{name}.log"
         log_start = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
@@ -84,14 +107,18 @@ class Children:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        child = Child(name, popen, log, log_start)
-        self._children.append(child)
-        return child
+        return Child(name, module_and_arguments, popen, log, log_start, spare, time.monotonic())
 
     def check(self) -> None:
-        """Raises DebugLoopError when one of them ended."""
-        for child in self._children:
-            child.check()
+        """Starts again what may be; raises DebugLoopError when another one ended, or one that cannot stay up."""
+        for index, child in enumerate(self._children):
+            if child.spare and child.ended and time.monotonic() - child.began > _SETTLED_SECONDS:
+                typer.echo(
+                    f"{child.name} ended ({child.popen.returncode}) and is started again; see {child.log}", err=True
+                )
+                self._children[index] = self._spawn(child.name, child.module_and_arguments, spare=True)
+            else:
+                child.check()
 
     def stop(self) -> None:
         """Ask each to end, wait, and end what is left below it."""
@@ -118,8 +145,13 @@ class Children:
 def dev(
     kafka: Annotated[Broker, typer.Option(help="Broker; auto: Apache Kafka where it can be started.")] = Broker.AUTO,
     port: Annotated[int | None, typer.Option(help="Port of the UI. Default: 3000, or a free one.")] = None,
+    celery: Annotated[
+        bool, typer.Option("--celery", help="Runs by a warm Celery worker over Valkey, as on many machines.")
+    ] = False,
 ) -> None:
     """Run the Dagster UI, its daemon and the servers until Ctrl-C."""
+    if celery and find_spec("dagster_celery") is None:
+        raise DebugLoopError("dagster-celery is not installed: install debug_loop_pipeline[celery]")
     supervisor = make_supervisor(load_settings())
     before = running_servers(supervisor)
     previous = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -127,7 +159,7 @@ def dev(
         try:
             settings = start(kafka.value).settings
             with _alone(settings.dagster_home):
-                _run(settings, port)
+                _run(settings, port, celery=celery)
         finally:
             for number in previous:
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
@@ -151,24 +183,30 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _run(settings: Settings, port: int | None) -> None:
-    home = settings.dagster_home
+def _run(settings: Settings, port: int | None, *, celery: bool) -> None:
+    home = write_dagster_home(settings, celery=celery)
     logs = settings.data_dir / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
     code_socket = _socket_path(home)
     code_socket.unlink(missing_ok=True)
     workspace = str(write_workspace(home, code_socket))
     _create_dagster_tables(settings.require_dagster_postgres_url())
-    children = Children(logs, {**os.environ, "DAGSTER_HOME": str(home), "DEBUG_LOOP_DATA_DIR": str(settings.data_dir)})
+    environment = {"DAGSTER_HOME": str(home), "DEBUG_LOOP_DATA_DIR": str(settings.data_dir)}
+    children = Children(logs, _LIVE | os.environ | environment)
     try:
         module = "debug_loop_pipeline.definitions"
-        children.start("dagster-code", "dagster", "code-server", "start", "-s", str(code_socket), "-m", module)
+        children.start(
+            "dagster-code", "debug_loop_pipeline.processes.code_server", "-s", str(code_socket), "-m", module
+        )
         _wait_for_socket(code_socket, children)
         ui_port = port or _free_port()
         children.start("dagster-webserver", "dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(ui_port))
-        children.start("dagster-daemon", "dagster._daemon", "run", "-w", workspace)
+        children.start("dagster-daemon", "debug_loop_pipeline.processes.daemon", workspace)
         if settings.kafka_bootstrap_servers is not None:
-            children.start("consume", "debug_loop_pipeline.cli.main", "consume")
+            children.start("consume", _COMMANDS, "consume", spare=True)
+        children.start("serve", _COMMANDS, "serve", "--leave-to-sensor", spare=True)
+        if celery:
+            children.start("celery-worker", "debug_loop_pipeline.processes.celery_worker", spare=True)
         url = f"http://127.0.0.1:{ui_port}"
         _wait_for_ui(url, children)
         typer.echo(f"Dagster UI: {url}   (logs in {logs}; Ctrl-C stops everything)")

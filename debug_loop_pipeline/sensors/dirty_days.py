@@ -5,6 +5,7 @@ no `run_key`, which would deduplicate for ever. What a cursor would remember, th
 which have just failed and wait.
 """
 
+import time
 from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.partitions import DATE_FORMAT
@@ -30,7 +32,11 @@ LONGEST_WAIT = timedelta(minutes=30)
 """A day whose runs fail is asked for again after `FIRST_WAIT`, then after twice as long each time, at most this."""
 REMEMBERED = timedelta(hours=6)
 """How far back failures are looked for: enough for the seven in a row that lead to the longest wait."""
+WHOLE_EVERY = timedelta(minutes=10)
+"""All checks and the plots speak of whole tables; no event waits for them, and they take longer than a few events do."""
 _MOST_PAST_RUNS = 500
+_LOOK_EVERY_S = 0.2
+AnyJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -163,27 +169,84 @@ class SettlingRuns:
         ]
 
 
-def dirty_days_sensor(job_name: str, settling: SettlingRuns) -> dg.SensorDefinition:
-    """The sensor that asks for runs of a daily job."""
+def span_to_check(last_whole: datetime | None, last_live: EndedRun | None, now: datetime) -> Span | None:
+    """The days of the last live run, where nothing has looked at the tables since and it is time to.
+
+    Args:
+        last_whole: when the last run with all checks was asked for; None: not within `WHOLE_EVERY`, or never.
+        last_live: the last run without them that succeeded.
+        now: the time of the tick.
+    """
+    if last_live is None or last_whole is not None or now - last_live.at < WHOLE_EVERY:
+        return None
+    return last_live.span
+
+
+def dirty_days_sensor(whole: AnyJob, live: AnyJob, settling: SettlingRuns) -> dg.SensorDefinition:
+    """The sensor that asks for runs of a daily job.
+
+    A tick with nothing to ask for looks again for `sensor_wait_seconds`, so that what comes in is seen at once, with a tick every few
+    seconds and not five a second.
+
+    Args:
+        whole: the job with all checks and plots, asked for at most every `WHOLE_EVERY`, and once more when it has become quiet.
+        live: the same with the blocking checks alone, asked for in between.
+        settling: which runs take dirty marks away.
+    """
 
     @dg.sensor(
         name="dirty_days",
-        job_name=job_name,
-        minimum_interval_seconds=5,
+        jobs=[whole, live],
+        minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="One run per range of days with new or changed executions; days whose runs fail wait longer each time.",
     )
     def dirty_days(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult | dg.SkipReason:
-        # Runs before marks: a run that ends in between took its marks away, and they are not seen.
-        in_flight, now = settling.in_flight(context.instance), datetime.now(UTC)
-        dirty = ExecutionStore(postgres.database()).dirty_days()
-        ended = settling.ended(context.instance, now - REMEMBERED) if dirty else []
-        plan = plan_runs(dirty, in_flight, ended, load_settings().first_partition, now.date(), now)
-        if not plan.ranges:
+        settings, store = load_settings(), ExecutionStore(postgres.database())
+        until = time.monotonic() + settings.sensor_wait_seconds
+        while not (plan := _plan(context.instance, store, settling, settings.first_partition)).ranges:
+            if time.monotonic() >= until:
+                break
+            time.sleep(_LOOK_EVERY_S)
+        now = datetime.now(UTC)
+        looked_at = _last_asked(context.instance, whole.name, now)
+        ranges, job = plan.ranges, live if looked_at else whole
+        if not ranges and plan.in_flight == 0:
+            quiet = span_to_check(looked_at, _last_done(context.instance, whole.name, live.name, settling, now), now)
+            ranges = () if quiet is None else (quiet,)
+        if not ranges:
             return dg.SkipReason(plan.why_nothing())
-        return dg.SensorResult(run_requests=[_request(span) for span in plan.ranges])
+        return dg.SensorResult(run_requests=[_request(job.name, span) for span in ranges])
 
     return dirty_days
+
+
+def _last_asked(instance: dg.DagsterInstance, job_name: str, now: datetime) -> datetime | None:
+    """When a run of the job was last asked for, within `WHOLE_EVERY`."""
+    filters = dg.RunsFilter(job_name=job_name, created_after=now - WHOLE_EVERY)
+    return next((record.create_timestamp for record in instance.get_run_records(filters, limit=1)), None)
+
+
+def _last_done(
+    instance: dg.DagsterInstance, whole: str, live: str, settling: SettlingRuns, now: datetime
+) -> EndedRun | None:
+    """The last live run that succeeded lately; None where a whole one was asked for after it."""
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], job_name=live, created_after=now - REMEMBERED)
+    record = next(iter(instance.get_run_records(filters, limit=1)), None)
+    if record is None or (span := settling.span(record.dagster_run)) is None:
+        return None
+    later = dg.RunsFilter(job_name=whole, created_after=record.create_timestamp)
+    return None if instance.get_run_records(later, limit=1) else EndedRun(span, False, ended_at(record))
+
+
+def _plan(instance: dg.DagsterInstance, store: ExecutionStore, settling: SettlingRuns, first: date) -> Plan:
+    if not store.dirty_days():
+        return Plan(())
+    # Runs before marks: a run that ends in between took its marks away, and they are not seen.
+    in_flight, now = settling.in_flight(instance), datetime.now(UTC)
+    dirty = store.dirty_days()
+    ended = settling.ended(instance, now - REMEMBERED) if dirty else []
+    return plan_runs(dirty, in_flight, ended, first, now.date(), now)
 
 
 def ended_at(record: dg.RunRecord) -> datetime:
@@ -192,7 +255,8 @@ def ended_at(record: dg.RunRecord) -> datetime:
     return datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
 
 
-def _request(span: Span) -> dg.RunRequest:
+def _request(job_name: str, span: Span) -> dg.RunRequest:
     return dg.RunRequest(
-        tags={RANGE_START: span.first.strftime(DATE_FORMAT), RANGE_END: span.last.strftime(DATE_FORMAT)}
+        job_name=job_name,
+        tags={RANGE_START: span.first.strftime(DATE_FORMAT), RANGE_END: span.last.strftime(DATE_FORMAT)},
     )

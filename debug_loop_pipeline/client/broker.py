@@ -93,6 +93,7 @@ class Broker:
 
         Raises:
             TopicMismatchError: one exists with another number of partitions.
+            ConnectionError: one that was asked for is not there after some seconds (a broker under load): ask again.
         """
         with self._admin() as admin:
             found = _described(admin, topics)
@@ -110,9 +111,10 @@ class Broker:
                 if not odd:
                     return {topic.name: found[topic.name].topic_id for topic in topics}
                 if time.monotonic() > deadline:  # before, another process may be at it
-                    there = found[odd[0].name].partitions if odd[0].name in found else 0
+                    if odd[0].name not in found:
+                        raise ConnectionError(f"the broker has not made the topic {odd[0].name} yet")
                     raise TopicMismatchError(
-                        f"topic {odd[0].name} has {there} partitions, {odd[0].partitions} are needed. Move it away: it "
+                        f"topic {odd[0].name} has {found[odd[0].name].partitions} partitions, {odd[0].partitions} are needed. Move it away: it "
                         "is made anew, the ledger's with all its content."
                     )
                 time.sleep(0.1)

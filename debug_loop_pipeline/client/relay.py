@@ -61,8 +61,10 @@ class Relay:
         self._topic_id = ""
         self._confirmed: dict[int, int] = {}
         """Partition -> the furthest that the topic `_topic_id` was confirmed to reach."""
-        self.suspect = False
-        """The topic is another one, or ends before what was confirmed: until each spool was verified; the caller says when."""
+        self.moved = False
+        """The topic is another one than before: what was published to that one is to be verified. The caller says when it was."""
+        self.shorter = False
+        """The topic ends before what it confirmed: each spool's own confirmations are to be looked at, likewise."""
         self.counts = RelayCounts()
 
     def drain(self, spool: Spool) -> None:
@@ -76,7 +78,7 @@ class Relay:
         self._guarded(lambda: self._drain(spool))
 
     def look(self) -> None:
-        """See whether the broker still has what it confirmed; `suspect` says so.
+        """See whether the broker still has what it confirmed; `moved` and `shorter` say so.
 
         Raises:
             Unpublishable: it does not answer.
@@ -143,13 +145,13 @@ class Relay:
             self._connect()
         elif self._confirmed and self._broker.lost(EXECUTIONS, self._confirmed):
             self._confirmed.clear()
-            self.suspect = True
+            self.shorter = True
 
     def _verify(self, spool: Spool) -> None:
         self._connect()
         assert self._broker is not None
         cursor = spool.cursor
-        if cursor.topic_id != self._topic_id or (self.suspect and self._broker.lost(EXECUTIONS, cursor.acknowledged)):
+        if cursor.topic_id != self._topic_id or (self.shorter and self._broker.lost(EXECUTIONS, cursor.acknowledged)):
             self._begin_again(spool)
             self._drain(spool)
         else:
@@ -173,9 +175,9 @@ class Relay:
             self._broker = Broker(servers, self._timeout_s)
             topic_id = self._broker.ensure([EXECUTIONS])[EXECUTIONS.name]
             if topic_id != self._topic_id:
+                self.moved = self.moved or bool(self._topic_id)
                 self._topic_id = topic_id
                 self._confirmed.clear()
-                self.suspect = True
             self._producer = self._broker.producer("debug-loop-logger")
         return self._producer
 
@@ -258,7 +260,8 @@ class RelayThread:
             own.trim()
             self._relay.verify(own)
         excess = 0
-        if self._relay.suspect or time.monotonic() - self._settled_at > _SETTLED_S:
+        relay = self._relay
+        if relay.moved or relay.shorter or time.monotonic() - self._settled_at > _SETTLED_S:
             self._settled.clear()
             self._settled_at = time.monotonic()
             excess = _bytes_below(self._root) - (0 if own is None else own.size()) - self._options.spool_bytes
@@ -274,7 +277,7 @@ class RelayThread:
                     self._settled.add(spool.path.name)
             finally:
                 spool.close()
-        self._relay.suspect = False
+        relay.moved = relay.shorter = False
 
     def _anything(self, own: Spool | None) -> bool:
         """Whether there is a spool to care for."""

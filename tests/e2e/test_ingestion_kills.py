@@ -193,7 +193,7 @@ class Stage:
                 orphan(self._data_dir, self.crashed[-1])
             if all(count.read() >= self.allowed.read() for count in self.done):  # nothing is left to tell
                 self.allowed.write(self.allowed.read() + 1)
-            time.sleep(0.05)
+            time.sleep(0.3)
         assert armed.process.exitcode == -9, failpoint
         self.killed[failpoint] += 1
         workers[number] = self._agent(number) if workers is self.agents else self._consumer()

@@ -11,9 +11,10 @@ import re
 from debug_loop_pipeline.compute.changes import change_of
 from debug_loop_pipeline.compute.meanings import NEITHER, Action, Meaning, Place, known_meaning, placed
 from debug_loop_pipeline.compute.program_runs import PROJECT_RUNS, program_run, project_run, python_run
+from debug_loop_pipeline.compute.script_names import PYTHON_MANAGERS
 from debug_loop_pipeline.compute.shell_status import Ran
 from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.toolbox import find_tool
+from debug_loop_pipeline.compute.toolbox import starts_a_tool
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?|py\Z")
 _CALLED_BY_PATH = frozenset(
@@ -77,6 +78,10 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
     meaning = program_run(words, ran, files, place) if change is None else None
     if meaning is not None:
         return meaning
+    if change is None and ran.simple.words[0] in PYTHON_MANAGERS:
+        named = known_meaning(tuple(ran.simple.words[:64]))
+        if named is not None and named.goal is not None:
+            return placed(named, place)
     return Meaning(Action.CHANGE, files=change.files, content=change.content) if change else NEITHER
 
 
@@ -86,5 +91,5 @@ def _program_name(path: str, ran: Ran, files: TaskFiles) -> str:
     installed = "node_modules" in path or "venv" in path
     if files.edited_path(path, ran.cwd) is not None or (files.is_built(path, ran.cwd) and not installed):
         return path
-    known = find_tool([name]) is not None or _PYTHON.fullmatch(name) is not None or name in _CALLED_BY_PATH
+    known = starts_a_tool(name) or _PYTHON.fullmatch(name) is not None or name in _CALLED_BY_PATH
     return name if known else path

@@ -32,6 +32,7 @@ _INTERPRETERS = {
     "lua": (".lua",),
     "luajit": (".lua",),
     "Rscript": (".R", ".r"),
+    "R": (".R", ".r"),
     "julia": (".jl",),
     "elixir": (".exs", ".ex"),
     "swift": (".swift",),
@@ -80,6 +81,8 @@ _IMPORTS = re.compile(
     r"""|(?:require|import)\(\s*['"]([^'"]+)['"]|\bfrom\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]""",
     re.MULTILINE,
 )
+_RUNS_TESTS = re.compile(r"\b(?:devtools::(?:test|check)|testthat::test_\w+|Pkg\.test|unittest\.main|pytest\.main)\b")
+"""Inline code that asks the language's own runner for the tests."""
 _INLINE_FLAGS = {"-c", "-e", "-p", "--eval", "--print", "-E", "-r"}
 _DJANGO_RUNNERS = frozenset({"runtests.py"})
 _DJANGO_TEST = TOOLS[("django-test",)]
@@ -169,6 +172,9 @@ def _python_module(module: str, args: list[str], words: list[str], ran: Ran, fil
 def _inline(program: str, code: str, ran: Ran, files: TaskFiles, place: Place) -> Meaning:
     if writes_files(code):
         return Meaning(Action.CHANGE, files=written_files(code))
+    runs_tests = _RUNS_TESTS.search(code)
+    if runs_tests is not None:
+        return Meaning(Action.VERIFY, Goal(f"{program} {runs_tests.group()}", GoalKind.TEST, (), (), place.shown))
     if code and _imports_edited(code, files):
         digest = hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()[:12]
         return _run_goal(f"{program} {digest}", [], place)

@@ -106,7 +106,7 @@ _YARN_COMMANDS = frozenset(
     "add remove install upgrade upgrade-interactive up why info init create config cache link unlink list global import publish version"
     " pack outdated audit bin check autoclean exec dlx node workspaces set plugin dedupe login logout rebuild patch constraints".split()
 )
-_PNPM_COMMANDS = _YARN_COMMANDS | frozenset(
+_PNPM_COMMANDS = (_YARN_COMMANDS - {"check"}) | frozenset(
     "i it ci rm ls ln store env deploy fetch prune root recursive licenses self-update approve-builds un uninstall update".split()
 )
 _VALUE_OPTIONS = frozenset(
@@ -137,8 +137,11 @@ _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
     "rush": (),
     "wireit": (),
     "pixi": ("run",),
-    "pdm": (),
-    "hatch": (),
+    "pdm": ("run",),
+    "hatch": ("run",),
+    "rye": ("run",),
+    "pipenv": ("run",),
+    "poetry": ("run",),
     "composer": ("run", "run-script"),
     "deno": ("task",),
     "cargo": ("make", "xtask"),
@@ -163,7 +166,9 @@ _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
     "mingw32-make": (),
     "nmake": (),
 }
-_NEEDS_VERB = frozenset({"cargo", "deno", "pixi", "bb", "devbox", "melos"})
+PYTHON_MANAGERS = frozenset({"pdm", "hatch", "rye", "pipenv", "poetry"})
+"""`pdm run X` runs the program X, or the project's own script of that name."""
+_NEEDS_VERB = frozenset({"pipenv", "poetry", "cargo", "deno", "pixi", "bb", "devbox", "melos"})
 _OWN_COMMANDS: dict[str, frozenset[str]] = {
     "mise": frozenset(
         "install use ls list exec x env activate trust which current outdated upgrade up plugins settings tasks doctor where".split()
@@ -177,6 +182,7 @@ _OWN_COMMANDS: dict[str, frozenset[str]] = {
     ),
     "pdm": frozenset("add install remove update lock sync".split()),
     "hatch": frozenset("env version publish new".split()),
+    "rye": frozenset("add remove sync lock install publish toolchain self fetch".split()),
     "moon": frozenset("setup sync".split()),
 }
 _RUN_BY_MANAGERS = frozenset({"turbo", "nx", "lerna", "moon", "gulp", "grunt", "rush"})
@@ -196,6 +202,8 @@ def package_script(words: list[str]) -> ScriptCall | None:
         return _package_manager(runner, words[1:])
     if runner in _TASK_RUNNERS:
         return _task_runner(runner, words[1:])
+    if runner == "mix" and len(words) > 1 and script_role(words[1])[0] is ScriptRole.VERIFY:
+        return ScriptCall(f"mix {words[1]}", words[1], tuple(words[2:]))
     return None
 
 

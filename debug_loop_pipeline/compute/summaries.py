@@ -157,6 +157,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("bun", r"^\(fail\) ", F),
     _Row("mocha", r"^\s+(\d+) passing\b", _counted(passed=1)),
     _Row("mocha", r"^\s+(\d+) failing\b", _counted(failed=(1,))),
+    _Row("jasmine", r"^(\d+) specs?, (\d+) failures?", _total_failures),
     _Row("node", r"^(?:#|ℹ) pass (\d+)$", _counted(passed=1)),
     _Row("node", r"^(?:#|ℹ) fail (\d+)$", _counted(failed=(1,))),
     _Row("tap", r"^not ok \d+(?: [^#\n]*)?$", F),

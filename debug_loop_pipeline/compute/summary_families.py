@@ -97,7 +97,7 @@ TRAILING_RUNNERS = (
 """Tools that end their output with what failed."""
 
 TEST_FAMILIES = frozenset(
-    "bazel bun busted cargo catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jest julia "
+    "bazel bun busted cargo catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
     "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
     "unittest vitest zig".split()
 )

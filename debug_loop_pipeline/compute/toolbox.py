@@ -106,6 +106,11 @@ def find_tool(words: list[str]) -> tuple[Tool, list[str]] | None:
     return (tool, words[1:]) if tool is not None else None
 
 
+def starts_a_tool(name: str) -> bool:
+    """Whether any tool's words begin with this program."""
+    return name in _LONGEST_OF
+
+
 def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[str]]:
     """Targets, filters (`-k expr` as one text each) and the set of options in `args`."""
     targets: list[str] = []
@@ -122,6 +127,8 @@ def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[st
             elif tool.positional == "target" and tool.kind is not GoalKind.BUILD:
                 targets += [a for a in args[at:] if not a.startswith("-")]
             break
+        if arg in ("true", "false"):
+            continue
         if not arg.startswith("-") or arg == "-":
             if tool.positional == "filter":
                 filters.append(arg)

@@ -92,6 +92,8 @@ _TABLE = _wrappers(
     ("mise exec", "", 0, True),
     ("mise x", "", 0, True),
     ("asdf exec", "", 0),
+    ("opam exec", "--switch", 0),
+    ("xcrun", "--sdk -sdk --toolchain", 0),
     ("rbenv exec", "", 0),
     ("pyenv exec", "", 0),
     ("volta run", "--node --npm --yarn", 0),

@@ -90,6 +90,19 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("bash -n a.sh", "bash -n a.sh", GoalKind.LINT),
         ("mise run test:ci", "mise run test:ci", GoalKind.TEST),
         ("just check", "just check", GoalKind.LINT),
+        ("hatch run test:cov", "hatch run test:cov", GoalKind.TEST),
+        ("poetry run pytest tests", "pytest tests", GoalKind.TEST),
+        ("pdm run check", "pdm run check", GoalKind.LINT),
+        ("rye test", "rye test", GoalKind.TEST),
+        ("mix precommit", "mix precommit", GoalKind.LINT),
+        ("pnpm check", "pnpm run check", GoalKind.LINT),
+        ("xcrun swift test", "swift test", GoalKind.TEST),
+        ("opam exec -- dune runtest", "dune runtest", GoalKind.TEST),
+        ("npx ng test --watch=false", "ng test", GoalKind.TEST),
+        ("npx tsc --noEmit --pretty false", "tsc", GoalKind.TYPES),
+        ("vendor/bin/rector process --dry-run src", "rector process src", GoalKind.LINT),
+        ("R -e 'devtools::test()'", "R -e devtools::test", GoalKind.TEST),
+        ("julia --project -e 'using Pkg; Pkg.test()'", "julia -e Pkg.test", GoalKind.TEST),
         (
             "./gradlew :app:testDebugUnitTest --tests ATest",
             "gradle :app:testDebugUnitTest [:app] --tests ATest",
@@ -116,7 +129,7 @@ def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind
 @pytest.mark.parametrize(
     "line",
     [
-        "npm install", "npm ci", "yarn", "pip install -e .", "uv sync", "go mod tidy", "go generate ./...", "cargo add serde",
+        "npm install", "npm ci", "poetry install", "vendor/bin/rector process src", "yarn", "pip install -e .", "uv sync", "go mod tidy", "go generate ./...", "cargo add serde",
         "eslint --fix src", "npm run lint:fix", "bun run format", "ruff check --fix .", "ruff format .", "black .", "gofmt -w .",
         "cargo fmt", "mise run fmt", "make generate", "npx prettier --write .", "npx biome check --write src", "prettier -w src",
         "sed -i 's/a/b/' x.py", "git checkout -- x.py", "git restore x.py", "git stash", "rm -rf dist", "mv a b", "cp a b",

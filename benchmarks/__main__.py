@@ -22,6 +22,7 @@ NAMES = (
     "hooks",
     "ledger",
     "logger",
+    "live_latency",
 )
 _WITH_FULL = ("import_logs", "graph", "matcher", "match_epochs", "ledger")
 

@@ -33,6 +33,8 @@ from debug_loop_pipeline.cli.servers import Broker
 from debug_loop_pipeline.embedded import process
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.servers import SERVER_NAMES
+from debug_loop_pipeline.serving.address import socket_path
+from debug_loop_pipeline.serving.socket_client import ServeUnavailableError, ask
 from debug_loop_pipeline.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False)
@@ -194,17 +196,17 @@ def _run(settings: Settings, port: int | None, *, celery: bool) -> None:
     environment = {"DAGSTER_HOME": str(home), "DEBUG_LOOP_DATA_DIR": str(settings.data_dir)}
     children = Children(logs, _LIVE | os.environ | environment)
     try:
-        module = "debug_loop_pipeline.definitions"
-        children.start(
-            "dagster-code", "debug_loop_pipeline.processes.code_server", "-s", str(code_socket), "-m", module
-        )
+        # With Celery the code server starts no runs, so the stock one does.
+        code_server = ("dagster", "api", "grpc") if celery else ("debug_loop_pipeline.processes.code_server",)
+        children.start("dagster-code", *code_server, "-s", str(code_socket), "-m", "debug_loop_pipeline.definitions")
         _wait_for_socket(code_socket, children)
         ui_port = port or _free_port()
         children.start("dagster-webserver", "dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(ui_port))
         children.start("dagster-daemon", "debug_loop_pipeline.processes.daemon", workspace)
         if settings.kafka_bootstrap_servers is not None:
             children.start("consume", _COMMANDS, "consume", spare=True)
-        children.start("serve", _COMMANDS, "serve", "--leave-to-sensor", spare=True)
+        if not _is_served(settings.data_dir):
+            children.start("serve", _COMMANDS, "serve", "--leave-to-sensor", spare=True)
         if celery:
             children.start("celery-worker", "debug_loop_pipeline.processes.celery_worker", spare=True)
         url = f"http://127.0.0.1:{ui_port}"
@@ -222,6 +224,14 @@ def _die_with_parent() -> None:
     """Where the kernel can (Linux): a `dev` that is killed takes its children with it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _is_served(data_dir: Path) -> bool:
+    """Whether somebody else's `serve` answers here already."""
+    try:
+        return bool(ask(socket_path(data_dir), {"op": "ping"}, 2.0).get("ok"))
+    except ServeUnavailableError:
+        return False
 
 
 def _stop(number: int, frame: object) -> None:

@@ -49,11 +49,12 @@ def build_manifest(
         repository: where the agent works; code of other repositories is shown inside a sharing group only.
         category: restricts the functions to one problem category.
     """
+    request = redact(request) if request else None
     if not settings.serving_enabled:
         return Manifest(request=request)
     manifest = Manifest(request=request)
     if request:
-        manifest = _for_request(database, settings, match, manifest, redact(request), repository, category)
+        manifest = _for_request(database, settings, match, manifest, request, repository, category)
     if error:
         manifest = _for_error(database, settings, manifest, redact(error))
     return manifest

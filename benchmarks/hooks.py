@@ -5,13 +5,15 @@
 
 A hook is the whole shell command of the settings, interpreter start included, run as an agent runs it. Half of the payloads are
 prompts like those the registry holds (a third of their words changed), half failures of which every second one is known. `cold`: the
-first second of `serve`, while the index is being opened. `said`: share of the hooks that said something.
+first second of `serve`, while the index is being opened. `said`: share of the hooks that said something. `cpu_ms`: CPU time of one hook,
+shell and interpreter included; on a machine that others use too the wall clock also counts their turns. `again`: the same questions as before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -85,6 +87,7 @@ def payloads(queries: list[str], count: int) -> list[dict[str, Any]]:
 
 def hooks(command: str, asked: list[dict[str, Any]]) -> dict[str, Any]:
     spent, said = [], 0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for payload in asked:
         data = json.dumps(payload).encode()
         seconds, done = timed(
@@ -92,7 +95,9 @@ def hooks(command: str, asked: list[dict[str, Any]]) -> dict[str, Any]:
         )
         spent.append(seconds)
         said += bool(done.stdout)
-    return percentiles(spent) | {"said": round(said / len(asked), 2)}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / len(asked)
+    return percentiles(spent) | {"cpu_ms": round(cpu * 1000, 1), "said": round(said / len(asked), 2)}
 
 
 def start(settings: Settings) -> subprocess.Popen[bytes]:
@@ -139,8 +144,13 @@ def measure(settings: Settings, database: Database, queries: list[str], count: i
         while ask(address, {"op": "ping"}, 5)["epoch"] is None:
             time.sleep(0.01)
         report["hook_warm"] = hooks(command, asked)
-        for name, kind in (("prompt", "UserPromptSubmit"), ("failure", "PostToolUseFailure")):
-            questions = [question(one) for one in asked if one["hook_event_name"] == kind]
+        new = payloads(queries[count:], count)
+        for name, kind, of in (
+            ("prompt", "UserPromptSubmit", new),
+            ("prompt_again", "UserPromptSubmit", new),
+            ("failure", "PostToolUseFailure", asked),
+        ):
+            questions = [question(one) for one in of if one["hook_event_name"] == kind]
             spent = [timed(lambda q=q: ask(address, q, 10))[0] for q in questions]
             report[f"socket_{name}"] = percentiles(spent)
     finally:
@@ -165,7 +175,8 @@ def main() -> None:
     chosen = parser.parse_args()
     corpus = Corpus(real_requests(), seed=7)
     documents, sample = corpus.stfs(chosen.size)
-    queries = corpus.queries(sample, 200)
+    queries = corpus.queries(sample, 2 * chosen.hooks)
+    corpus.rng.shuffle(queries)
     with scratch_directory() as directory, postgres(directory) as server, store(server.url, directory) as context:
         ingest_events(context, [event for day in range(3) for event in fixed_task(f"task-{day}", day=day)], "benchmark")
         run_dirty_days(context)

@@ -161,7 +161,7 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         for tracked in settled:
             del walk.tracked[tracked.error.key]
             # "3 failed" went with the errors behind it; alone it is all that is known.
-            if tracked.error.located or not any(t.error.located for t in settled):
+            if tracked.error.located or not tracked.error.generic or not any(t.error.located for t in settled):
                 _resolve(walk, tracked, seen)
 
 

@@ -116,7 +116,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
     ),
     _type(
         _C.RUNTIME_ERROR,
-        r"panic|SIG\w+|.*(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Fault|DoesNotExist|NotFound)",
+        r"panic|SIG\w+|[a-z_][\w.]*\.(?:error|timeout)|.*(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Fault|DoesNotExist|NotFound)",
     ),
     _text(
         _C.RUNTIME_ERROR, r"(?i)^panic\b|segmentation fault|core dumped|stack overflow|out of memory|is not defined$"

@@ -182,7 +182,8 @@ def _short_type(error_type: str | None) -> str | None:
     if not name or len(name) > 200 or name in _NO_TYPES:
         return None
     name = " ".join(name.split())
-    return re.split(r"\.|::", name)[-1] if re.fullmatch(r"[\w.:]+", name) else name
+    last = re.split(r"\.|::", name)[-1] if re.fullmatch(r"[\w.:]+", name) else name
+    return name if last in ("error", "timeout") else last  # `struct.error` is told by its module
 
 
 def _headline(text: str) -> tuple[str | None, str, str | None, str]:

@@ -90,6 +90,7 @@ PLACEHOLDER_RULES: tuple[PlaceholderRule, ...] = (
         "quoted",
         r"(?<![\w'])(?<![A-Z]>)'(?P<q1>(?:[^'\\\n]|\\.){0,1000})'(?!\w|<[A-Z])"
         r'|(?<!["\\])"(?P<q2>(?:[^"\\\n]|\\.){0,1000})"'
+        r"|`(?P<q7>[^`'\n]{1,200})'(?!\w)"
         r"|`(?P<q3>[^`\n]{0,1000})`"
         r"|‘(?P<q4>[^’\n]{0,1000})’|“(?P<q5>[^”\n]{0,1000})”|«(?P<q6>[^»\n]{0,1000})»",
         SlotKind.VALUE,
@@ -145,7 +146,7 @@ PLACEHOLDER_RULES: tuple[PlaceholderRule, ...] = (
 POSITION = re.compile(r":(\d+(?::\d+)?)\b(?!:?\d)|\((\d+(?:,\d+)?)\)")
 """Line and column right behind a path; they become `:<LINE>`."""
 
-QUOTE_GROUPS = ("q1", "q2", "q3", "q4", "q5", "q6")
+QUOTE_GROUPS = ("q1", "q2", "q3", "q4", "q5", "q6", "q7")
 
 VARIABLE_CONTEXT = re.compile(r"(?i)\b(?:name|variable|argument)s?:?\ $")
 """What stands before a quoted name that is a variable (DOMAIN 3.7)."""

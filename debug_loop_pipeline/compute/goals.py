@@ -131,10 +131,9 @@ def _targets_cover(wider: Goal, narrower: Goal) -> bool:
         if wider.tool.split()[0] in _ROOTED_RUNNERS:
             return True
         return not wider.cwd or narrower.cwd == wider.cwd or narrower.cwd.startswith(wider.cwd + "/")
-    if not narrower.target:
-        return wider.cwd == narrower.cwd and any(t in (".", "./...", "./", "...") for t in wider.target)
     mine = [_located(t, wider) for t in wider.target]
-    return all(any(_contains(a, _located(t, narrower), wider.recursive) for a in mine) for t in narrower.target)
+    theirs = [_located(t, narrower) for t in narrower.target or (".",)]
+    return all(any(_contains(a, b, wider.recursive) for a in mine) for b in theirs)
 
 
 def _located(target: str, goal: Goal) -> str:

@@ -276,6 +276,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("runner", r'^error: script "[^"]+" (?:exited with code|was terminated)|^npm (?:ERR!|error) (?:Lifecycle script|code ELIFECYCLE|code \d+$|Test failed|command failed)|^error Command failed with exit code|ELIFECYCLE\s+Command failed|ERR_PNPM_RECURSIVE', F),
     _Row("runner", r"^\[[^\]\n]+\] ERROR task failed|^error: [Rr]ecipe .* failed|^task: Failed to run task|^(?:g?make|ninja|mingw32-make)(?:\[\d+\])?: (?:\*\*\* .*(?:Error|Stop)|build stopped)", F),
     _Row("missing", r"^(?:[\w./-]+: )?(?:line \d+: |\d+: )?[\w./@-]+: (?:command not found|not found|No such file or directory)$|^error: unrecognized subcommand|^npm (?:ERR!|error) Missing script|^error: Script not found|^error Command \"[^\"]+\" not found|ERR_PNPM_NO_SCRIPT|^zsh: command not found", F),
+    _Row("missing", r'^service "[^"]+" is not running|^Error response from daemon: .*is not running|Cannot connect to the Docker daemon', F),
     _Row("missing", r"^\S*python[\d.]*: No module named \S+$|^\S*python[\d.]*: can't open file|^Error: Cannot find module '[^']+'$|No such file or directory: 'pytest'", F),
 )  # fmt: skip
 

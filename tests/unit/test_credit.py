@@ -326,6 +326,16 @@ def test_what_changed_after_a_narrower_run_had_not_shown_the_error_any_more_did_
     assert fixes(other.credit())[0][3] == ("fix", "later")
 
 
+def test_an_error_without_a_place_is_fixed_beside_one_that_has_a_place():
+    header = ExecutionError(message="x.h: No such file or directory", path="src/main.c", tool="cc")
+    link = ExecutionError(message="undefined reference to begin", tool="ld")
+    task = Task().verify("v1", header).edit("src/main.c", call="one").verify("v2", link)
+    assert fixes(task.edit("src/main.c", before="b = 1", after="b = 2", call="two").verify("v3").credit()) == [
+        ("v1", "v2", "v3", ("one",)),
+        ("v2", "v3", "v3", ("two",)),
+    ]
+
+
 def test_frames_and_the_failing_test_name_files_too():
     trace = f'Traceback (most recent call last):\n  File "/r/lib/deep.py", line 3, in f\n    g()\n{KEY}'
     framed = Task().verify("v1", trace).edit("lib/deep.py", call="in").edit("lib/other.py", call="out").verify("v2")

@@ -301,6 +301,22 @@ def test_a_module_that_the_bundler_does_not_find_is_one_error() -> None:
     assert [m for m, *_ in cut(output, "npm run build")] == ["Module not found: Can't resolve 'b'"]
 
 
+def test_the_failing_lines_of_a_home_made_runner_are_its_tests() -> None:
+    output = "./run_tests\ntest_crc ... ok\ntest_nack ... FAIL: expected -EIO, got 0 (host/t.c:33)\nmake: *** [Makefile:12: test] Error 1\n"
+    assert [(m, test) for m, _, test, _, _ in cut(output, "make test")] == [
+        ("expected -EIO, got 0 (host/t.c:33)", "test_nack")
+    ]
+
+
+def test_a_short_traceback_of_pytest_takes_no_word_for_the_type() -> None:
+    output = (
+        "____ test_a ____\ntests/test_a.py:4: in test_a\n    decode()\nE   struct.error: unpack requires 2 bytes\n"
+        "=== short test summary info ===\nFAILED tests/test_a.py::test_a - struct.error: unpack requires 2 bytes\n"
+    )
+    (error,) = cut_errors(output, "pytest")[0]
+    assert error.type == "struct.error"
+
+
 def test_gradle_says_the_innermost_reason() -> None:
     output = "FAILURE: Build failed with an exception.\n\n* What went wrong:\nA problem occurred configuring root project 'a'.\n> Could not resolve all files.\n   > Could not get resource.\n      > Read timed out\n\nBUILD FAILED in 3s\n"
     assert [m for m, *_ in cut(output, "gradle build")] == [

@@ -246,6 +246,13 @@ def test_build_errors_do_not_depend_on_test_filters() -> None:
     assert covers(wider, narrower, ignore_filters=True)
 
 
+def test_a_directory_as_target_covers_a_run_inside_it() -> None:
+    inside = goal("cd tools && pytest -q")
+    assert covers(goal("pytest tools"), inside)
+    assert not covers(goal("pytest docs"), inside)
+    assert not covers(goal("pytest tools"), goal("pytest"))
+
+
 @pytest.mark.parametrize(
     ("narrower", "shown", "test", "files", "known"),
     [

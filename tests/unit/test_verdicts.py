@@ -129,6 +129,7 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         ("npx tsc --noEmit && npm run build 2>&1 | tail -3", "Route (app)     Size\n┌ ○ /           5 kB\n└ ○ /calendar   3 kB\n", 0, "pass"),
         ("./gradlew assembleDebug 2>&1 | grep -E '^e:|BUILD' | head", "e: file:///r/A.kt:22:5 Unresolved reference: B\nBUILD FAILED in 4s\n", 0, "fail"),
         ("npx jasmine | tail -2", "3 specs, 1 failure\nFinished in 0.01 seconds\n", 0, "fail"),
+        ("docker compose exec -T app rspec | tail", 'service "app" is not running\n', 0, "fail"),
         # formatters that exit 0
         ("gofmt -l .", "a.go\n", 0, "fail"),
         ("gofmt -l .", "", 0, "pass"),

@@ -23,6 +23,9 @@ _ERROR_LINE = re.compile(
     r"^\s*(?:\[[^\]\n]{1,40}\]\s*)?(?:(?P<kind>\w*(?:Error|Exception)|error|ERROR|fatal|FATAL|Fatal|critical|CRITICAL)(?:\[[^\]]+\])?|[✗✘✖×❌]|FAIL(?:ED|URE)?|E)\s*[:\s]\s*(?P<message>\S.{2,})$",
     re.MULTILINE,
 )
+_TEST_LINE = re.compile(
+    r"^\s*(?P<test>\w\S*(?: \S+){0,8}?) ?\.{2,} *(?:FAIL(?:ED)?|NOT OK|not ok|✗|✘)\b:? *(?P<message>.*)$", re.MULTILINE
+)
 _TRAILERS = re.compile(
     r"script \"[^\"]+\" (?:exited|was terminated)|Lifecycle script|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted"
     r"|^\*\*\*|\bError \d+$|recipe .* failed|process didn't exit successfully|test failed, to rerun|could not compile|aborting due to|build stopped|exited with code|exit code:? \d+|^\d+ (?:errors?|problems?|failed)"
@@ -48,8 +51,10 @@ def cut_shell(output: str) -> list[CutError]:
 
 
 def cut_error_lines(output: str) -> list[CutError]:
-    """Lines that begin with an error word and are no trailer."""
-    found: list[CutError] = []
+    """Lines that begin with an error word and are no trailer, or say of a test that it failed (`name ... FAIL: why`)."""
+    found = [
+        CutError(one_line(m["message"] or "test failed"), test=m["test"].strip()) for m in _TEST_LINE.finditer(output)
+    ]
     for match in _ERROR_LINE.finditer(output):
         line = match.group().strip()
         if _TRAILERS.search(line) or _COUNTED_OK.search(line):

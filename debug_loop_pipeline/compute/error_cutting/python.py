@@ -16,9 +16,11 @@ _SUMMARY = re.compile(
 _SECTION = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$", re.MULTILINE)
 _SECTION_END = re.compile(r"^(?:={5,}.*={3,}|_{3,} .+? _{3,}|-{5,} .*Captured|- generated )", re.MULTILINE)
 _E_LINE = re.compile(r"^E(?:   ?| {2,})(?P<text>.*)$", re.MULTILINE)
-_PLACE = re.compile(r"^(?P<path>[^\s:]+\.pyx?):(?P<line>\d+): (?P<type>[A-Za-z_][\w.]*)?(?P<rest>.*)$", re.MULTILINE)
+_PLACE = re.compile(
+    r"^(?P<path>[^\s:]+\.pyx?):(?P<line>\d+): (?P<type>(?!in\b)[A-Za-z_][\w.]*)?(?P<rest>.*)$", re.MULTILINE
+)
 _EXCEPTION = re.compile(
-    r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Failed|Timeout|NotFound|DoesNotExist|Iteration|Fault|Abort\w*|Invalid\w*|[A-Z]\w+))(?:: (?P<message>.*))?$"
+    r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Failed|Timeout|NotFound|DoesNotExist|Iteration|Fault|Abort\w*|Invalid\w*|[A-Z]\w+)|[a-z_]\w*\.(?:error|timeout))(?:: (?P<message>.*))?$"
 )
 _HEAD = re.compile(r"^(?P<indent>[ \t|+]*)Traceback \(most recent call last\):$", re.MULTILINE)
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')

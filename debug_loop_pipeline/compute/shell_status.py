@@ -18,6 +18,7 @@ from debug_loop_pipeline.compute.wrappers import unwrap
 
 _MAX_NESTED = 4
 _MAX_LINE = 200_000
+_REDACTED = re.compile(r"<REDACTED:([a-z0-9-]+)>")
 """Characters of a command line that are read; what is longer is data, not a command."""
 
 
@@ -90,7 +91,8 @@ def commands_of(line: str, cwd: str = "", exit_code: int | None = None, output: 
 @lru_cache(maxsize=64)
 def _parsed(line: str) -> list[Item]:
     """The tree of a line; it is asked for when the command is called and again when its result comes."""
-    return parse(line)
+    # A placeholder's signs would be redirections.
+    return parse(_REDACTED.sub(r"REDACTED-\1", line))
 
 
 def _walk(items: list[Item], code: int | None, context: _Context, view: View, block: bool) -> list[Ran]:

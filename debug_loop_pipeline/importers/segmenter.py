@@ -211,6 +211,9 @@ class _Run:
             self.waiting.pop(next(iter(self.waiting))).attempt.unanswered -= 1
         self.waiting[call_id] = waiting
         if call.kind is ToolKind.SHELL and call.command:
+            if self.options.redact is not None:
+                # Before anything is read out of it: the end of a URL does not tell any more that a password is in it.
+                call.command = self.options.redact(call.command)
             self._shell_call(waiting)
         elif call.kind is ToolKind.SUBAGENT and self.options.subagent_tasks is not None and self.task is not None:
             self.options.subagent_tasks[(self.run.session_id, call_id)] = self.task.correlation_id

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
 from debug_loop_pipeline.importers.unchecked import unchecked
@@ -383,6 +384,17 @@ def test_text_is_redacted_before_it_is_cut() -> None:
     ]
     assert not any("SECRET" in text for text in cut)
     assert event.errors[-1].message == "got <REDACTED:x>"
+
+
+def test_a_command_is_redacted_before_anything_is_read_out_of_it_and_still_understood() -> None:
+    address = "smtp://mailer:meadow616!@smtp.internal:587"
+    story = Story().human("send it").shell(f"{address}\nfoo", "not found", 127)
+    story.shell("API_TOKEN=uO0O4ERe29psD7iPkak8pNvF go test ./a", FAILS, 1)
+    events = run(story.steps, SegmenterOptions(redact=redact))
+    told = "".join(event.model_dump_json() for event in events)
+    assert "meadow616" not in told
+    assert "uO0O4ERe" not in told
+    assert events[-1].verifications[-1].verdict is Verdict.FAIL
 
 
 def test_usage_counts_once_with_its_largest_copy() -> None:

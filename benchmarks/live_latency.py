@@ -44,7 +44,7 @@ _INBOX = """
 insert into execution_inbox (attempt_id, digest, day, correlation_id, started_at, evidence_rank, source_rank, steps, event, holds)
 select gen_random_uuid(), md5(n::text) || md5(n::text), cast(:first as date) + n % :days, gen_random_uuid(),
        cast(:first as date) + n % :days * interval '1 day', 1, 0, 0, '{}', true
-from generate_series(cast(:begin as bigint), :end) n
+from generate_series(cast(:begin as int), cast(:end as int)) n
 """
 _CHUNK = 50_000
 _STAGES = {
@@ -195,7 +195,7 @@ def sensor_tick(context: StepContext, url: str, directory: Path, rows: int) -> d
             end = min(rows, begin + _CHUNK)
             connection.execute(text(_INBOX), {"first": first, "days": DAYS, "begin": begin + 1, "end": end})
     with context.database.transaction("fill") as connection:
-        marks = "insert into dirty_days (day) select cast(:first as date) + n % :days from generate_series(1, :marks) n"
+        marks = "insert into dirty_days (day) select cast(:first as date) + n % :days from generate_series(1, cast(:marks as int)) n"
         connection.execute(text(marks), {"first": first, "days": DAYS, "marks": rows // 5})
     sensor = defs.resolve_sensor_def("dirty_days")
 

@@ -52,7 +52,8 @@ def context(postgres_server_url: str, learned: str) -> Iterator[StepContext]:
     try:
         address = servers.up("tansu", postgres=False, valkey=False).kafka_bootstrap_servers
         url = _create(postgres_server_url, name, learned)
-        made = StepContext(Database(url), Settings(data_dir=directory / "data", kafka_bootstrap_servers=address))
+        settings = Settings(data_dir=directory / "data", postgres_url=url, kafka_bootstrap_servers=address)
+        made = StepContext(Database(url), settings)
         yield made
         made.database.close()
         _drop(postgres_server_url, name)

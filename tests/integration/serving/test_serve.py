@@ -238,12 +238,12 @@ def test_new_functions_are_found_without_a_restart(
 def test_it_matches_by_meaning_too_where_asked_to(
     settings: Settings, database: Database, short_directory: Path
 ) -> None:
-    hybrid = _own(settings, short_directory, matching=MatchingSettings(algorithm="hybrid"))
+    hybrid = _own(settings, short_directory / "hybrid", matching=MatchingSettings(algorithm="hybrid"))
     with database.transaction() as connection:
         connection.exec_driver_sql("update debug_transform_functions set approval = 'approved', updated_at = now()")
     question = {"op": "manifest", "request": REQUEST, "with_manifest": True}
     found = []
-    for one in (hybrid, settings):
+    for one in (hybrid, _own(settings, short_directory / "tfidf")):
         with serving(one) as daemon:
             (function,) = ask(daemon.address, question, 5)["manifest"]["functions"]
             assert ask(daemon.address, question, 5)["manifest"]["functions"] == [function]

@@ -38,6 +38,13 @@ def write_dagster_home(settings: Settings, *, celery: bool = False) -> Path:
     return home
 
 
+def use_dagster_home(settings: Settings) -> None:
+    """Make what follows in this process use the data directory's Dagster instance; its home is written where there is none yet."""
+    if not (settings.dagster_home / "dagster.yaml").is_file():
+        write_dagster_home(settings)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+
+
 def write_workspace(home: Path, socket: Path) -> Path:
     """Write a workspace of the one code server that listens on a Unix socket.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import typer
 
+from debug_loop_pipeline.cli.dagster_home import use_dagster_home
 from debug_loop_pipeline.cli.materialize import show_results
 from debug_loop_pipeline.cli.output import print_table
 from debug_loop_pipeline.cli.store import open_store
@@ -27,7 +27,7 @@ def run_due(settings: Settings, say: Callable[[str], None]) -> list[dict[str, An
     """
     from debug_loop_pipeline.steps.economy_due import due_days
 
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    use_dagster_home(settings)
     from debug_loop_pipeline.definitions import materialize_economy
 
     with open_store() as store:

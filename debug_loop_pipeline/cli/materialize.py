@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
 
+from debug_loop_pipeline.cli.dagster_home import use_dagster_home
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
@@ -59,7 +59,7 @@ def run_jobs(
     Raises:
         DebugLoopError: a step failed; the run in the Dagster UI says more.
     """
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    use_dagster_home(settings)
     from debug_loop_pipeline.definitions import materialize_days
 
     return materialize_days(spans, full_refresh=full_refresh, more_follow=more_follow)

@@ -99,10 +99,9 @@ def repeating_tasks(
 def _rows(
     context: StepContext, connection: Connection, task: UUID, attempts: Sequence[TaskAttempt], after: int
 ) -> list[tuple[Any, ...]]:
-    loops = stuck_loops(attempts, after=after)
-    if not loops:
-        return []
     known = {row["attempt_id"]: row for row in fetch_rows(context.database, _ATTEMPTS, {"tasks": [task]}, connection)}
+    # A day that is still to be materialised marks the task again.
+    loops = stuck_loops([attempt for attempt in attempts if attempt.attempt_id in known], after=after)
     positions: dict[str, count[int]] = {}
     return [_row(task, loop, next(positions.setdefault(loop.signature, count())), known) for loop in loops]
 

@@ -96,9 +96,9 @@ def test_a_difference_is_printed_and_ends_with_1_and_what_is_not_looked_at_with_
     fold(servers)
     with ledger_on(*servers) as ledger, ledger.database.transaction() as connection:
         connection.exec_driver_sql("update token_balances set balance = balance + 1")
-    found = tokens("reconcile")
+    found = tokens("reconcile", "--json")
     assert found.exit_code == 1
-    assert "balances = fold of transactions" in found.stdout
+    assert "balances = fold of transactions" in {one["check"] for one in json.loads(found.stdout)["differences"]}
     with ledger_on(*servers) as ledger, ledger.database.transaction() as connection:
         connection.exec_driver_sql("update token_balances set balance = balance - 1")
     assert tokens("reconcile").exit_code == 0

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from debug_loop_pipeline.cli.effect import show_effect
 from debug_loop_pipeline.cli.import_ import show_summary
 from debug_loop_pipeline.cli.materialize import run_jobs, show_results
 from debug_loop_pipeline.cli.report import show_overview
@@ -68,8 +67,6 @@ def demo(
         found = report_store.overview(store.database, 10)
     show_overview(found)
     html.write_text(render_html(found), encoding="utf-8")
-    if found["effect"]:
-        show_effect(found["effect"])
     say(f"done; the report is also in {html}. `make dev` shows the graph, `debug-loop down` stops the servers")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -31,6 +31,7 @@ from debug_loop_pipeline.steps.framework import StepContext, chunks
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_dirty_days
+from tests.conftest import _create, _drop
 from tests.support import failpoints
 from tests.support.digests import table_digests
 from tests.support.ingestion_workers import OPTIONS, consume, log, told
@@ -59,31 +60,34 @@ def plan(first: int, last: int) -> list[ExecutionEvent]:
 
 
 @pytest.fixture(scope="module")
-def straight(postgres_server_url: str, priced: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Straight]:
-    """A store in which the plan was carried out and nothing died."""
-    from tests.conftest import _create, _drop
-
+def straight_template(postgres_server_url: str, priced: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a database in which the plan was carried out and nothing died."""
     name = "ingested_straight"
     database = Database(_create(postgres_server_url, name, priced))
     context = StepContext(database, Settings(data_dir=tmp_path_factory.mktemp("straight")))
     for chunk in chunks(plan(0, EACH), 500):
         ingest_events(context, chunk, "test")
-    yield Straight(context)
+    run_dirty_days(context)
     database.close()
+    yield name
     _drop(postgres_server_url, name)
 
 
-class Straight:
-    """What comes of events without Kafka and without kills."""
+@pytest.fixture
+def straight(
+    straight_template: str, store_urls: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StepContext]:
+    """What comes of the plan without Kafka and without kills: a store of each test's own, since what is told besides differs."""
+    database = Database(store_urls(straight_template))
+    yield StepContext(database, Settings(data_dir=tmp_path_factory.mktemp("straight")))
+    database.close()
 
-    def __init__(self, context: StepContext) -> None:
-        self._context = context
 
-    def digests(self, more: list[ExecutionEvent]) -> dict[str, str]:
-        """Of all tables, the plan and some more events taken in."""
-        ingest_events(self._context, more, "test")
-        run_dirty_days(self._context)
-        return compared(self._context)
+def digests_with(context: StepContext, more: list[ExecutionEvent]) -> dict[str, str]:
+    """Digests of all tables, some more events taken in."""
+    ingest_events(context, more, "test")
+    run_dirty_days(context)
+    return compared(context)
 
 
 def compared(context: StepContext) -> dict[str, str]:
@@ -206,7 +210,7 @@ class Stage:
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_kill_anything_at_any_time_and_every_acknowledged_event_is_there_once(
-    stack: tuple[Supervisor, Servers], broker: Broker, short_directory: Path, tmp_path: Path, straight: Straight
+    stack: tuple[Supervisor, Servers], broker: Broker, short_directory: Path, tmp_path: Path, straight: StepContext
 ) -> None:
     supervisor, servers = stack
     data_dir = short_directory / "data"
@@ -266,7 +270,7 @@ def test_kill_anything_at_any_time_and_every_acknowledged_event_is_there_once(
         assert {row["n"] for row in rows} == {1}
         assert context.executions.rejects(5) == []
         run_dirty_days(context)
-        assert compared(context) == straight.digests([*plan(EACH, each), *stage.crashed])
+        assert compared(context) == digests_with(straight, [*plan(EACH, each), *stage.crashed])
         assert stage.killed.total() >= 40, stage.killed
         print(f"{broker}: {len(wanted)} attempts, kills {dict(stage.killed)}")  # noqa: T201
 

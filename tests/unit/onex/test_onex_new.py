@@ -64,7 +64,8 @@ def test_what_is_written_passes_ruff_and_mypy(written: dict[Kind, Path]) -> None
 
 
 def test_its_test_fails_and_says_what_to_fill_in(written: dict[Kind, Path]) -> None:
-    result = run("pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, *map(str, written.values()))
+    # Without the summary (-rN), which repeats whole messages where CI is set and cuts them elsewhere.
+    result = run("pytest", "-q", "-rN", "-p", "no:cacheprovider", "-c", os.devnull, *map(str, written.values()))
     assert result.returncode == 1, result.stdout + result.stderr
     for kind in Kind:
         assert f"NodeChangeRisk{kind.suffix} is not filled in yet" in result.stdout

@@ -53,7 +53,8 @@ class ErrorPatternsStep:
 
     name = "error_patterns"
     code_version = versions.ERROR_PATTERNS
-    upstream: tuple[str, str] | None = None
+    # What came in while a run was under way must not have errors before it has a row: the folds that this marks read that row.
+    upstream: tuple[str, str] | None = ("execution_attempts", versions.EXECUTION_ATTEMPTS)
 
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
         """Rows of `attempt_errors`; the tasks and signatures concerned are marked for the folds."""

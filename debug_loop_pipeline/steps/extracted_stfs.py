@@ -80,7 +80,8 @@ class ExtractedStfsStep:
 
     name = "extracted_stfs"
     code_version = versions.EXTRACTED_STFS
-    upstream: tuple[str, str] | None = None
+    # The registry, which this marks, reads the attempt's row.
+    upstream: tuple[str, str] | None = ("execution_attempts", versions.EXECUTION_ATTEMPTS)
 
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
         """Rows of `attempt_stfs`; hashes that came or went are marked for the registry."""

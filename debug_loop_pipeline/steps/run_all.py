@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from uuid import uuid4
 
 from debug_loop_pipeline.steps import (
@@ -21,13 +23,16 @@ from debug_loop_pipeline.steps.stf_matches import StfMatchesStep
 from debug_loop_pipeline.steps.stf_quality import StfQualityStep
 
 
-def run_all(
+def steps_over(
     context: StepContext, span: Span, *, full_refresh: bool = False, new_epoch: bool = False
-) -> list[StepReport]:
-    """Runs every step over a range of days, in the order of the asset graph."""
+) -> list[Callable[[], StepReport]]:
+    """Every step over a range of days, in the order of the asset graph, each still to be called."""
 
-    def facts(step: FactStep) -> StepReport:
-        return run_fact_step(context, step, span, full_refresh=full_refresh)
+    def facts(step: FactStep) -> Callable[[], StepReport]:
+        return partial(run_fact_step, context, step, span, full_refresh=full_refresh)
+
+    def fold(run: Callable[..., StepReport]) -> Callable[[], StepReport]:
+        return partial(run, context, span, full_refresh=full_refresh)
 
     return [
         facts(ExecutionAttemptsStep()),
@@ -35,14 +40,21 @@ def run_all(
         facts(ExecutionCostsStep()),
         facts(ExtractedStfsStep()),
         facts(StfQualityStep()),
-        stf_registry.run(context, span, full_refresh=full_refresh),
-        recommendation_effect.run(context, span, full_refresh=full_refresh),
+        fold(stf_registry.run),
+        fold(recommendation_effect.run),
         facts(StfMatchesStep(new_epoch=new_epoch)),
-        error_success_mappings.run(context, span, full_refresh=full_refresh),
-        error_costs.run(context, span, full_refresh=full_refresh),
-        stuck_loops.run(context, span, full_refresh=full_refresh),
-        golden_states.run(context, span, full_refresh=full_refresh),
+        fold(error_success_mappings.run),
+        fold(error_costs.run),
+        fold(stuck_loops.run),
+        fold(golden_states.run),
     ]
+
+
+def run_all(
+    context: StepContext, span: Span, *, full_refresh: bool = False, new_epoch: bool = False
+) -> list[StepReport]:
+    """Runs every step over a range of days."""
+    return [step() for step in steps_over(context, span, full_refresh=full_refresh, new_epoch=new_epoch)]
 
 
 def run_dirty_days(context: StepContext) -> list[StepReport]:

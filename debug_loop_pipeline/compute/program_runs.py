@@ -201,7 +201,7 @@ def _imports_edited(code: str, files: TaskFiles) -> bool:
 def _script(shown: str, script: str, args: list[str], ran: Ran, files: TaskFiles, place: Place) -> Meaning | None:
     """A script called by an interpreter or by its path: verification, change, or None."""
     if files.changes_files(script, ran.cwd):
-        return CHANGE
+        return Meaning(Action.CHANGE, files=files.files_changed_by(script, ran.cwd))
     if script.rsplit("/", 1)[-1] in _DJANGO_RUNNERS:
         return placed(tool_meaning(_DJANGO_TEST, args), place)
     edited = files.edited_path(script, ran.cwd) is not None

@@ -10,7 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-from debug_loop_pipeline.compute.changes import writes_files
+from debug_loop_pipeline.compute.changes import writes_files, written_files
 
 _MAX_FILES = 1_000
 _MAX_CODE = 20_000
@@ -85,6 +85,12 @@ class TaskFiles:
         if content is None:
             return named_a_change and not named_a_test
         return writes_files(content) and (named_a_change or not named_a_test)
+
+    def files_changed_by(self, path: str, cwd: str) -> tuple[str, ...]:
+        """The files that the edited script at `path` names as those it writes."""
+        known = self.edited_path(path, cwd)
+        content = self.edited[known] if known is not None else None
+        return written_files(content) if content is not None else ()
 
     def is_built(self, path: str, cwd: str) -> bool:
         """Whether `path` is a program the task built: an output named by a build, or a file in a build directory after one."""

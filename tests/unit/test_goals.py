@@ -177,6 +177,26 @@ def test_a_script_that_writes_files_is_a_change_and_no_verification() -> None:
     assert [m.action for m in meanings("python fix_imports.py", files)] == [C]
 
 
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        ("open('src/a.py', 'w').write(text)", ("src/a.py",)),
+        ("p = 'src/a.py'\ns = open(p).read()\nopen(p, 'w').write(s.replace('a', 'b'))", ("src/a.py",)),
+        ("from pathlib import Path\np = Path('src/a.py')\np.write_text(p.read_text())", ("src/a.py",)),
+        ("for name in ['a.py', \"b.py\"]:\n    with open(name, 'w') as f:\n        f.write('')", ("a.py", "b.py")),
+        ("const file = 'src/a.ts';\nfs.writeFileSync(file, text);", ("src/a.ts",)),
+        ("import sys\nopen(sys.argv[1], 'w').write('')", ()),
+    ],
+)
+def test_a_script_tells_the_files_it_writes_where_their_names_are_in_it(code: str, written: tuple[str, ...]) -> None:
+    files = TaskFiles()
+    files.record_edit("/tmp/fix_it.py", code)
+    (run,) = meanings("python3 /tmp/fix_it.py", files)
+    assert (run.action, run.files) == (C, written)
+    (inline,) = meanings(f"python3 - <<'EOF'\n{code}\nEOF")
+    assert (inline.action, inline.files) == (C, written)
+
+
 def test_a_built_program_is_verified_by_running_it() -> None:
     files = TaskFiles()
     files.record_build("/tmp/app")

@@ -58,9 +58,21 @@ _FAILED_SCRIPTS = re.compile(
 )
 
 
+_RUNNER_TALK = re.compile(r"\s*(?:$|npm (?:ERR!|error)|error:|ERROR\b|ELIFECYCLE\b|\w*make(?:\[\d+\])?:|info Visit )")
+_GIVES_UP = re.compile(
+    rf"{_FAILED_SCRIPTS.pattern}|^\s*ELIFECYCLE\b|^error Command failed with exit code \d", re.MULTILINE
+)
+
+
 def failed_scripts(text: str) -> set[str]:
     """Names of the scripts and tasks that a runner says have failed."""
     return {name.strip() for match in _FAILED_SCRIPTS.finditer(text) for name in match.groups() if name}
+
+
+def runner_gave_up(section: str) -> bool:
+    """Whether what is left of an output goes on to the last word of a script's runner: all that the script itself printed is before it."""
+    match = _GIVES_UP.search(section)
+    return match is not None and all(_RUNNER_TALK.match(line) for line in section[match.end() :].split("\n")[1:])
 
 
 def line_count(section: str) -> int:
@@ -80,7 +92,11 @@ def may_hide_errors(view: View, section: str) -> bool:
     """Whether errors may be missing from what is seen; `grep error` leaves the errors."""
     if view.kept and not view.opaque and not view.dropped and all(looks_for_errors(pattern) for pattern in view.kept):
         view = View(view.head, view.tail)
-    return not is_complete(view, section)
+    return not is_complete(view, section) and not (_only_end_cut(view) and runner_gave_up(section))
+
+
+def _only_end_cut(view: View) -> bool:
+    return view.head is not None and view.tail is None and not view.kept and not view.opaque and not view.dropped
 
 
 def shows_errors(section: str) -> bool:

@@ -254,6 +254,23 @@ def test_a_cut_output_shows_nothing_gone() -> None:
     assert (cut.verdict, cut.reached, whole.reached) == (Verdict.FAIL, False, True)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "npm error Lifecycle script `check` failed with error:\nnpm error code 2",
+        'error: script "check" exited with code 2',
+        " ELIFECYCLE  Command failed with exit code 2.",
+    ],
+)
+def test_what_head_cut_off_behind_the_last_word_of_the_runner_hides_no_errors(end: str) -> None:
+    text = f"src/a.ts(1,2): error TS2345: no\n{end}"
+    lines = text.count("\n") + 1
+    (seen,) = judged(f"npm run check 2>&1 | grep error | head -{lines}", text, 0)
+    assert (seen.verdict, seen.reached, seen.cut) == (Verdict.FAIL, True, False)
+    (cut,) = judged("npm run check 2>&1 | grep error | head -1", text.split("\n")[0], 0)
+    assert (cut.verdict, cut.reached, cut.cut) == (Verdict.FAIL, False, True)
+
+
 def test_a_message_shortened_by_the_runner_counts_as_cut() -> None:
     (one,) = judged("pytest", "FAILED t.py::a - ValueError: Invali...\n=== 1 failed in 0.1s ===\n", 1)
     (whole,) = judged("pytest", "FAILED t.py::a - ValueError: Invalid\n=== 1 failed in 0.1s ===\n", 1)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE
+from debug_loop_pipeline.compute.goals import Goal, covers
 from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
@@ -50,6 +51,7 @@ _WINDOW = 16
 """Sealed attempts that may wait for results; the oldest is finished without them."""
 _MAX_APPROACH = 1_000
 _MAX_REQUEST = 20_000
+_MAX_FAILING = 32
 _MAX_CALLS = 20_000
 """Calls whose result may still come; older ones are forgotten."""
 
@@ -90,6 +92,8 @@ class _Run:
         self.step = 0
         self.said: str | None = None
         self.ending = LastEnding.NONE
+        self.failing: list[Goal] = []
+        """Goals of the task that failed and that nothing has passed since."""
 
     def events(self) -> Iterator[ExecutionEvent]:
         """Walks the steps; yields attempts as they are finished."""
@@ -136,7 +140,9 @@ class _Run:
 
     def _human(self, step: Step) -> Iterator[ExecutionEvent]:
         same = self.task is not None and (
-            self.run.problem_id is not None or self.run.parent_session_id is not None or goes_on(step.text, self.ending)
+            self.run.problem_id is not None
+            or self.run.parent_session_id is not None
+            or goes_on(step.text, self.ending, unsettled=bool(self.failing))
         )
         if same:
             return
@@ -165,6 +171,7 @@ class _Run:
         self.task = TaskState(correlation_id(run.format, key), self.recorder.limited(request, _MAX_REQUEST), parent)
         self.files = TaskFiles()
         self.ending = LastEnding.NONE
+        self.failing = []
 
     def _current(self, step: Step) -> Attempt:
         """The open attempt; a new one where none is."""
@@ -273,6 +280,7 @@ class _Run:
             self.recorder.shell_result(waiting, result, self.time)
             if waiting.verifies:
                 self.ending = _ending(attempt)
+                self._settle(waiting)
         elif result.cancelled:
             pass
         elif result.is_error:
@@ -282,6 +290,16 @@ class _Run:
             attempt.clean_end = True
         else:
             attempt.clean_end = True
+
+    def _settle(self, waiting: WaitingCall) -> None:
+        """Keeps the goals of the task that still fail."""
+        for told in waiting.attempt.verifications:
+            if told.tool_call_id != waiting.call_id or told.verdict not in (Verdict.PASS, Verdict.FAIL):
+                continue
+            goal = Goal(told.goal_tool, GoalKind.MIXED, told.goal_target, told.goal_filters, told.goal_cwd)
+            self.failing = [other for other in self.failing if not covers(goal, other)]
+            if told.verdict is Verdict.FAIL and len(self.failing) < _MAX_FAILING:
+                self.failing.append(goal)
 
     # the run's ends
 

@@ -19,6 +19,11 @@ _ABOUT_FAILURE = re.compile(
     r"\b(?:still|again|fail(?:s|ed|ing|ure)?|error|errors|broken|breaks?|wrong|didn'?t|doesn'?t|does not|not work(?:ing)?|same|crash(?:es|ed)?|bug|issue|fix|instead|try|revert|undo|continue)\b",
     re.IGNORECASE,
 )
+_MEND = re.compile(
+    r"\b(?:fix(?:es|ed|ing)?|mend|repair|resolve|(?:still )?fail(?:s|ed|ing|ures?)?|errors?|warnings?|broken|lint(?:er|ing)?|type ?-?checks?|ci"
+    r"|(?:make|get) .{0,40}(?:pass|green|compile|build))\b",
+    re.IGNORECASE,
+)
 _NEW_GOAL = re.compile(
     r"^\s*(?:#|/(?!\w+/)|(?:new task|next task|another (?:task|thing)|now (?:let'?s|implement|add|create|build|write)|next,|let'?s (?:now |move on)|implement the following"
     r"|implement (?:a|the|an)\b|create (?:a|an) new|write (?:a|an) new|start (?:a|on)|unrelated|different topic|forget (?:that|it)|switch to)\b)",
@@ -37,18 +42,19 @@ class LastEnding(StrEnum):
     OPEN = "open"
 
 
-def goes_on(text: str, ending: LastEnding) -> bool:
+def goes_on(text: str, ending: LastEnding, *, unsettled: bool = False) -> bool:
     """Whether the human message `text` stays in the task at hand.
 
     A bare go-ahead ("yes", "continue") always does. Otherwise it must be short, name no new goal, and follow an attempt that
-    failed or was stopped: the user then steers the same work.
+    failed or was stopped: the user then steers the same work. Where the last attempt did well but an earlier check of the task
+    still fails (`unsettled`), a message that asks to mend something is about that.
     """
     text = text.strip()
     if not text:
         return True
     if len(text) <= 200 and _GO_ON.match(text):
         return True
-    if ending not in (LastEnding.FAILED, LastEnding.STOPPED):
+    if ending not in (LastEnding.FAILED, LastEnding.STOPPED) and not (unsettled and _MEND.search(text)):
         return False
     if len(text) > 600 or len(text.split()) > _MAX_FOLLOW_UP_WORDS or _NEW_GOAL.match(text):
         return False

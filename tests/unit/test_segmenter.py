@@ -302,6 +302,32 @@ def test_which_message_goes_on_with_a_task(text: str, ending: LastEnding, stays:
     assert goes_on(text, ending) is stays
 
 
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("we need to fix the sources of the tests, they lack the themes", True),
+        ("make the other tests pass too", True),
+        ("now add a dark theme", False),
+        ("Now implement the retries: fix the limit at 3", False),
+        ("fix " + "word " * 60, False),
+    ],
+)
+def test_a_message_about_mending_goes_on_where_an_earlier_check_still_fails(text: str, stays: bool) -> None:
+    assert goes_on(text, LastEnding.PASSED, unsettled=True) is stays
+    assert not goes_on(text, LastEnding.PASSED)
+
+
+def test_a_check_that_still_fails_keeps_its_task_open_for_who_mends_it() -> None:
+    story = Story().human("add a theme").shell("go test ./a", FAILS, 1).shell("go build ./...")
+    story.human("ok, then fix the tests of package a").edit("/repo/a_test.go").shell("go test ./a", PASSES)
+    assert len({e.correlation_id for e in story.events()}) == 1
+    settled = (
+        Story().human("add a theme").shell("go test ./a", FAILS, 1).edit("/repo/a.go").shell("go test ./...", PASSES)
+    )
+    settled.human("fix the colour of the links").edit("/repo/b.go")
+    assert len({e.correlation_id for e in settled.events()}) == 2
+
+
 def test_a_benchmark_problem_is_one_task_over_its_runs() -> None:
     one = (
         Story()

@@ -29,6 +29,7 @@ from debug_loop_pipeline.models.mapping import (
 
 CREDIT_VERSION = "3"
 
+_MAX_ELSEWHERE = 4
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
 _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
@@ -85,6 +86,8 @@ class _Tracked:
     """How many parts came before `gone`, or before a narrower verification that had shown already that it is not there."""
     absent: int | None = None
     """How many parts came before the first narrower verification of just that test or file that did not show it."""
+    elsewhere: tuple[TaskVerification, ...] = ()
+    """Those that showed it before `shown`, of goals that `shown` does not cover (`npm run check`, then `tsc`); the latest last."""
 
 
 @dataclass(slots=True)
@@ -148,10 +151,14 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         if tracked is not None:
             _still_there(walk, tracked, error, seen)
         now = len(walk.parts)
-        walk.tracked[key] = _Tracked(error, seen, tracked.first if tracked is not None else now, now)
+        walk.tracked[key] = _Tracked(
+            error, seen, tracked.first if tracked is not None else now, now, elsewhere=_elsewhere(tracked, seen)
+        )
     for key, tracked in list(walk.tracked.items()):
         if key in shown or tracked.gone is not None:
             continue
+        if not _covers(seen, tracked):
+            _look_elsewhere(seen, tracked)
         if _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
         elif tracked.absent is None and len(walk.parts) > tracked.at and _checked_again(seen, tracked):
@@ -209,6 +216,24 @@ def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
     return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error))
+
+
+def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[TaskVerification, ...]:
+    """What had shown the error before `seen` did and is not covered by it."""
+    if tracked is None or tracked.gone is not None:
+        return ()
+    shown = (*tracked.elsewhere, tracked.shown)
+    own = at_build(tracked.error)
+    return tuple(other for other in shown if not seen.covers(other, ignore_filters=own))[-_MAX_ELSEWHERE:]
+
+
+def _look_elsewhere(seen: TaskVerification, tracked: _Tracked) -> None:
+    """Two checks may show one error: where `seen` is the one that did not show it last, it is compared with its own showing."""
+    own = at_build(tracked.error)
+    at = next((v for v in reversed(tracked.elsewhere) if seen.covers(v, ignore_filters=own)), None)
+    if at is not None and seen.complete:
+        tracked.elsewhere = (*(v for v in tracked.elsewhere if v is not at), tracked.shown)
+        tracked.shown = at
 
 
 def _checked_again(seen: TaskVerification, tracked: _Tracked) -> bool:

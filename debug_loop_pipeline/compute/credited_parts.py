@@ -30,6 +30,7 @@ _MISSING = re.compile(
     r"|(?:cannot|can't|could not|unable to) (?:find|resolve|import)|no (?:such|exported|attribute|method|declaration|module|associated|field|member)"
     r"|has no|not contain"
 )
+_WHOLE_FILE_LINES = 30
 _NAME = re.compile(r"[A-Za-z_]\w+")
 _DECLARES = (
     r"\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
@@ -94,8 +95,8 @@ def _tested_file(path: str) -> str:
 
 def _segments(path: str) -> str:
     unix = path.replace("\\", "/").strip()
-    while unix.startswith("./"):
-        unix = unix[2:]
+    while unix.startswith(("./", "../")):
+        unix = unix.split("/", 1)[1]
     return "/" + unix.lstrip("/") if unix.strip("/.") else ""
 
 
@@ -143,9 +144,18 @@ def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
         if left or not brought:
             kept.append(part)
         taken.setdefault(edit.path, set()).update(old - new)
-        if edit.after is not None and (edit.before is None or edit.after == part.content):
+        if edit.after is not None and _rewrites(part):
             written.setdefault(edit.path, edit.after)
     return kept[::-1]
+
+
+def _rewrites(part: ChangePart) -> bool:
+    """Whether an edit wrote the whole file. Where only pieces of a file are known, a hunk is all of its content too, but a small one."""
+    edit = part.edit
+    if edit is None or edit.after is None or edit.before is None:
+        return edit is not None
+    shorter = min(edit.before.count("\n"), edit.after.count("\n"))
+    return edit.after == part.content and shorter >= _WHOLE_FILE_LINES
 
 
 def taken_back(parts: Sequence[ChangePart]) -> frozenset[int]:

@@ -433,6 +433,52 @@ def test_what_a_rewrite_of_the_whole_file_undid_is_no_part_of_the_change():
     assert fixes(task.verify("v2").credit())[0][3] == ("kept", "whole")
 
 
+def test_a_path_from_another_directory_names_the_same_file():
+    """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
+    error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")
+    task = (
+        Task().verify("v1", error).edit(path="packages/app/main.ts", call="other").edit(path="/r/packages/ui/view.ts")
+    )
+    assert fixes(task.verify("v2").credit())[0][3] == ("edit3",)
+
+
+def test_a_hunk_of_a_file_of_which_only_pieces_are_known_undoes_no_other_hunk():
+    error = ExecutionError(message=KEY, path="app.py")
+    task = Task().verify("v1", error).edit(after="a = 2", call="e1").verify("other", OTHER, target=("x",))
+    task.edit(before="import os", after="import os\nimport re", call="e2").verify("v2")
+    events = task.events
+    blob = CodeBlob(path="app.py", content="import os\nimport re")
+    events[-1] = events[-1].model_copy(update={"code_written": (blob,)})
+    assert fixes(task.credit())[0][3] == ("e1", "e2")
+
+
+def test_two_checks_that_show_one_error_are_each_compared_with_themselves():
+    """`npm run check`, then `tsc` to see more of it, then `npm run check` again."""
+    credit = (
+        Task()
+        .verify("check1", KEY, tool="npm run check")
+        .verify("tsc", KEY, tool="tsc")
+        .edit(call="e1")
+        .verify("check2", tool="npm run check")
+        .credit()
+    )
+    assert fixes(credit) == [("check1", "check2", "check2", ("e1",))]
+
+
+def test_an_error_that_another_check_still_showed_was_not_fixed_by_what_came_before_it():
+    credit = (
+        Task()
+        .verify("check1", KEY, tool="npm run check")
+        .edit(call="e1")
+        .verify("tsc", KEY, tool="tsc")
+        .edit(after="a = 3", call="e2")
+        .verify("check2", tool="npm run check")
+        .credit()
+    )
+    assert fixes(credit) == [("check1", "check2", "check2", ("e2",))]
+    assert tries(credit) == [("tsc", ("e1",))]
+
+
 def test_a_change_in_the_call_of_a_verification_came_before_it():
     task = Task().verify("v1", KEY)
     task.command("make fmt", "both")

@@ -25,6 +25,34 @@ _FORMATS = re.compile(
 )
 _ABOUT_FORMAT = re.compile(r"(?i)format|fmt|prettier|black|isort|indent|whitespace|import order|sorted")
 
+_HASH_LANGUAGES = (
+    ".py",
+    ".pyi",
+    ".rb",
+    ".sh",
+    ".bash",
+    ".zsh",
+    ".pl",
+    ".r",
+    ".R",
+    ".ex",
+    ".exs",
+    ".yml",
+    ".yaml",
+    ".toml",
+    ".tf",
+)
+_HASH_COMMENT = re.compile(r"#")
+_SLASH_COMMENT = re.compile(r"//|/\*|\*(?:\s|/|$)|<!--|\{/\*")
+_ABOUT_COMMENTS = re.compile(
+    r"(?i)comment|doc(?:string|umentation)?\b|nolint|noqa|directive|suppress|unused ignore|godot"
+)
+_SILENCES = re.compile(
+    r"@ts-(?:ignore|expect-error|nocheck)|(?:nolint|noqa|type: ?ignore|pyright: ?ignore|eslint-disable(?:-next-line|-line)?|biome-ignore"
+    r"|rubocop:disable|pylint: ?disable|deno-lint-ignore|phpstan-ignore|noinspection|nosec|swiftlint:disable(?::next)?)\b"
+    r"[:=\[( ]*(?P<rules>[\w@][\w@/.-]*(?:\s*,\s*[\w@][\w@/.-]*)*)?"
+)
+"""Comments that a checker obeys, and the rules that they name."""
 _MISSING = re.compile(
     r"(?i)undefined|undeclared|unresolved|not (?:defined|declared|found|a member)|unknown (?:name|type|identifier)|does ?n[o']t exist"
     r"|(?:cannot|can't|could not|unable to) (?:find|resolve|import)|no (?:such|exported|attribute|method|declaration|module|associated|field|member)"
@@ -47,11 +75,13 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     """The parts of `change` that the error's going (or staying) is put down to, in order; never empty for a change."""
     net = _net(change)
     named = _named_files(error)
+    beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
+    inside = inside - beside or inside
     if inside and named:
         missing = _missing_names(error)
         return tuple(part for at, part in enumerate(net) if at in inside or (missing and _defines(part, missing)))
-    code = [part for part in net if not _is_prose(part)]
+    code = [part for at, part in enumerate(net) if not _is_prose(part) and at not in beside]
     return tuple(code or net)
 
 
@@ -122,6 +152,23 @@ def _tool_touches(part: ChangePart, error: TaskError) -> bool:
 
 def _is_prose(part: ChangePart) -> bool:
     return bool(part.files) and all(_PROSE.search(file) for file in part.files)
+
+
+def _says_only(part: ChangePart, error: TaskError) -> bool:
+    """Whether a hunk changes nothing but comments that are not about the error: a note, or the silencing of another rule."""
+    edit = part.edit
+    if edit is None:
+        return False
+    comment = _HASH_COMMENT if edit.path.endswith(_HASH_LANGUAGES) else _SLASH_COMMENT
+    old, new = _lines(edit.before), _lines(edit.after)
+    changed = old ^ new
+    if not changed or not all(comment.match(line) for line in changed):
+        return False
+    pattern = error.pattern.pattern
+    if _ABOUT_COMMENTS.search(pattern) or _ABOUT_FORMAT.search(pattern):
+        return False
+    silenced = [found["rules"] or "" for line in new - old for found in _SILENCES.finditer(line)]
+    return not any(rule.strip() in pattern for rules in silenced for rule in rules.split(","))
 
 
 def _net(change: Sequence[ChangePart]) -> list[ChangePart]:

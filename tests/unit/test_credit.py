@@ -433,6 +433,29 @@ def test_what_a_rewrite_of_the_whole_file_undid_is_no_part_of_the_change():
     assert fixes(task.verify("v2").credit())[0][3] == ("kept", "whole")
 
 
+@pytest.mark.parametrize(
+    ("path", "after", "message", "credited"),
+    [
+        ("app.go", "// a is about b", "undefined: b", False),
+        ("app.go", "//nolint:ireturn // the factory needs it", "error is unwrapped (wrapcheck)", False),
+        ("app.go", "//nolint:wrapcheck // the caller does", "error is unwrapped (wrapcheck)", True),
+        ("app.go", "//nolint", "error is unwrapped (wrapcheck)", True),
+        ("app.go", "// Run runs.", "exported function Run should have comment (revive)", True),
+        ("app.ts", "// @ts-expect-error the types are old", "error TS2345: no", True),
+        ("app.ts", "// eslint-disable-next-line no-console, no-alert", "Unexpected alert  no-alert", True),
+        ("app.ts", "// eslint-disable-next-line no-console", "Unexpected alert  no-alert", False),
+        ("app.py", "# noqa: F401", "F401 `os` imported but unused", True),
+        ("app.py", "#include", "KeyError: 'a'", False),
+        ("app.c", "#include <stdio.h>", "implicit declaration of function 'printf'", True),
+    ],
+)
+def test_a_comment_is_credited_only_where_it_is_about_the_error(path: str, after: str, message: str, credited: bool):
+    error = ExecutionError(message=message, path=path)
+    task = Task().verify("v1", error).edit(path=path, before="", after=after, call="says")
+    task.edit(path=path, before="a()", after="b()", call="does")
+    assert fixes(task.verify("v2").credit())[0][3] == (("says", "does") if credited else ("does",))
+
+
 def test_a_path_from_another_directory_names_the_same_file():
     """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
     error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")

@@ -19,6 +19,7 @@ from debug_loop_pipeline.compute.error_identity import ErrorKey
 from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
 from debug_loop_pipeline.compute.task_attempts import TaskAttempt, TaskError, TaskVerification
 from debug_loop_pipeline.models.errors import ErrorCategory
+from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import (
     MappingDetails,
     MappingEvent,
@@ -96,6 +97,8 @@ class _Walk:
     tracked: dict[ErrorKey, _Tracked] = field(default_factory=dict)
     fixes: list[Fix] = field(default_factory=list)
     failed_tries: list[FailedTry] = field(default_factory=list)
+    builds: list[TaskVerification] = field(default_factory=list)
+    """Builds that passed since the last change."""
 
 
 def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
@@ -117,9 +120,14 @@ def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
             # A change in the same tool call as its verification came before it (`format && test`).
             while changes and changes[0].step <= verification.ref.step:
                 walk.parts.append(changes.pop(0))
+                walk.builds.clear()
             if verification.decided:
                 _verify(walk, verification)
-        walk.parts += changes
+                if verification.passed and verification.builds:
+                    walk.builds.append(verification)
+        if changes:
+            walk.parts += changes
+            walk.builds.clear()
     if not tasks:
         return TaskCredit()
     _sort(walk, attempts)
@@ -250,12 +258,36 @@ def at_build(error: TaskError) -> bool:
 
 
 def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerification) -> None:
+    if len(walk.parts) == tracked.at and (rebuilt := _rebuilt(walk, tracked, seen)) is not None:
+        walk.parts.append(rebuilt)
     if len(walk.parts) > tracked.at:
         tracked.gone = seen
         tracked.until = len(walk.parts) if tracked.absent is None else tracked.absent
     elif seen.passed or not tracked.error.located:
         # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
         del walk.tracked[key]
+
+
+def _rebuilt(walk: _Walk, tracked: _Tracked, seen: TaskVerification) -> ChangePart | None:
+    """The build of something else that made a build error go where nothing else changed: what was built before it was old.
+
+    Another package of the repository, whose types or modules the one that failed reads.
+    """
+    error, shown = tracked.error, tracked.shown
+    if not (at_build(error) or (error.generic and shown.builds)):
+        return None
+    for build in reversed(walk.builds):
+        after = (shown.at, shown.ref.step) < (build.at, build.ref.step) and build.session_id == shown.session_id
+        if after and not build.covers(shown) and not shown.covers(build) and not seen.covers(build):
+            told = Command(
+                command=build.verification.command,
+                exit_code=0,
+                mutating=True,
+                step=build.ref.step,
+                tool_call_id=build.ref.tool_call_id,
+            )
+            return ChangePart(build.ref.step, build.ref.tool_call_id, command=told)
+    return None
 
 
 def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:

@@ -32,6 +32,7 @@ _TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS.values()}
 _SAYS_NOTHING = re.compile(
     r"(?i)(?:.{1,40}: )?(?:not resolved|tests? failed|failed|no message|exit status -?\d+|exited with code -?\d+)\.?"
 )
+_BUILDS = re.compile(r"(?:^|[ :_-])(?:build|compile|bundle)(?:[:_-]|$)")
 _WHOLE_ATTEMPT = "attempt"
 """Goal tool of an attempt whose outcome is known but not by which command."""
 
@@ -82,6 +83,13 @@ class TaskVerification:
     def passed(self) -> bool:
         """Whether its goal was met."""
         return self.verification.verdict is Verdict.PASS
+
+    @property
+    def builds(self) -> bool:
+        """Whether its goal is a build, by its tool or the name of its script."""
+        return (
+            _goal(self.verification).kind is GoalKind.BUILD or _BUILDS.search(self.verification.goal_tool) is not None
+        )
 
     def covers(self, other: TaskVerification, *, ignore_filters: bool = False) -> bool:
         """Whether it speaks for the goal of `other` too; a verdict from outside speaks for everything."""

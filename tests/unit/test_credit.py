@@ -456,6 +456,22 @@ def test_a_comment_is_credited_only_where_it_is_about_the_error(path: str, after
     assert fixes(task.verify("v2").credit())[0][3] == (("says", "does") if credited else ("does",))
 
 
+def test_building_what_a_build_reads_is_the_change_where_nothing_else_changed():
+    """The types of another package of the repository were those of its last build."""
+    error = ExecutionError(
+        message="error TS2353: 'linkUrl' does not exist in type 'Theme'.", tool="tsc", path="src/a.ts"
+    )
+    build = "npm run build"
+    stale = Task().verify("v1", error, tool=build, target=("[app]",)).verify("b1", tool=build, target=("[ui]",))
+    assert fixes(stale.verify("v2", tool=build, target=("[app]",)).credit()) == [("v1", "v2", "v2", ("b1",))]
+    tested = (
+        Task().verify("v1", error, tool=build, target=("[app]",)).verify("t1", tool="npm run test", target=("[ui]",))
+    )
+    assert fixes(tested.verify("v2", tool=build, target=("[app]",)).credit()) == []
+    flaky = Task().verify("v1", KEY).verify("b1", tool=build)
+    assert fixes(flaky.verify("v2").credit()) == []
+
+
 def test_a_path_from_another_directory_names_the_same_file():
     """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
     error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")

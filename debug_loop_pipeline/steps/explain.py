@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from debug_loop_pipeline.compute.explain import explain_sessions as explain_events
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.errors import DebugLoopError
@@ -14,17 +16,20 @@ _NOTHING: dict[str, list[Any]] = {"verifications": [], "fixes": [], "failed_trie
 
 
 def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str, Any]:
-    """Session id -> its verifications, fixes and failed tries.
+    """Session id -> its verifications, fixes and failed tries; nothing of a session in which no agent did anything.
+
+    A session that is not in the store does not keep the others from being explained: it is named in a warning.
 
     Raises:
-        DebugLoopError: a session is not in the store.
+        DebugLoopError: none of the sessions is in the store.
     """
     tasks = context.executions.tasks_of_sessions(sessions)
     events = context.executions.events_of_tasks(tasks)
     known = {event.session_id for event in events}
     if missing := [session for session in sessions if session not in known]:
-        raise DebugLoopError(
-            f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)"
-        )
+        told = f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)"
+        if len(missing) == len(sessions):
+            raise DebugLoopError(told)
+        structlog.get_logger("explain").warning("explain.not_in_store", sessions=missing, hint=told)
     explained = explain_events(events, signature_of=group_decisions(context.database).signature_of)
     return {session: explained.get(session, _NOTHING) for session in sessions}

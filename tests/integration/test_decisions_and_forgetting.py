@@ -19,10 +19,12 @@ from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceConflictError
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.schema_columns import table_columns
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.cost import BucketPrices, ModelPrice
 from debug_loop_pipeline.models.manifest import Manifest
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import golden_states, model_prices, stf_registry
+from debug_loop_pipeline.steps.explain import explain_sessions
 from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
@@ -281,3 +283,13 @@ def test_the_store_searches_and_says_what_it_does_not_know(context: StepContext)
     assert storage.search(language="go") == []
     with pytest.raises(UnknownFunctionError):
         storage.retrieve("0" * 64)
+
+
+def test_a_session_that_is_not_in_the_store_keeps_no_other_from_being_explained(context: StepContext) -> None:
+    (session,) = {event.session_id for event in fixed_task("task-1", day=1)}
+    assert session is not None
+    told = explain_sessions(context, [session, "unknown"])
+    assert told[session]["fixes"]
+    assert told["unknown"] == {"verifications": [], "fixes": [], "failed_tries": []}
+    with pytest.raises(DebugLoopError, match="no execution of session unknown"):
+        explain_sessions(context, ["unknown"])

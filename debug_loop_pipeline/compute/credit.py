@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from uuid import UUID
 
 from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_back
 from debug_loop_pipeline.compute.error_identity import ErrorKey
@@ -31,6 +32,12 @@ from debug_loop_pipeline.models.mapping import (
 CREDIT_VERSION = "3"
 
 _MAX_ELSEWHERE = 4
+_STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
+_STASH_POP = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash\s+(?:pop|apply)\b")
+_CHANGES_MORE = re.compile(
+    r"\bgit\s+(?:pull|merge|rebase|reset|cherry-pick|apply|revert)\b|\bsed\s+-i"
+    r"|\b(?:npm|pnpm|yarn|bun|uv|poetry|pip3?|cargo|go)\s+(?:install|i|ci|add|get|sync)\b"
+)
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
 _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
@@ -114,14 +121,18 @@ def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
     if len(tasks) > 1:
         raise ValueError(f"credit is per task, got {len(tasks)}: {sorted(map(str, tasks))[:3]}")
     walk = _Walk()
+    aside = _aside(attempts)
     for attempt in attempts:
-        changes = list(attempt.changes)
+        changes = [part for part in attempt.changes if part.step not in aside.steps or not _is_stash(part)]
         for verification in attempt.verifications:
             # A change in the same tool call as its verification came before it (`format && test`).
             while changes and changes[0].step <= verification.ref.step:
                 walk.parts.append(changes.pop(0))
                 walk.builds.clear()
-            if verification.decided:
+            if (
+                verification.decided
+                and (verification.ref.attempt_id, verification.ref.index) not in aside.verifications
+            ):
                 _verify(walk, verification)
                 if verification.passed and verification.builds:
                     walk.builds.append(verification)
@@ -138,6 +149,60 @@ def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
         mapping_events=events,
         resolutions=_used(walk, events),
     )
+
+
+@dataclass(slots=True)
+class _Aside:
+    """What ran while the work of a task was put aside (`git stash` .. `git stash pop`): it speaks for the code without it.
+
+    Where the work is never brought back, the stash is a change like another.
+    """
+
+    verifications: set[tuple[UUID, int]] = field(default_factory=set)
+    steps: set[int] = field(default_factory=set)
+    """Steps of the commands that put aside and brought back."""
+    since: list[tuple[UUID, int]] | None = None
+    put: int = 0
+
+    def command(self, part: ChangePart) -> None:
+        """A command that puts aside, brings back, or both."""
+        assert part.command is not None
+        if _STASH_POP.search(part.command.command):
+            if self.since is not None:
+                self.verifications.update(self.since)
+                self.steps |= {self.put, part.step}
+                self.since = None
+        elif self.since is None:
+            self.since, self.put = [], part.step
+
+
+def _aside(attempts: Sequence[TaskAttempt]) -> _Aside:
+    aside = _Aside()
+    for attempt in attempts:
+        stashes = [part for part in attempt.changes if _is_stash(part)]
+        for verification in attempt.verifications:
+            ref = (verification.ref.attempt_id, verification.ref.index)
+            while stashes and stashes[0].step < verification.ref.step:
+                aside.command(stashes.pop(0))
+            if stashes and stashes[0].step == verification.ref.step:
+                command = stashes[0].command
+                if command is not None and _STASH_PUSH.search(command.command) and _STASH_POP.search(command.command):
+                    aside.verifications.add(ref)
+                    aside.steps.add(stashes[0].step)
+                else:
+                    aside.command(stashes.pop(0))
+            if aside.since is not None:
+                aside.since.append(ref)
+        for part in stashes:
+            aside.command(part)
+    return aside
+
+
+def _is_stash(part: ChangePart) -> bool:
+    """Whether a part only puts the work aside or brings it back."""
+    if part.command is None or _CHANGES_MORE.search(part.command.command):
+        return False
+    return any(regex.search(part.command.command) for regex in (_STASH_PUSH, _STASH_POP))
 
 
 def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:

@@ -59,10 +59,14 @@ _MISSING = re.compile(
     r"|has no|not contain"
 )
 _WHOLE_FILE_LINES = 30
+_FEW_FILES = 3
 _NAME = re.compile(r"[A-Za-z_]\w+")
 _DECLARES = (
     r"\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
     r"[^=(]*?\b{name}\b|^\s*(?:[\w<>\[\],?*&:.]+\s+)*{name}\s*(?:[(:=?,;]|$)"
+)
+_TEST_PATH = re.compile(
+    r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"
 )
 _TEST_FILES = (
     re.compile(r"(?P<stem>.+)[._](?:test|spec)\.(?P<extension>\w+)"),
@@ -80,9 +84,23 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     inside = inside - beside or inside
     if inside and named:
         missing = _missing_names(error)
+        if _test_says_no(error) and all(_is_test(file) for at in inside for file in net[at].files):
+            # A test that says no does not name what it tests, as a rule: either may have been mended. Of many files most are other work.
+            other = {
+                at for at, part in enumerate(net) if at not in beside and part.files and not _is_prose(part)
+            } - inside
+            inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
         return tuple(part for at, part in enumerate(net) if at in inside or (missing and _defines(part, missing)))
     code = [part for at, part in enumerate(net) if not _is_prose(part) and at not in beside]
     return tuple(code or net)
+
+
+def _test_says_no(error: TaskError) -> bool:
+    return bool(error.key[2]) and error.pattern.category is ErrorCategory.TEST_FAILURE
+
+
+def _is_test(path: str) -> bool:
+    return _TEST_PATH.search(path.replace("\\", "/")) is not None
 
 
 def _missing_names(error: TaskError) -> list[str]:

@@ -472,6 +472,49 @@ def test_building_what_a_build_reads_is_the_change_where_nothing_else_changed():
     assert fixes(flaky.verify("v2").credit()) == []
 
 
+def test_a_look_at_the_code_without_the_change_says_nothing_about_the_change():
+    credit = (
+        Task()
+        .verify("v1", KEY)
+        .edit(call="e1")
+        .command("git stash", "aside")
+        .verify("before", KEY)
+        .command("git stash pop", "back")
+        .verify("v2")
+        .credit()
+    )
+    assert fixes(credit) == [("v1", "v2", "v2", ("e1",))]
+    assert tries(credit) == []
+
+
+def test_a_look_without_the_change_in_one_call_is_no_fix_of_what_the_change_broke():
+    task = Task().verify("v1", KEY).command("git stash && pytest; git stash pop", "look")
+    task.step -= 1
+    credit = task.verify("look").edit(call="e1").verify("v2").credit()
+    assert fixes(credit) == [("v1", "v2", "v2", ("e1",))]
+
+
+def test_work_that_is_never_brought_back_was_taken_back():
+    assert fixes(Task().verify("v1", KEY).command("git stash", "away").verify("v2").credit()) == [
+        ("v1", "v2", "v2", ("away",))
+    ]
+    assert fixes(
+        Task().verify("v1", KEY).command("git stash && git pull && git stash pop", "pull").verify("v2").credit()
+    ) == [("v1", "v2", "v2", ("pull",))]
+
+
+@pytest.mark.parametrize(("others", "credited"), [(1, ("test", "o0")), (3, ("test", "o0", "o1", "o2")), (4, ("test",))])
+def test_a_test_that_says_no_may_have_been_right(others: int, credited: tuple[str, ...]):
+    """The test was touched too: the code beside it is credited where it is not the rest of a larger work."""
+    error = ExecutionError(
+        type="AssertionError", message="AssertionError: 1 == 2", test="test_a", path="tests/test_a.py"
+    )
+    task = Task().verify("v1", error).edit(path="tests/test_a.py", call="test")
+    for n in range(others):
+        task.edit(path=f"shop/m{n}.py", call=f"o{n}")
+    assert fixes(task.edit(path="README.md", call="prose").verify("v2").credit())[0][3] == credited
+
+
 def test_a_path_from_another_directory_names_the_same_file():
     """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
     error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")

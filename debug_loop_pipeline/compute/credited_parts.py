@@ -82,15 +82,18 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
     inside = inside - beside or inside
+    missing = _missing_names(error)
+    declared = tuple(part for part in net if missing and _defines(part, missing))
+    if declared and not inside:
+        return declared
     if inside and named:
-        missing = _missing_names(error)
         if _test_says_no(error) and all(_is_test(file) for at in inside for file in net[at].files):
             # A test that says no does not name what it tests, as a rule: either may have been mended. Of many files most are other work.
             other = {
                 at for at, part in enumerate(net) if at not in beside and part.files and not _is_prose(part)
             } - inside
             inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
-        return tuple(part for at, part in enumerate(net) if at in inside or (missing and _defines(part, missing)))
+        return tuple(part for at, part in enumerate(net) if at in inside or part in declared)
     code = [part for at, part in enumerate(net) if not _is_prose(part) and at not in beside]
     return tuple(code or net)
 

@@ -515,6 +515,15 @@ def test_a_test_that_says_no_may_have_been_right(others: int, credited: tuple[st
     assert fixes(task.edit(path="README.md", call="prose").verify("v2").credit())[0][3] == credited
 
 
+def test_a_missing_name_that_was_declared_elsewhere_is_put_down_to_its_declaration_alone():
+    error = ExecutionError(
+        message="error TS2339: Property 'foo' does not exist on type 'Bar'.", tool="tsc", path="src/a.ts"
+    )
+    task = Task().verify("v1", error).edit(path="src/log.ts", call="other")
+    task.edit(path="src/types.ts", before="interface Bar {", after="interface Bar {\n  foo: string;", call="types")
+    assert fixes(task.verify("v2").credit())[0][3] == ("types",)
+
+
 def test_a_path_from_another_directory_names_the_same_file():
     """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
     error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from debug_loop_pipeline.effects.schema_columns import table_columns
+from debug_loop_pipeline.effects.schema_columns import column_comments, table_columns
 
 _CELL_CHARS = 120
 
@@ -15,7 +15,12 @@ _CELL_CHARS = 120
 def table_metadata(table: str) -> dict[str, Any]:
     """Name and column schema of the table an asset writes."""
     columns = [
-        dg.TableColumn(name, kind, constraints=dg.TableColumnConstraints(nullable=nullable))
+        dg.TableColumn(
+            name,
+            kind,
+            description=column_comments().get((table, name)),
+            constraints=dg.TableColumnConstraints(nullable=nullable),
+        )
         for name, kind, nullable in table_columns()[table]
     ]
     return {"dagster/table_name": table, "dagster/column_schema": dg.TableSchema(columns=columns)}

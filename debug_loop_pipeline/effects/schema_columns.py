@@ -1,4 +1,4 @@
-"""Columns of the tables, read out of the migrations, so that asset metadata cannot drift from the schema.
+"""Columns of the tables and what they mean, read out of the migrations, so that asset metadata cannot drift from the schema.
 
 Apart from `schema`, so that loading the definitions does not load Alembic.
 """
@@ -14,6 +14,7 @@ _COLUMN = re.compile(
     r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$",
     re.MULTILINE,
 )
+_COMMENT = re.compile(r"^comment on column (\w+)\.(\w+) is '((?:[^']|'')*)';", re.MULTILINE)
 
 
 def migrations_folder() -> Path:
@@ -39,3 +40,13 @@ def table_columns() -> dict[str, tuple[tuple[str, str, bool], ...]]:
                 for column, kind, rest in _COLUMN.findall(body)
             )
     return tables
+
+
+@lru_cache(maxsize=1)
+def column_comments() -> dict[tuple[str, str], str]:
+    """(table, column) -> what it means, where a migration says so."""
+    return {
+        (table, column): comment.replace("''", "'")
+        for path in sorted((migrations_folder() / "versions").glob("*.py"))
+        for table, column, comment in _COMMENT.findall(path.read_text(encoding="utf-8"))
+    }

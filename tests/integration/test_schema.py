@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.schema_columns import table_columns
+from debug_loop_pipeline.effects.schema_columns import column_comments, table_columns
 
 _OURS = """
 select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -42,3 +42,23 @@ def test_two_at_once_bring_it_up_once(empty_postgres_url: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(schema.upgrade, [empty_postgres_url] * 2))
     assert names(empty_postgres_url) >= set(table_columns())
+
+
+_COMMENTED = """
+select c.relname as table_name, a.attname as column_name, d.description
+from pg_description d join pg_class c on c.oid = d.objoid join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and d.objsubid > 0
+"""
+
+
+def test_what_the_columns_mean_is_in_the_database_as_in_the_ui(empty_postgres_url: str) -> None:
+    schema.upgrade(empty_postgres_url)
+    database = Database(empty_postgres_url)
+    try:
+        there = {
+            (row["table_name"], row["column_name"]): row["description"] for row in fetch_rows(database, _COMMENTED)
+        }
+    finally:
+        database.close()
+    assert there == column_comments()

@@ -160,7 +160,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("jasmine", r"^(\d+) specs?, (\d+) failures?", _total_failures),
     _Row("node", r"^(?:#|ℹ) pass (\d+)$", _counted(passed=1)),
     _Row("node", r"^(?:#|ℹ) fail (\d+)$", _counted(failed=(1,))),
-    _Row("tap", r"^not ok \d+(?: [^#\n]*)?$", F),
+    _Row("tap", r"^not ok (?:\d+|-)(?: [^#\n]*)?$", F),
     _Row("tap", r"^# (?:failed|failures?|fail):?\s+(\d+)\b", _counted(failed=(1,))),
     _Row("playwright", r"^\s+(\d+) failed$", _counted(failed=(1,))),
     _Row("playwright", r"^\s+(\d+) passed \(", _counted(passed=1)),

@@ -360,3 +360,19 @@ def test_any_output_gives_at_least_one_error_and_never_fails(output: str) -> Non
     assert found
     assert more >= 0
     assert all(isinstance(error, CutError) and error.message for error in found)
+
+
+def test_go_vet_tells_type_errors_behind_its_name() -> None:
+    text = '# m/cmd\n# [m/cmd]\nvet: cmd/main.go:7:2: "strings" imported and not used\n'
+    assert cut(text, "go vet") == [('"strings" imported and not used', None, None, "cmd/main.go", 7)]
+
+
+def test_googletest_tells_an_exception_without_a_place() -> None:
+    text = '[ RUN      ] Ring.PopN\nunknown file: Failure\nC++ exception with description "empty" thrown in the test body.\n[  FAILED  ] Ring.PopN (0 ms)\n'
+    assert cut(text, "ctest") == [
+        ('C++ exception with description "empty" thrown in the test body.', None, "Ring.PopN", None, None)
+    ]
+
+
+def test_tap_need_not_be_numbered() -> None:
+    assert [e[2] for e in cut("not ok - counts: got 2\nok - empty\n")] == ["counts: got 2"]

@@ -15,7 +15,7 @@ from debug_loop_pipeline.compute.error_cutting.common import CutError, number, o
 
 _PATH = r"(?:[A-Za-z]:[\\/])?(?:[\w.@~+\-\[\]()$\\/]*[\\/])?[\w.@+\-\[\]$]+\.[A-Za-z][\w+]{0,12}|(?:[\w.\-]+/)*(?:Dockerfile|Makefile|Rakefile|Gemfile|Jenkinsfile|Vagrantfile|BUILD|WORKSPACE)[\w.\-]*"
 _COLON = re.compile(
-    rf"^[ \t]*(?:\[(?:ERROR|error|WARNING|warn)\] |e: |w: |[EW]: )?(?:file://)?(?P<path>{_PATH}):(?P<line>\d+)(?::(?P<col>\d+))?(?:-\d+(?::\d+)?)?"
+    rf"^[ \t]*(?:\[(?:ERROR|error|WARNING|warn)\] |e: |w: |[EW]: |vet: )?(?:file://)?(?P<path>{_PATH}):(?P<line>\d+)(?::(?P<col>\d+))?(?:-\d+(?::\d+)?)?"
     r"(?::[ \t]*|[ \t]+-[ \t]+|[ \t]+)(?P<rest>\S.*)$",
     re.MULTILINE,
 )

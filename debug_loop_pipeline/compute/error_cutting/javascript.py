@@ -35,7 +35,7 @@ _UNHANDLED = re.compile(r"^# Unhandled error between tests\n-+\n(?P<body>.*?)\n-
 _MOCHA = re.compile(r"^  (?P<n>\d+)\) (?P<name>.+)$", re.MULTILINE)
 _PLAYWRIGHT = re.compile(r"^  \d+\) (?P<name>(?:\[[^\]]+\] › )?\S+\.\w+:\d+:\d+ › .+?)(?: [─-]+)?$", re.MULTILINE)
 _NODE_SPEC = re.compile(r"^test at (?P<path>.+):(?P<line>\d+):\d+\n✖ (?P<name>.+?) \([\d.]+m?s\)$", re.MULTILINE)
-_TAP = re.compile(r"^[ \t]*not ok \d+ (?:- )?(?P<name>[^#\n]*)(?P<rest>#.*)?$", re.MULTILINE)
+_TAP = re.compile(r"^[ \t]*not ok (?:\d+ (?:- )?|- )(?P<name>[^#\n]*)(?P<rest>#.*)?$", re.MULTILINE)
 _TAP_FIELD = re.compile(r"^\s*(?P<key>error|message|code|location|type|failureType):\s*(?P<value>\|-?|.*)$")
 _DENO = re.compile(r"^(?P<name>.+?) => (?P<path>\S+?):(?P<line>\d+):\d+\n(?:error: )(?P<message>.+)$", re.MULTILINE)
 _RESOLVE = re.compile(

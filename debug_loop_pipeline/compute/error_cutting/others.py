@@ -60,7 +60,9 @@ _XCTEST = re.compile(
 _SWIFT_TESTING = re.compile(
     r"^[✘􀢄] Test (?P<test>.+?) recorded an issue at (?P<path>[^\s:]+):(?P<line>\d+):\d+: (?P<message>.+)$", re.MULTILINE
 )
-_GTEST = re.compile(r"^(?P<path>\S+):(?P<line>\d+): Failure\n(?P<message>(?:.+\n?)+?)(?=\n|\Z|^\[)", re.MULTILINE)
+_GTEST = re.compile(
+    r"^(?:(?P<path>\S+):(?P<line>\d+)|unknown file): Failure\n(?P<message>(?:.+\n?)+?)(?=\n|\Z|^\[)", re.MULTILINE
+)
 _GTEST_RUN = re.compile(r"^\[ RUN      \] (?P<test>\S+)$", re.MULTILINE)
 _CATCH = re.compile(
     r"^(?P<path>\S+):(?P<line>\d+): (?:FAILED|ERROR):?\s*\n?(?P<message>(?:.+\n?)+?)(?=\n|\Z)", re.MULTILINE

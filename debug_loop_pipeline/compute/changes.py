@@ -216,7 +216,7 @@ def _in_place(name: str, args: list[str]) -> Change | None:
         operands = [a for at, a in enumerate(args) if a and not a.startswith("-") and at not in scripts]
         return Change(tuple(operands[0 if scripts else 1 :][-8:]))
     if name in ("perl", "ruby"):
-        if not any(re.fullmatch(r"-[a-zA-Z0-9]*i[a-zA-Z0-9.]*", f) for f in flags):
+        if not any(re.fullmatch(r"-(?![IMmCDrx])[a-zA-Z0-9]*i[a-zA-Z0-9.]*", f) for f in flags):
             return None
         operands = [a for a in args if not a.startswith("-")]
         return Change(tuple(operands[1:][-8:]))

@@ -28,6 +28,15 @@ _TEST_NAME = re.compile(
 )
 
 
+_LINKED = re.compile(
+    r"^(?:\S*/)?(?:[\w-]+-)?(?:g?cc|[gc]\+\+|clang(?:\+\+)?|ld|rustc|gfortran|ghc|ocamlfind|nvcc)(?:-[\d.]+)? (?:.* )?-o (?P<flag>[\w./+-]+)"
+    r"|\bLinking \w+ executable (?P<cmake>\S+)",
+    re.MULTILINE,
+)
+"""Lines of a build that name the program they write."""
+_NO_PROGRAM = (".o", ".obj", ".a", ".so", ".d", ".lo", ".dylib", ".rlib")
+
+
 @dataclass(slots=True)
 class TaskFiles:
     """Files that the task edited and what it built."""
@@ -56,6 +65,13 @@ class TaskFiles:
         self.built_something = True
         if output and len(self.built) < _MAX_FILES:
             self.built.add(posixpath.normpath(output))
+
+    def record_linked(self, output: str) -> None:
+        """What a build or a test printed: the programs that it says it wrote (`gcc -o app`) were built."""
+        for match in _LINKED.finditer(output[-_MAX_CODE:]):
+            program = match["flag"] or match["cmake"]
+            if not program.endswith(_NO_PROGRAM):
+                self.record_build(program)
 
     def edited_path(self, path: str, cwd: str) -> str | None:
         """The edited file that `path`, as a command names it, stands for; None where the task did not write it."""

@@ -279,6 +279,7 @@ class _Run:
         if kind is ToolKind.SHELL and waiting.call.command:
             self.recorder.shell_result(waiting, result, self.time)
             if waiting.verifies:
+                self.files.record_linked(result.output)
                 self.ending = _ending(attempt)
                 self._settle(waiting)
         elif result.cancelled:

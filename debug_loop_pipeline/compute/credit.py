@@ -19,6 +19,7 @@ from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_bac
 from debug_loop_pipeline.compute.error_identity import ErrorKey
 from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
 from debug_loop_pipeline.compute.task_attempts import TaskAttempt, TaskError, TaskVerification
+from debug_loop_pipeline.compute.toolbox import GoalKind
 from debug_loop_pipeline.models.errors import ErrorCategory
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import (
@@ -29,7 +30,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "4"
+CREDIT_VERSION = "5"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -288,7 +289,7 @@ def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError
 
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
-    return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error))
+    return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error), error_tool=tracked.error.tool)
 
 
 def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[TaskVerification, ...]:
@@ -296,14 +297,15 @@ def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[TaskVe
     if tracked is None or tracked.gone is not None:
         return ()
     shown = (*tracked.elsewhere, tracked.shown)
-    own = at_build(tracked.error)
-    return tuple(other for other in shown if not seen.covers(other, ignore_filters=own))[-_MAX_ELSEWHERE:]
+    own, tool = at_build(tracked.error), tracked.error.tool
+    return tuple(v for v in shown if not seen.covers(v, ignore_filters=own, error_tool=tool))[-_MAX_ELSEWHERE:]
 
 
 def _look_elsewhere(seen: TaskVerification, tracked: _Tracked) -> None:
     """Two checks may show one error: where `seen` is the one that did not show it last, it is compared with its own showing."""
-    own = at_build(tracked.error)
-    at = next((v for v in reversed(tracked.elsewhere) if seen.covers(v, ignore_filters=own)), None)
+    own, tool = at_build(tracked.error), tracked.error.tool
+    told = (v for v in reversed(tracked.elsewhere) if seen.covers(v, ignore_filters=own, error_tool=tool))
+    at = next(told, None)
     if at is not None and seen.complete:
         tracked.elsewhere = (*(v for v in tracked.elsewhere if v is not at), tracked.shown)
         tracked.shown = at
@@ -328,7 +330,7 @@ def _not_there(walk: _Walk, key: ErrorKey, tracked: _Tracked, seen: TaskVerifica
     if len(walk.parts) > tracked.at:
         tracked.gone = seen
         tracked.until = len(walk.parts) if tracked.absent is None else tracked.absent
-    elif seen.passed or not tracked.error.located:
+    elif seen.passed or not tracked.error.located or _ran_into_another(seen):
         # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
         del walk.tracked[key]
 
@@ -353,6 +355,11 @@ def _rebuilt(walk: _Walk, tracked: _Tracked, seen: TaskVerification) -> ChangePa
             )
             return ChangePart(build.ref.step, build.ref.tool_call_id, command=told)
     return None
+
+
+def _ran_into_another(seen: TaskVerification) -> bool:
+    """Whether a program came to another end: unlike a check that lists findings, it shows the one error that stopped it."""
+    return seen.verification.goal_tool == GoalKind.RUN.value and seen.complete
 
 
 def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:

@@ -9,6 +9,8 @@ import posixpath
 import re
 from dataclasses import dataclass
 
+from debug_loop_pipeline.compute.script_runs import is_script
+from debug_loop_pipeline.compute.summary_families import error_tools
 from debug_loop_pipeline.compute.toolbox import GoalKind
 
 
@@ -28,6 +30,8 @@ class Goal:
     silent: bool = False
     prints_means_fail: bool = False
     recursive: bool = True
+    runs: tuple[str, ...] = ()
+    """Of a script: the tools that its output shows it to run."""
 
     @property
     def text(self) -> str:
@@ -46,12 +50,13 @@ def _tool_key(goal: Goal) -> str:
     return _MANAGERS.sub("script ", goal.tool)
 
 
-def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False) -> bool:
+def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
     """Whether a result of `wider` also speaks for `narrower`: same tool, targets that contain the other's, no narrower filter.
 
-    ignore_filters: for errors that do not depend on which tests run (a build that failed).
+    ignore_filters: for errors that do not depend on which tests run (a build that failed). error_tool: under which name the error in
+    question is filed, where the answer is wanted for one error.
     """
-    same_tool = _tool_key(wider) == _tool_key(narrower)
+    same_tool = _same_tool(wider, narrower, error_tool)
     if not same_tool and not _wider_tasks(wider, narrower):
         return False
     if not ignore_filters and not _filters_cover(wider.filters, narrower.filters):
@@ -59,12 +64,24 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False) -> bool
     return _targets_cover(wider, narrower)
 
 
-def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...]) -> bool:
+def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
+    """Whether both use one tool, by its name or through a script: `npm run test` that was seen to run vitest, and vitest.
+
+    What a tool finds wrong inside a script (its errors bear its name) it answers for by itself; a compiler does not, since it may leave
+    out what the script compiles too (the tests).
+    """
+    if _tool_key(goal) == _tool_key(shown) or shown.tool in goal.runs:
+        return True
+    through_script = is_script(shown.tool) and not is_script(goal.tool) and goal.kind is not GoalKind.BUILD
+    return through_script and error_tool is not None and error_tool in error_tools(goal.tool)
+
+
+def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, error_tool: str | None = None) -> bool:
     """Whether a result of `goal`, which need not cover `shown`, is known to speak for one test or file that `shown` found wrong.
 
     Same tool, each filter of its own picks the test, and a target of its own is one of the files or holds it.
     """
-    if _tool_key(goal) != _tool_key(shown) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
+    if not _same_tool(goal, shown, error_tool) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
         return False
     picked = [text for text in goal.filters if text not in shown.filters]
     if picked and not (test and all(_picks(text, test) for text in picked)):

@@ -30,6 +30,8 @@ _REJECTS = re.compile(
     re.IGNORECASE,
 )
 _ERROR_WORDS = re.compile(r"error|fail|✗|✘|❌|×|panic|exception", re.IGNORECASE)
+_OPTION = re.compile(r"(?<!\S)--?[A-Za-z][\w=:,.-]*")
+"""`-Werror`, `--fail-fast`: words of failure in the options of an echoed command say nothing."""
 _NO_ERRORS = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|issues?|fail)\b", re.IGNORECASE)
 _REPORTS_ERROR = re.compile(
     r"\berror\b\s*(?:TS\d+|\[|:)|^\s*(?:error|fail(?:ed|ure)?)\b|\bERR!|\bFAILED\b|\b[1-9]\d* (?:errors?|failed|failures?)\b",
@@ -80,11 +82,17 @@ def line_count(section: str) -> int:
     return len(section.rstrip("\n").split("\n")) if section else 0
 
 
+_BEGINS_ANEW = re.compile(r"\s*(?:> (?:[\w@/.-]+@\S+ )?[\w:.-]+\n> \S|\$ \S|yarn run v\d)")
+"""A runner's first words: where a `tail` still shows them, it took nothing off."""
+
+
 def is_complete(view: View, section: str) -> bool:
     """Whether all of the command's output is there: nothing cut it, or what cut it had nothing to cut."""
     if view.kept or view.opaque:
         return False
     limits = [limit for limit in (view.head, view.tail) if limit is not None]
+    if limits and view.head is None and _BEGINS_ANEW.match(section):
+        return True
     return not limits or line_count(section) < min(limits)
 
 
@@ -101,7 +109,7 @@ def _only_end_cut(view: View) -> bool:
 
 def shows_errors(section: str) -> bool:
     """Whether any line has a word of failure, counts of nothing aside."""
-    return _ERROR_WORDS.search(_NO_ERRORS.sub("", section)) is not None
+    return _ERROR_WORDS.search(_OPTION.sub("", _NO_ERRORS.sub("", section))) is not None
 
 
 def reports_errors(section: str) -> bool:

@@ -84,6 +84,7 @@ class TaskVerification:
         """Whether its goal was met."""
         return self.verification.verdict is Verdict.PASS
 
+<<<<<<< HEAD
     @property
     def builds(self) -> bool:
         """Whether its goal is a build, by its tool or the name of its script."""
@@ -93,19 +94,24 @@ class TaskVerification:
 
     def covers(self, other: TaskVerification, *, ignore_filters: bool = False) -> bool:
         """Whether it speaks for the goal of `other` too; a verdict from outside speaks for everything."""
+=======
+    def covers(self, other: TaskVerification, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
+        """Whether it speaks for the goal of `other` too, or for one error of it; a verdict from outside speaks for everything."""
+>>>>>>> d5d02d2 (Let a script and the tool it was seen to run speak for each other)
         if self.verification.outside:
             return True
         if other.verification.outside:
             return False
         mine, theirs = _goal(self.verification), _goal(other.verification)
-        return covers(mine, theirs, ignore_filters=ignore_filters)
+        return covers(mine, theirs, ignore_filters=ignore_filters, error_tool=error_tool)
 
     def checks_again(self, other: TaskVerification, error: TaskError) -> bool:
         """Whether it ran just what had shown `error` in `other`, though it does not cover all of it."""
         if self.verification.outside or other.verification.outside:
             return False
         test = error.key[2] or error.pattern.test or ""
-        return checks_again(_goal(self.verification), _goal(other.verification), test, error.files)
+        mine, theirs = _goal(self.verification), _goal(other.verification)
+        return checks_again(mine, theirs, test, error.files, error_tool=error.tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,13 +301,16 @@ def _changes(event: ExecutionEvent) -> tuple[ChangePart, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _goal_of(tool: str, target: tuple[str, ...], filters: tuple[str, ...], cwd: str) -> Goal:
+def _goal_of(
+    tool: str, target: tuple[str, ...], filters: tuple[str, ...], cwd: str, runs: tuple[str, ...] = ()
+) -> Goal:
     known = _TOOLS_BY_NAME.get(tool)
     kind = GoalKind.RUN if tool in ("run", "") else known.kind if known is not None else GoalKind.MIXED
-    return Goal(tool, kind, target, filters, cwd, recursive=known.recursive if known is not None else True)
+    return Goal(tool, kind, target, filters, cwd, recursive=known is None or known.recursive, runs=runs)
 
 
 def _goal(verification: Verification) -> Goal:
     if not verification.goal_tool and not verification.goal_target:
         return _goal_of("run", (verification.goal,), (), verification.goal_cwd)
-    return _goal_of(verification.goal_tool, verification.goal_target, verification.goal_filters, verification.goal_cwd)
+    told = verification
+    return _goal_of(told.goal_tool, told.goal_target, told.goal_filters, told.goal_cwd, told.goal_runs)

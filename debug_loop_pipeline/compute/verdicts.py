@@ -33,6 +33,7 @@ from debug_loop_pipeline.compute.output_clues import (
     reports_errors,
     shows_errors,
 )
+from debug_loop_pipeline.compute.script_runs import shown_runs
 from debug_loop_pipeline.compute.shell_status import Ran, Told
 from debug_loop_pipeline.compute.summaries import Found, Says, read_summaries
 from debug_loop_pipeline.compute.summary_families import (
@@ -94,6 +95,8 @@ class Judged:
     errors_not_kept: int = 0
     cut: bool = False
     """There may be errors that were not shown or not kept."""
+    runs: tuple[str, ...] = ()
+    """Tools that the goal's script was seen to run."""
 
 
 def judge(goals: list[tuple[Ran, Goal]], output: Output, others: Others | None = None) -> list[Judged]:
@@ -281,6 +284,9 @@ class _Line:
         if wanted:
             return [error for error in errors if error.tool in wanted]
         others = frozenset[str]().union(*(error_tools(g.tool) for r, g in self.goals if r is not ran))
+        if any(g.kind is GoalKind.RUN for r, g in self.goals if r is not ran):
+            # A file that is missing is what the program was asked for.
+            others |= {"shell"}
         runs_tests = goal.kind in (GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN)
         return [error for error in errors if error.tool not in others and (runs_tests or error.test is None)]
 
@@ -301,6 +307,11 @@ class _Line:
         mixed = self.others.changes_before and ran.told is Told.SUSPECT
         if self.alone(ran) and not mixed:
             return found
+        if len(self.goals) > 1 and ran is self.goals[-1][0] and len({g.tool.split(" ")[0] for _, g in self.goals}) == 1:
+            # The end of the output is the last one's, and so is what their common runner says there.
+            trailer = [f for f in found if f.family == "runner"]
+            if trailer:
+                return trailer
         elsewhere = frozenset().union(*(FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
         kinds = {g.kind for r, g in self.goals if r is not ran}
         for kind in kinds - {goal.kind}:
@@ -316,7 +327,9 @@ class _Line:
         code = ran.exit_code
         if verdict is Verdict.PASS and ran.told in (Told.PASSED, Told.SUSPECT) and goal.kind is not GoalKind.RUN:
             code = 0
-        return Judged(ran, goal, verdict, code, passed, failed, reached)
+        section = self.section(ran)
+        runs = shown_runs(goal.tool, section, self._own(ran, goal))
+        return Judged(ran, goal, verdict, code, passed, failed, reached, runs=runs)
 
     def _unclear(self, ran: Ran, goal: Goal) -> Judged:
         return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)
@@ -394,8 +407,11 @@ class _Line:
         ):
             return self._judged(ran, goal, Verdict.FAIL)
         others_passed = all(r.told is Told.PASSED for r, _ in self.goals if r is not ran)
+        last = ran is self.goals[-1][0]
         if not alone and not goal.silent and not others_passed:
-            return None
+            # The end of the output is the last one's.
+            well = last and not self.others.commands and self._end_looks_well(ran, goal, section)
+            return self._judged(ran, goal, Verdict.PASS) if well else None
         if is_complete(view, section):
             tells_nothing = goal.kind is GoalKind.TEST and (not section.strip() or goal.tool in FAMILIES)
             return self._unclear(ran, goal) if tells_nothing else self._judged(ran, goal, Verdict.PASS)

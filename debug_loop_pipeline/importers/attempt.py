@@ -153,6 +153,7 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         goal_target=goal.target,
         goal_filters=goal.filters,
         goal_cwd=goal.cwd,
+        goal_runs=judged.runs,
         exit_code=judged.exit_code,
         passed=judged.passed,
         failed=judged.failed,

@@ -20,6 +20,8 @@ class Verification(FrozenModel):
     goal_target: tuple[str, ...] = ()
     goal_filters: tuple[str, ...] = ()
     goal_cwd: str = ""
+    goal_runs: tuple[str, ...] = ()
+    """Tools that a script (`npm run test`) was seen to run."""
     exit_code: int | None = None
     passed: int | None = Field(default=None, ge=0)
     failed: int | None = Field(default=None, ge=0)

@@ -205,6 +205,19 @@ def test_a_rerun_that_shows_less_keeps_a_located_error_and_drops_a_bare_one():
     assert fixes(bare) == [("v2", "v3", "v3", ("e1",))]
 
 
+def test_a_program_that_ends_elsewhere_without_a_change_has_left_the_first_error_behind():
+    """Called another way (`PYTHONPATH=. python show.py`) it gets past the import: no change is that error's fix."""
+    credit = (
+        Task()
+        .verify("v1", "ModuleNotFoundError: No module named 'app'", tool="run", target=("python show.py",))
+        .verify("v2", KEY, tool="run", target=("python show.py",))
+        .edit(call="e1")
+        .verify("v3", tool="run", target=("python show.py",))
+        .credit()
+    )
+    assert fixes(credit) == [("v2", "v3", "v3", ("e1",))]
+
+
 def test_an_error_that_says_only_that_something_failed_is_a_fix_when_it_is_alone_and_teaches_nothing():
     bare = ExecutionError(message="3 failed", type="RunFailed")
     alone = Task().verify("v1", bare).edit(call="e1").verify("v2").credit()

@@ -300,3 +300,41 @@ def test_inline_code_verifies_where_it_imports_a_package_called_app() -> None:
     files.record_edit("/repo/app/routers/items.py")
     assert [m.action for m in meanings("python -c 'import app.main'", files)] == [V]
     assert [m.action for m in meanings("python -c 'import httpx'", files)] == [N]
+
+
+def test_a_script_seen_to_run_a_tool_and_the_tool_itself_check_the_same() -> None:
+    """`npm test` printed `> vitest --run`: its pass is vitest's, and vitest's pass is of what vitest found inside it."""
+    script = Goal("npm run test", GoalKind.TEST, runs=("vitest",))
+    one_file = Goal("vitest", GoalKind.TEST, ("src/a.test.ts",))
+    assert covers(script, one_file)
+    assert not covers(Goal("npm run test", GoalKind.TEST), one_file)
+    assert covers(Goal("vitest", GoalKind.TEST), script, error_tool="vitest")
+    assert not covers(Goal("vitest", GoalKind.TEST), script, error_tool="eslint")
+    assert checks_again(one_file, script, "a works", ("src/a.test.ts",), error_tool="vitest")
+
+
+def test_a_compiler_does_not_speak_for_a_script_that_may_compile_more() -> None:
+    script = Goal("mise run test", GoalKind.TEST)
+    assert not covers(Goal("go build", GoalKind.BUILD, ("./...",)), script, error_tool="go build")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["perl -Ilib t/a.t", "ruby -Ilib a_test.rb", "perl -MList::Util t/a.t"],
+)
+def test_include_paths_and_modules_are_no_edits_in_place(line: str) -> None:
+    files = TaskFiles()
+    files.record_edit("/repo/t/a.t")
+    files.record_edit("/repo/a_test.rb")
+    assert [m.action for m in meanings(line, files)] == [V]
+    assert [m.action for m in meanings("perl -pi -e 's/a/b/' t/a.t", files)] == [C]
+
+
+def test_a_program_that_a_build_printed_it_wrote_is_verified_by_running_it() -> None:
+    files = TaskFiles()
+    assert [m.action for m in meanings("./app -n 1", files)] == [N]
+    files.record_linked(
+        "gcc -Wall -c main.c -o main.o\ngcc -Wall -o app main.o\n[ 50%] Linking CXX executable ring_test\n"
+    )
+    assert files.built == {"app", "ring_test"}
+    assert [m.action for m in meanings("./app -n 1", files)] == [V]

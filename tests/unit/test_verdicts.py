@@ -311,3 +311,28 @@ def test_counts_come_from_the_summary(line: str, text: str, passed: int, failed:
 def test_the_exit_code_at_the_head_of_an_output_is_read() -> None:
     assert exit_code_in("Exit code 2\nfoo") == (2, "foo")
     assert exit_code_in("foo") == (None, "foo")
+
+
+def test_the_options_of_an_echoed_command_are_no_failure() -> None:
+    assert verdict("make check 2>&1 | tail -2", "gcc -Wall -Werror --fail-fast -o a a.c\nok - counts\n", 0) == "pass"
+
+
+def test_of_a_line_of_goals_whose_exit_codes_are_hidden_the_last_has_the_end_of_the_output() -> None:
+    line = "make -j2 2>&1 | tail -8; make check 2>&1 | tail -3"
+    assert verdict(line, "gcc -o a a.c\n./run.sh\nok - counts\nok - empty\n", 0) == "pass"
+    assert verdict(line, "cc1: all warnings\nmake: *** [Makefile:11: a.o] Error 1\n", 0) == "fail"
+
+
+def test_a_tail_that_still_shows_the_runners_first_words_took_nothing_off() -> None:
+    shown = "> lint\n> eslint . && prettier --check .\n\nChecking formatting...\n[warn] a.js\n[warn] Code style issues found in the above file.\n"
+    (one,) = judged("npm run lint 2>&1 | tail -6", shown, 0)
+    assert (one.verdict, one.reached, one.cut) == (Verdict.FAIL, True, False)
+    (one,) = judged("npm run lint 2>&1 | tail -4", shown.split("\n", 2)[2], 0)
+    assert one.cut
+
+
+def test_a_missing_file_that_a_program_was_asked_for_is_not_the_builds_error() -> None:
+    files = TaskFiles()
+    files.record_linked("gcc -o app main.o\n")
+    line = 'make 2>&1 | tail -2 && ./app nosuchfile; echo "exit $?"'
+    assert verdict(line, "gcc -o app main.o\nexit 1\nnosuchfile: No such file or directory\n", 0, files) == "pass"

@@ -45,6 +45,10 @@ _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?
 """A test file as a whole, in the place of a test: it could not be loaded."""
 
 
+_COMPILED_FIRST = frozenset({"rustc", "cargo", "javac", "kotlinc", "scalac", "dotnet build"})
+"""Compilers whose runner compiles everything before the first test: where tests ran, there is no error of theirs, cut or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """An error that a change resolved."""
@@ -274,8 +278,16 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
         return False
     builds = [error for error in seen.errors if at_build(error)]
     if at_build(tracked.error):
-        return seen.complete or (bool(builds) and not seen.cut)
+        built = not builds and tracked.error.tool in _COMPILED_FIRST and _ran_tests(seen)
+        return built or seen.complete or (bool(builds) and not seen.cut)
+    if any(error.key[2] and error.key[2] == tracked.error.key[2] and error.shortened for error in seen.errors):
+        return False  # it may be the same one, in fewer words
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
+
+
+def _ran_tests(seen: TaskVerification) -> bool:
+    told = seen.verification
+    return told.passed is not None or told.failed is not None or any(error.key[2] for error in seen.errors)
 
 
 def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError) -> bool:

@@ -59,7 +59,11 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_t
     same_tool = _same_tool(wider, narrower, error_tool)
     if not same_tool and not _wider_tasks(wider, narrower):
         return False
-    if not ignore_filters and not _filters_cover(wider.filters, narrower.filters):
+    if wider.kind is GoalKind.RUN:
+        # The arguments of a program, in their order.
+        if wider.filters != narrower.filters:
+            return False
+    elif not ignore_filters and not _filters_cover(wider.filters, narrower.filters):
         return False
     return _targets_cover(wider, narrower)
 
@@ -70,7 +74,7 @@ def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
     What a tool finds wrong inside a script (its errors bear its name) it answers for by itself; a compiler does not, since it may leave
     out what the script compiles too (the tests).
     """
-    if _tool_key(goal) == _tool_key(shown) or shown.tool in goal.runs:
+    if _tool_key(goal) == _tool_key(shown) or _tool_key(shown) in goal.runs:
         return True
     through_script = is_script(shown.tool) and not is_script(goal.tool) and goal.kind is not GoalKind.BUILD
     return through_script and error_tool is not None and error_tool in error_tools(goal.tool)

@@ -17,6 +17,8 @@ from debug_loop_pipeline.compute.wrappers import unwrap
 
 _ECHOED = re.compile(r"^(?:> |\$ |\[[^\]\n]{1,40}\] \$ |(?=cd |[\w./-]+ ))(?P<command>\S.{1,400})$", re.MULTILINE)
 """npm and pnpm write `> script` and `> command`, bun and yarn `$ command`, mise `[task] $ command`, make the bare command."""
+_NPM_SCRIPT = re.compile(r"> \S+@\d\S* (?P<name>[\w:.-]+)(?: \S+)?")
+"""npm and pnpm name the script that they run: `> web@1.0.0 lint`; the script of a script is one too."""
 _STEPS = re.compile(r"&&|\|\||[;|]")
 _MAX_LINES = 40
 _KINDS = {tool.name: tool.kind for tool in TOOLS.values()}
@@ -39,6 +41,9 @@ def shown_runs(tool: str, output: str, found: Iterable[Found]) -> tuple[str, ...
     bare = tool.split(" ", 1)[0] == "make"
     for match in list(_ECHOED.finditer(output))[:_MAX_LINES]:
         names_the_script = output.startswith("\n> ", match.end())
+        script = _NPM_SCRIPT.fullmatch(match.group())
+        if script is not None and f"script {script['name']}" != _own(tool):
+            runs.append(f"script {script['name']}")
         if not names_the_script and (bare or output[match.start()] in ">$["):
             runs += _tools_of(match["command"])
     return tuple(sorted(set(runs)))
@@ -47,6 +52,10 @@ def shown_runs(tool: str, output: str, found: Iterable[Found]) -> tuple[str, ...
 def is_script(tool: str) -> bool:
     """Whether a goal's tool is a script or task that the project names itself."""
     return (" " in tool and tool not in _KINDS) or tool == "make"
+
+
+def _own(tool: str) -> str:
+    return f"script {tool.rsplit(' ', 1)[-1]}"
 
 
 def _tools_of(command: str) -> list[str]:

@@ -173,7 +173,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("cargo", r"^error: (?:test failed|could not compile|aborting due to|build failed|\d+ targets? failed|no test target)", F),
     _Row("cargo", r"^error(?:\[E\d{4}\]): ", F),
     _Row("cargo-build", r"^\s*Finished .*(?:target\(s\)|profile)", P),
-    _Row("cargo-build", r"^Diff in /?\S+", F),
+    _Row("rustfmt", r"^Diff in /?\S+", F),
     _Row("maven", r"^(?:\[INFO\] )?BUILD SUCCESS$", P),
     _Row("maven", r"^(?:\[(?:ERROR|INFO)\] )?BUILD FAILURE$", F),
     _Row("maven", r"Tests run: (\d+), Failures: (\d+), Errors: (\d+)", _maven),

@@ -33,7 +33,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "cargo build": frozenset({"cargo", "cargo-build"}),
     "cargo check": frozenset({"cargo", "cargo-build"}),
     "cargo clippy": frozenset({"cargo", "cargo-build"}),
-    "cargo fmt": frozenset({"cargo-build"}),
+    "cargo fmt": frozenset({"rustfmt"}),
     "tsc": frozenset({"tsc"}),
     "eslint": frozenset({"eslint"}),
     "biome check": frozenset({"biome"}),
@@ -103,7 +103,7 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff "
+    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff rustfmt "
     "swiftlint".split()
 )
 _BUILD_FAMILIES = frozenset(

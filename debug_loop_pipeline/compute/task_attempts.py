@@ -18,6 +18,7 @@ from debug_loop_pipeline.compute.error_cutting.common import GENERIC
 from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
 from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.goals import Goal, checks_again, covers
+from debug_loop_pipeline.compute.program_runs import PROJECT_RUNS
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.toolbox import TOOLS, GoalKind
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
@@ -33,6 +34,8 @@ _SAYS_NOTHING = re.compile(
     r"(?i)(?:.{1,40}: )?(?:not resolved|tests? failed|failed|no message|exit status -?\d+|exited with code -?\d+)\.?"
 )
 _BUILDS = re.compile(r"(?:^|[ :_-])(?:build|compile|bundle)(?:[:_-]|$)")
+_RUNS = frozenset({"run", "", *(" ".join(words) for words in PROJECT_RUNS)})
+"""Goal tools of programs that were run."""
 _WHOLE_ATTEMPT = "attempt"
 """Goal tool of an attempt whose outcome is known but not by which command."""
 
@@ -46,6 +49,8 @@ class TaskError:
     pattern: ErrorPattern
     tool: str | None
     files: tuple[str, ...]
+    shortened: bool = False
+    """The runner cut its message to the width of a terminal."""
     generic: bool = False
     """It says only that something failed (a trailer, a bare count, "not resolved"): it teaches nothing."""
 
@@ -84,7 +89,6 @@ class TaskVerification:
         """Whether its goal was met."""
         return self.verification.verdict is Verdict.PASS
 
-<<<<<<< HEAD
     @property
     def builds(self) -> bool:
         """Whether its goal is a build, by its tool or the name of its script."""
@@ -94,10 +98,8 @@ class TaskVerification:
 
     def covers(self, other: TaskVerification, *, ignore_filters: bool = False) -> bool:
         """Whether it speaks for the goal of `other` too; a verdict from outside speaks for everything."""
-=======
     def covers(self, other: TaskVerification, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
         """Whether it speaks for the goal of `other` too, or for one error of it; a verdict from outside speaks for everything."""
->>>>>>> d5d02d2 (Let a script and the tool it was seen to run speak for each other)
         if self.verification.outside:
             return True
         if other.verification.outside:
@@ -280,6 +282,7 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         pattern=pattern,
         tool=error.tool,
         files=tuple(dict.fromkeys(files)),
+        shortened=error.stacktrace is None and error.message.endswith("..."),
         generic=error.type == GENERIC or _SAYS_NOTHING.fullmatch(pattern.pattern) is not None,
     )
 
@@ -305,7 +308,7 @@ def _goal_of(
     tool: str, target: tuple[str, ...], filters: tuple[str, ...], cwd: str, runs: tuple[str, ...] = ()
 ) -> Goal:
     known = _TOOLS_BY_NAME.get(tool)
-    kind = GoalKind.RUN if tool in ("run", "") else known.kind if known is not None else GoalKind.MIXED
+    kind = GoalKind.RUN if tool in _RUNS else known.kind if known is not None else GoalKind.MIXED
     return Goal(tool, kind, target, filters, cwd, recursive=known is None or known.recursive, runs=runs)
 
 

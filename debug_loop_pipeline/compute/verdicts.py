@@ -157,13 +157,8 @@ def _with_errors(one: Judged, line: _Line) -> None:
     if not line.alone(one.ran):
         one.errors = line.own_errors(one.ran, one.goal, one.errors) or one.errors
     hidden = may_hide_errors(one.ran.view, section) and not _all_told(one)
-    one.cut = one.errors_not_kept > 0 or hidden or any(_shortened(error) for error in one.errors)
+    one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut
-
-
-def _shortened(error: CutError) -> bool:
-    """A message that the runner itself cut to the width of its terminal: another run may show it whole, as if it were another."""
-    return error.tool == "pytest" and error.stacktrace is None and error.message.endswith("...")
 
 
 def _all_told(one: Judged) -> bool:
@@ -365,7 +360,7 @@ class _Line:
 
     def _succeeded(self, ran: Ran, goal: Goal, own: list[Found]) -> Judged:
         section = self.section(ran)
-        if goal.prints_means_fail and ran.view.whole and self.alone(ran) and section.strip():
+        if goal.prints_means_fail and ran.view.whole and self._printed(ran, section):
             return self._judged(ran, goal, Verdict.FAIL)
         if any(f.says is Says.FAIL and f.family not in _DOUBTED_AT_ZERO for f in own):
             return self._judged(ran, goal, Verdict.FAIL)
@@ -375,6 +370,10 @@ class _Line:
         if not passed and (doubtful or nothing):
             return self._unclear(ran, goal)
         return self._judged(ran, goal, Verdict.PASS)
+
+    def _printed(self, ran: Ran, section: str) -> bool:
+        """Whether a formatter that lists or shows what it would change printed anything; of a line of goals, a bare path."""
+        return bool(section.strip()) if self.alone(ran) else _BARE_PATH.search(section) is not None
 
     def _run(self, ran: Ran, goal: Goal, own: list[Found]) -> Judged:
         """A program the task wrote or built. One that turns a wrong argument down does its work, whatever it exits with."""
@@ -444,6 +443,7 @@ class _Line:
         return self._unclear(ran, goal)
 
 
+_BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
 

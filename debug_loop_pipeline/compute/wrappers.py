@@ -13,6 +13,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _VERSION = re.compile(r"(?<=.)@[\w.^~-]+\Z")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh", "fish", "ash"})
 _REMOTE = frozenset({"ssh", "docker", "podman", "xargs", "watchexec", "parallel"})
+_CAPTURED = re.compile(r"\$\((?P<command>[^()|;&<>\"'`$]+)\)")
 _MAX_LAYERS = 12
 
 
@@ -141,7 +142,7 @@ def unwrap(words: list[str]) -> tuple[list[str], str | None]:
     The result is ([], text) for a nested line and (words, None) else; words may be empty.
     """
     for _ in range(_MAX_LAYERS):
-        words = _without_assignments(words)
+        words = _tested_for_output(_without_assignments(words))
         if not words:
             return [], None
         nested = _nested_text(words)
@@ -154,6 +155,14 @@ def unwrap(words: list[str]) -> tuple[list[str], str | None]:
             return [], inner[0]
         words = inner
     return words, None
+
+
+def _tested_for_output(words: list[str]) -> list[str]:
+    """`test -z "$(gofmt -l .)"` asks whether the command inside prints anything: it is that command in check mode."""
+    if words[:2] == ["[", "-z"] and words[3:] == ["]"]:
+        words = ["test", *words[1:3]]
+    captured = _CAPTURED.fullmatch(words[2]) if words[:2] == ["test", "-z"] and len(words) == 3 else None
+    return captured["command"].split() if captured is not None else words
 
 
 def _without_assignments(words: list[str]) -> list[str]:

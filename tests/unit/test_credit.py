@@ -218,6 +218,33 @@ def test_a_program_that_ends_elsewhere_without_a_change_has_left_the_first_error
     assert fixes(credit) == [("v2", "v3", "v3", ("e1",))]
 
 
+def test_a_shortened_message_settles_nothing_of_its_own_test_and_does_of_others():
+    short = ExecutionError(message="ValueError: inva...", type="ValueError", test="test_b")
+    whole = ExecutionError(message="KeyError: 'a'", type="KeyError", test="test_a")
+    same = ExecutionError(message="ValueError: invalid", type="ValueError", test="test_b")
+    credit = Task().verify("v1", whole, same).edit(call="e1").verify("v2", short).edit(call="e2").verify("v3").credit()
+    assert ("v1", "v2", "v3", ("e1",)) in fixes(credit)
+    assert fixes(credit)[0] == ("v1", "v2", "v3", ("e1",))
+    assert all(gone == "v3" for failed, gone, _, _ in fixes(credit)[1:])
+
+
+def test_where_tests_ran_their_crate_compiled_however_much_of_the_output_is_cut():
+    missing = ExecutionError(
+        message="[E0433] cannot find type `HashMap`", type="E0433", tool="rustc", path="src/lib.rs"
+    )
+    failing = ExecutionError(message="assertion failed", test="tests::a")
+    credit = (
+        Task()
+        .verify("v1", missing, tool="cargo test")
+        .edit(call="e1")
+        .verify("v2", failing, tool="cargo test", reached=False)
+        .edit(call="e2")
+        .verify("v3", tool="cargo test")
+        .credit()
+    )
+    assert ("v1", "v2", "v3", ("e1",)) in fixes(credit)
+
+
 def test_an_error_that_says_only_that_something_failed_is_a_fix_when_it_is_alone_and_teaches_nothing():
     bare = ExecutionError(message="3 failed", type="RunFailed")
     alone = Task().verify("v1", bare).edit(call="e1").verify("v2").credit()

@@ -338,3 +338,15 @@ def test_a_program_that_a_build_printed_it_wrote_is_verified_by_running_it() -> 
     )
     assert files.built == {"app", "ring_test"}
     assert [m.action for m in meanings("./app -n 1", files)] == [V]
+
+
+def test_a_script_seen_to_run_another_script_speaks_for_it() -> None:
+    verify = Goal("npm run verify", GoalKind.LINT, runs=("script typecheck", "tsc"))
+    assert covers(verify, Goal("npm run typecheck", GoalKind.TYPES))
+    assert not covers(verify, Goal("npm run test", GoalKind.TEST))
+
+
+def test_the_arguments_of_a_program_are_compared_in_their_order() -> None:
+    one, two = (Goal("cargo run", GoalKind.RUN, filters=args) for args in (("--", "3"), ("--", "3", "3")))
+    assert covers(one, one)
+    assert not covers(two, one)

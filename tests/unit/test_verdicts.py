@@ -271,12 +271,6 @@ def test_what_head_cut_off_behind_the_last_word_of_the_runner_hides_no_errors(en
     assert (cut.verdict, cut.reached, cut.cut) == (Verdict.FAIL, False, True)
 
 
-def test_a_message_shortened_by_the_runner_counts_as_cut() -> None:
-    (one,) = judged("pytest", "FAILED t.py::a - ValueError: Invali...\n=== 1 failed in 0.1s ===\n", 1)
-    (whole,) = judged("pytest", "FAILED t.py::a - ValueError: Invalid\n=== 1 failed in 0.1s ===\n", 1)
-    assert (one.cut, whole.cut) == (True, False)
-
-
 def test_a_program_that_turns_down_a_wrong_argument_works() -> None:
     files = TaskFiles()
     files.record_build("/tmp/app")
@@ -336,3 +330,23 @@ def test_a_missing_file_that_a_program_was_asked_for_is_not_the_builds_error() -
     files.record_linked("gcc -o app main.o\n")
     line = 'make 2>&1 | tail -2 && ./app nosuchfile; echo "exit $?"'
     assert verdict(line, "gcc -o app main.o\nexit 1\nnosuchfile: No such file or directory\n", 0, files) == "pass"
+
+
+def test_a_formatter_that_lists_a_file_fails_also_before_a_silent_goal() -> None:
+    assert verdict("gofmt -l . && go vet ./...", "store/store.go\n", 0) == "fail"
+    assert verdict("gofmt -l . && go test ./...", "ok  \tm/a\t0.1s\n", 0) == "pass"
+
+
+def test_what_rustfmt_prints_is_not_clippys_failure() -> None:
+    clippy, fmt = judged(
+        "cargo clippy -- -D warnings && cargo fmt --all -- --check",
+        "Diff in /r/src/main.rs:1:\n-a\n+b\n    Finished `dev` profile target(s) in 1s\n",
+        1,
+    )
+    assert (clippy.verdict, fmt.verdict) == (Verdict.PASS, Verdict.FAIL)
+
+
+@pytest.mark.parametrize("line", ['test -z "$(gofmt -l .)"', '[ -z "$(gofmt -l .)" ]'])
+def test_asking_whether_a_formatter_prints_anything_is_its_check(line: str) -> None:
+    assert [(one.goal.text, one.verdict.value) for one in judged(line, "", 0)] == [("gofmt .", "pass")]
+    assert verdict(line, "", 1) == "fail"

@@ -17,6 +17,11 @@ from debug_loop_pipeline.compute.summaries import read_summaries
         ("mise run lint", "[lint] $ golangci-lint run ./...\n0 issues.\n", ("golangci-lint run",)),
         ("make ci", "cd api && go vet ./... && go test ./...\nok  \tm/a\t0.1s\n", ("go test", "go vet")),
         ("npm run test", "Tests:       4 passed, 4 total\n", ("jest",)),
+        (
+            "npm run verify",
+            "> web@1.0.0 verify\n> npm run types && npm test\n\n> web@1.0.0 types\n> tsc --noEmit\n",
+            ("script types", "tsc"),
+        ),
         ("npm run test", "go test is what the other script runs\n", ()),
         ("vitest", "> vitest --run\n", ()),
     ],

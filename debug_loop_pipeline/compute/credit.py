@@ -18,6 +18,7 @@ from uuid import UUID
 from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_back
 from debug_loop_pipeline.compute.error_identity import ErrorKey
 from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
+from debug_loop_pipeline.compute.summary_families import error_tools
 from debug_loop_pipeline.compute.task_attempts import TaskAttempt, TaskError, TaskVerification
 from debug_loop_pipeline.compute.toolbox import GoalKind
 from debug_loop_pipeline.models.errors import ErrorCategory
@@ -292,11 +293,24 @@ def _ran_tests(seen: TaskVerification) -> bool:
 
 def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError) -> bool:
     """Whether errors of the build kept `error` from being seen: nothing else was reached, or not its package."""
+    if _ran_before(seen, error, builds):
+        return False
     if len(builds) == len(seen.errors):
         return True
     packages = {str(PurePosixPath(file).parent) for build in builds for file in build.files if file.endswith(".go")}
     own = {str(PurePosixPath(file).parent) for file in error.files if file.endswith(".go")}
     return bool(packages) and bool(own) and ("." in own or any(a.endswith(b) for a in own for b in packages))
+
+
+def _ran_before(seen: TaskVerification, error: TaskError, builds: Sequence[TaskError]) -> bool:
+    """Whether the script ran the tool that had found `error` before those that found the build broken (`eslint . && tsc`)."""
+
+    def place(tool: str | None) -> int | None:
+        runs = seen.verification.goal_runs
+        return next((at for at, name in enumerate(runs) if tool in error_tools(name)), None)
+
+    own = place(error.tool)
+    return own is not None and all((at := place(build.tool)) is not None and own < at for build in builds)
 
 
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:

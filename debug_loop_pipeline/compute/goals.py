@@ -76,6 +76,10 @@ def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
     """
     if _tool_key(goal) == _tool_key(shown) or _tool_key(shown) in goal.runs:
         return True
+    if shown.runs == (goal.tool,):
+        return True
+    if is_script(goal.tool) and _tool_key(goal) in shown.runs:
+        return any(error_tool in error_tools(tool) for tool in goal.runs)
     through_script = is_script(shown.tool) and not is_script(goal.tool) and goal.kind is not GoalKind.BUILD
     return through_script and error_tool is not None and error_tool in error_tools(goal.tool)
 

@@ -30,14 +30,14 @@ for _tool, _families in FAMILIES.items():
 
 
 def shown_runs(tool: str, output: str, found: Iterable[Found]) -> tuple[str, ...]:
-    r"""The tools (canonical names, each once) that the script `tool` was seen to run; none where `tool` is no script.
+    r"""The tools (canonical names, each once, in order) that the script `tool` was seen to run; none where `tool` is no script.
 
     >>> shown_runs("npm run lint", "> web@1.0.0 lint\n> eslint . && prettier --check .\n", [])
     ('eslint', 'prettier')
     """
     if not is_script(tool):
         return ()
-    runs = [_RUNNER_OF[one.family] for one in found if one.family in _RUNNER_OF]
+    runs: list[str] = []
     bare = tool.split(" ", 1)[0] == "make"
     for match in list(_ECHOED.finditer(output))[:_MAX_LINES]:
         names_the_script = output.startswith("\n> ", match.end())
@@ -46,7 +46,8 @@ def shown_runs(tool: str, output: str, found: Iterable[Found]) -> tuple[str, ...
             runs.append(f"script {script['name']}")
         if not names_the_script and (bare or output[match.start()] in ">$["):
             runs += _tools_of(match["command"])
-    return tuple(sorted(set(runs)))
+    runs += [_RUNNER_OF[one.family] for one in found if one.family in _RUNNER_OF]
+    return tuple(dict.fromkeys(runs))
 
 
 def is_script(tool: str) -> bool:

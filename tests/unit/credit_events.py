@@ -48,6 +48,7 @@ class Task:
         outside: bool = False,
         tier: EvidenceTier | None = None,
         not_kept: int = 0,
+        runs: tuple[str, ...] = (),
     ) -> Task:
         self.step += 1
         shown = tuple(
@@ -82,6 +83,7 @@ class Task:
                         goal=" ".join((tool, *target)),
                         goal_tool=tool,
                         goal_target=target,
+                        goal_runs=runs,
                         verdict=said,
                         reached=reached,
                         outside=outside,

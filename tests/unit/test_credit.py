@@ -245,6 +245,22 @@ def test_where_tests_ran_their_crate_compiled_however_much_of_the_output_is_cut(
     assert ("v1", "v2", "v3", ("e1",)) in fixes(credit)
 
 
+def test_a_broken_build_hides_nothing_that_the_script_ran_before_it():
+    lint = ExecutionError(message="'s' is never reassigned (prefer-const)", tool="eslint", path="src/a.ts")
+    build = ExecutionError(message="TS2345: Argument of type 'string'", type="TS2345", tool="tsc", path="src/a.ts")
+    for runs, gone in ((("eslint", "tsc"), "v2"), (("tsc", "eslint"), "v3")):
+        credit = (
+            Task()
+            .verify("v1", lint, tool="npm run ci", runs=runs)
+            .edit(call="e1")
+            .verify("v2", build, tool="npm run ci", runs=runs)
+            .edit(call="e2")
+            .verify("v3", tool="npm run ci", runs=runs)
+            .credit()
+        )
+        assert [f[1] for f in fixes(credit) if f[0] == "v1"] == [gone]
+
+
 def test_an_error_that_says_only_that_something_failed_is_a_fix_when_it_is_alone_and_teaches_nothing():
     bare = ExecutionError(message="3 failed", type="RunFailed")
     alone = Task().verify("v1", bare).edit(call="e1").verify("v2").credit()

@@ -309,7 +309,8 @@ def test_a_script_seen_to_run_a_tool_and_the_tool_itself_check_the_same() -> Non
     assert covers(script, one_file)
     assert not covers(Goal("npm run test", GoalKind.TEST), one_file)
     assert covers(Goal("vitest", GoalKind.TEST), script, error_tool="vitest")
-    assert not covers(Goal("vitest", GoalKind.TEST), script, error_tool="eslint")
+    more = Goal("npm run test", GoalKind.TEST, runs=("eslint", "vitest"))
+    assert not covers(Goal("vitest", GoalKind.TEST), more, error_tool="eslint")
     assert checks_again(one_file, script, "a works", ("src/a.test.ts",), error_tool="vitest")
 
 
@@ -350,3 +351,15 @@ def test_the_arguments_of_a_program_are_compared_in_their_order() -> None:
     one, two = (Goal("cargo run", GoalKind.RUN, filters=args) for args in (("--", "3"), ("--", "3", "3")))
     assert covers(one, one)
     assert not covers(two, one)
+
+
+def test_a_script_that_only_runs_one_tool_is_that_tool() -> None:
+    """ts-jest files a type error as the compiler's; jest alone speaks for `npm test` all the same."""
+    assert covers(Goal("jest", GoalKind.TEST), Goal("npm run test", GoalKind.TEST, runs=("jest",)), error_tool="tsc")
+
+
+def test_a_script_inside_another_speaks_for_what_its_own_tool_had_found_there() -> None:
+    build = Goal("npm run build", GoalKind.BUILD, runs=("tsc",))
+    whole = Goal("npm run ci", GoalKind.LINT, runs=("script lint", "eslint", "script build", "tsc"))
+    assert covers(build, whole, error_tool="tsc")
+    assert not covers(build, whole, error_tool="eslint")

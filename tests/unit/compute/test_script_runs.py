@@ -15,7 +15,7 @@ from debug_loop_pipeline.compute.summaries import read_summaries
         ("npm run lint", "> lint\n> eslint . && prettier --check .\n", ("eslint", "prettier")),
         ("bun run lint", "$ biome check .\nChecked 3 files\n", ("biome check",)),
         ("mise run lint", "[lint] $ golangci-lint run ./...\n0 issues.\n", ("golangci-lint run",)),
-        ("make ci", "cd api && go vet ./... && go test ./...\nok  \tm/a\t0.1s\n", ("go test", "go vet")),
+        ("make ci", "cd api && go vet ./... && go test ./...\nok  \tm/a\t0.1s\n", ("go vet", "go test")),
         ("npm run test", "Tests:       4 passed, 4 total\n", ("jest",)),
         (
             "npm run verify",

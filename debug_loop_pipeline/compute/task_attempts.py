@@ -96,8 +96,6 @@ class TaskVerification:
             _goal(self.verification).kind is GoalKind.BUILD or _BUILDS.search(self.verification.goal_tool) is not None
         )
 
-    def covers(self, other: TaskVerification, *, ignore_filters: bool = False) -> bool:
-        """Whether it speaks for the goal of `other` too; a verdict from outside speaks for everything."""
     def covers(self, other: TaskVerification, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
         """Whether it speaks for the goal of `other` too, or for one error of it; a verdict from outside speaks for everything."""
         if self.verification.outside:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import os
 import socket
 import threading
@@ -39,6 +40,7 @@ class DeadlineWatch:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._ended: set[int] = set()
         self._numbers = itertools.count()
+        self._wakes_at = math.inf
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
 
@@ -58,12 +60,16 @@ class DeadlineWatch:
             if self._thread is None or not self._thread.is_alive() or self._process != os.getpid():
                 self._due.clear()  # after a fork the parent's entries are not ours to act on
                 self._ended.clear()
+                self._wakes_at = math.inf
                 self._process = os.getpid()
                 self._thread = threading.Thread(target=self._watch, name="debug-loop-deadlines", daemon=True)
                 self._thread.start()
             number = next(self._numbers)
             heapq.heappush(self._due, (due, number, action))
-            if self._due[0][1] == number:
+            if (
+                due < self._wakes_at
+            ):  # else it looks in time by itself; to wake it at each statement costs a switch of threads
+                self._wakes_at = due
                 self._condition.notify()
             return number
 
@@ -72,20 +78,22 @@ class DeadlineWatch:
             self._ended.discard(heapq.heappop(self._due)[1])
 
     def _watch(self) -> None:
-        while True:
-            with self._condition:
+        with self._condition:
+            while True:
                 self._drop_ended()
                 now = time.monotonic()
-                if not self._due:
-                    self._condition.wait()
+                if self._due and self._due[0][0] <= now:
+                    _, number, action = heapq.heappop(self._due)
+                    # Inside the lock: the body cannot end, and its socket number be used anew, while the action runs.
+                    action()
+                    self._ended.discard(number)
                     continue
-                if self._due[0][0] > now:
-                    self._condition.wait(self._due[0][0] - now)
-                    continue
-                _, number, action = heapq.heappop(self._due)
-                # Inside the lock: the body cannot end, and its socket number be used anew, while the action runs.
-                action()
-                self._ended.discard(number)
+                if self._due:
+                    self._wakes_at = self._due[0][0]
+                elif self._wakes_at <= now:
+                    self._wakes_at = math.inf
+                # With nothing due it stays in the wait it was in, so that the next body that is watched need not wake it.
+                self._condition.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
 
 
 WATCH = DeadlineWatch()

@@ -10,11 +10,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from debug_loop_pipeline.effects.copy_encoding import copy_fields, encode_column, encode_json
+from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.text import clean_text
 
 __all__ = ["WriteCounts", "copy_rows", "encode_json", "stage_and_upsert"]
@@ -99,25 +101,30 @@ def stage_and_upsert(
         sqlalchemy.exc.DBAPIError: PostgreSQL refused the rows.
     """
     scope = {column: list(values) for column, values in (delete_missing_scope or {}).items()}
+    iterator = iter(rows)
+    first = list(itertools.islice(iterator, _INLINE_ROWS + 1))
+    if not first and not scope:
+        return WriteCounts()
     named = [*columns, *(column for column in scope if column not in columns)]
     types = _column_types(connection, table, named)
     for column in (*key, *(() if update in ("all", None) else update), *not_compared):
         if column not in columns:
             raise LookupError(f"{table}: column {column} is not among the columns that are written")
-    iterator = iter(rows)
-    first = list(itertools.islice(iterator, _INLINE_ROWS + 1))
-    if not first and not scope:
-        return WriteCounts()
+    if not first:
+        statement, parameters = _delete(table, types, scope)
+        return WriteCounts(deleted=execute(connection, statement, parameters).rowcount)
     if len(first) <= _INLINE_ROWS:
         source, parameters = _inline_source(columns, types, first)
     else:
         source, parameters = _stage(connection, table, columns, types, itertools.chain(first, iterator)), {}
-    deleted = _delete_missing(connection, table, types, key, source, parameters, scope) if scope else 0
-    if not first:
-        return WriteCounts(deleted=deleted)
-    statement = _upsert(table, columns, types, key, update, not_compared, source)
+    gone = None
+    if scope:
+        gone, scoped = _delete(table, types, scope)
+        gone += f" and not exists (select from given as s where {_same(key)})"
+        parameters |= scoped
+    statement = _upsert(table, columns, types, key, update, not_compared, source, gone)
     try:
-        inserted, updated = connection.execute(text(statement), parameters).one()
+        inserted, updated, deleted = tuple(execute(connection, statement, parameters).one())
     except DBAPIError as error:
         if getattr(error.orig, "pgcode", None) == "21000":  # cardinality_violation
             raise ValueError(
@@ -135,7 +142,9 @@ def _upsert(
     update: Literal["all"] | Sequence[str] | None,
     not_compared: Sequence[str],
     source: str,
+    gone: str | None,
 ) -> str:
+    """The statement that writes `source` and, before it, removes what `gone` does."""
     names = ", ".join(map(_quote, columns))
     keys = ", ".join(map(_quote, key))
     overwritten = [c for c in columns if c not in key] if update == "all" else list(update or ())
@@ -148,36 +157,32 @@ def _upsert(
         action = f"do update set {sets} where {differs}"
     else:
         action = "do nothing"
+    given = f"given as materialized (select {names} from {source} as g)"  # named, since it may be read twice
+    removed = f", gone as ({gone} returning 1)" if gone else ""
+    # Rows go first, so that a new one may take the place of one that goes in any other unique index: the insert has to wait
+    # for the count.
+    after = " where (select count(*) from gone) >= 0" if gone else ""
     return (
-        f"with written as (insert into {_quoted(table)} as t ({names}) select {names} from {source} order by {keys} "
+        f"with {given}{removed}, written as (insert into {_quoted(table)} as t ({names}) "
+        f"select {names} from given{after} order by {keys} "
         f"on conflict ({keys}) {action} returning (t.xmax = 0) as new) "
-        "select count(*) filter (where new), count(*) filter (where not new) from written"
+        "select count(*) filter (where new), count(*) filter (where not new), "
+        f"{'(select count(*) from gone)' if gone else '0'} from written"
     )
 
 
-def _delete_missing(
-    connection: Connection,
-    table: str,
-    types: Mapping[str, str],
-    key: Sequence[str],
-    source: str,
-    parameters: Mapping[str, Any],
-    scope: Mapping[str, list[Any]],
-) -> int:
-    bound = dict(parameters)
-    conditions = []
-    for number, (column, values) in enumerate(scope.items()):
-        bound[f"scope_{number}"] = encode_column(values, types[column], column)
-        conditions.append(f"t.{_quote(column)} = any(cast(cast(:scope_{number} as text[]) as {types[column]}[]))")
-    same = " and ".join(f"s.{_quote(c)} = t.{_quote(c)}" for c in key)
-    result = connection.execute(
-        text(
-            f"delete from {_quoted(table)} as t where {' and '.join(conditions)} "
-            f"and not exists (select from {source} as s where {same})"
-        ),
-        bound,
-    )
-    return result.rowcount
+def _delete(table: str, types: Mapping[str, str], scope: Mapping[str, list[Any]]) -> tuple[str, dict[str, Any]]:
+    """The statement that deletes what is in scope, and its parameters."""
+    parameters = {f"scope_{n}": encode_column(scope[c], types[c], c) for n, c in enumerate(scope)}
+    conditions = [
+        f"t.{_quote(column)} = any(cast(cast(:scope_{number} as text[]) as {types[column]}[]))"
+        for number, column in enumerate(scope)
+    ]
+    return f"delete from {_quoted(table)} as t where {' and '.join(conditions)}", parameters
+
+
+def _same(key: Sequence[str]) -> str:
+    return " and ".join(f"s.{_quote(c)} = t.{_quote(c)}" for c in key)
 
 
 def _stage(
@@ -198,9 +203,8 @@ def _inline_source(
     parameters: dict[str, Any] = {}
     selected = []
     for number, column in enumerate(columns):
-        parameters[f"column_{number}"] = []
         selected.append(f"cast(v.c{number} as {types[column]}) as {_quote(column)}")
-    for number, (column, values) in enumerate(_columns_of(columns, rows) if rows else ()):
+    for number, (column, values) in enumerate(_columns_of(columns, rows)):
         texts = encode_column(values, types[column], column)
         parameters[f"column_{number}"] = [None if t is None else clean_text(t) for t in texts]
     arrays = ", ".join(f"cast(:column_{n} as text[])" for n in range(len(columns)))
@@ -269,18 +273,68 @@ def _chunks(
         yield len(chunk), b"\n".join([*map(b"\t".join, zip(*fields, strict=True)), b""])
 
 
+class _Schema:
+    """The column types of one database's tables, kept while its schema is at the same revision.
+
+    Alembic alone changes the schema, so one look at its revision per transaction says whether what is known still holds; asked for
+    anew each time they were a fifth of the statements of an attempt. Without Alembic's table nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        self._migrated = False
+        self._revision: str | None = None
+        self._tables: dict[str, dict[str, str]] = {}
+        self._looked: WeakKeyDictionary[Connection, bool] = WeakKeyDictionary()
+
+    def types(self, connection: Connection, table: str) -> dict[str, str]:
+        """Column -> type; empty where there is no such table."""
+        if connection not in self._looked:
+            self._looked[connection] = self._look(connection)
+        if not self._looked[connection]:
+            return self._ask(connection, table)[0]
+        found = self._tables.get(table)
+        if found is None:
+            found, permanent = self._ask(connection, table)
+            if permanent:
+                self._tables[table] = found
+        return found
+
+    def _look(self, connection: Connection) -> bool:
+        if not self._migrated:
+            there = "select to_regclass('alembic_version') is not null"
+            self._migrated = bool(execute(connection, there).scalar_one())
+        if not self._migrated:
+            return False
+        revision = execute(connection, "select max(version_num) from alembic_version").scalar_one()
+        if revision != self._revision:
+            self._tables = {}
+            self._revision = revision
+        return True
+
+    @staticmethod
+    def _ask(connection: Connection, table: str) -> tuple[dict[str, str], bool]:
+        """The types, and whether the table outlives a session."""
+        rows = execute(
+            connection,
+            "select attname, format_type(atttypid, atttypmod), relpersistence <> 't' as permanent from pg_attribute "
+            "join pg_class on pg_class.oid = attrelid "
+            "where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped",
+            {"table": _quoted(table)},
+        ).all()
+        return {row.attname: row.format_type for row in rows}, bool(rows) and all(row.permanent for row in rows)
+
+
+_SCHEMAS: WeakKeyDictionary[Engine, _Schema] = WeakKeyDictionary()
+
+
 def _column_types(connection: Connection, table: str, columns: Sequence[str]) -> dict[str, str]:
-    """Column -> type, asked anew each time (0.2 ms): a cached answer outlives a migration."""
+    """Column -> type."""
     if len(set(columns)) != len(columns):
         raise ValueError(f"{table}: a column is named twice in {', '.join(columns)}")
-    answer = connection.execute(
-        text(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            "where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped"
-        ),
-        {"table": _quoted(table)},
-    )
-    found: dict[str, str] = {row.attname: row.format_type for row in answer}
+    schema = _SCHEMAS.get(connection.engine)
+    if schema is None:
+        schema = _SCHEMAS.setdefault(connection.engine, _Schema())
+    found = schema.types(connection, table)
     if not found:
         raise LookupError(f"no table {table} in this database; run the migrations (`debug-loop db upgrade`)")
     missing = [c for c in columns if c not in found]

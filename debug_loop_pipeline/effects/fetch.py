@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.resilience import Retry
+from debug_loop_pipeline.effects.statements import execute
 
 
 def fetch_rows(
@@ -22,7 +23,7 @@ def fetch_rows(
     """The rows of a query as dicts: in `connection` where one is given, else in a transaction of its own that may be repeated."""
 
     def read(on: Connection) -> list[dict[str, Any]]:
-        result = on.execute(text(query), dict(params or {}))
+        result = execute(on, query, params)
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]  # a third of what `mappings()` takes
 

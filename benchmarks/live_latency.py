@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -24,8 +25,9 @@ from unittest.mock import patch
 
 import dagster as dg
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.event import listen
 
-from benchmarks.common import machine, postgres, scratch_directory, show, store
+from benchmarks.common import Server, machine, postgres, scratch_directory, show, store
 from benchmarks.graph import Attempts, functions
 from debug_loop_pipeline.client.logger import AgentExecutionLogger
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -47,6 +49,7 @@ select gen_random_uuid(), md5(n::text) || md5(n::text), cast(:first as date) + n
 from generate_series(cast(:begin as int), cast(:end as int)) n
 """
 _CHUNK = 50_000
+_WARM = 20
 _STAGES = {
     "PIPELINE_ENQUEUED": "queued",
     "PIPELINE_STARTING": "launched",
@@ -153,16 +156,23 @@ def profile(name: str, attempts: int) -> dict[str, Any]:
     return report
 
 
-def orchestrator(context: StepContext, attempts: int) -> dict[str, Any]:
+def orchestrator(context: StepContext, server: Server, attempts: int) -> dict[str, Any]:
     """One attempt at a time, in process."""
-    events = list(islice(Attempts(functions(7), 11, 3), attempts + 5))
+    counted: Counter[str] = Counter()
+    for event in ("before_cursor_execute", "commit"):
+        listen(context.database.engine, event, lambda *_, event=event: counted.update([event]))
+    events = list(islice(Attempts(functions(7), 11, 3), attempts + _WARM))
     loop = DebugLoopOrchestrator(context)
     spent: list[float] = []
+    cpu = server_cpu = 0.0
     steps: dict[str, list[float]] = {}
     for number, event in enumerate(events):
+        if number == _WARM:
+            counted.clear()
+            cpu, server_cpu = time.process_time(), server.cpu_s()
         result = loop.process(event)
         assert result.complete, result.failed
-        if number >= 5:
+        if number >= _WARM:
             spent.append(result.milliseconds / 1000)
             for outcome in result.outcomes:
                 steps.setdefault(outcome.step, []).append(outcome.milliseconds)
@@ -171,6 +181,11 @@ def orchestrator(context: StepContext, attempts: int) -> dict[str, Any]:
         "attempts": attempts,
         "target_p95_s": 2.0,
         "aim_p95_s": 0.05,
+        "cpu_ms": round((time.process_time() - cpu) / attempts * 1000, 1),
+        "postgres_cpu_ms": round((server.cpu_s() - server_cpu) / attempts * 1000, 1),
+        "statements": round(counted["before_cursor_execute"] / attempts, 1),
+        "commits": round(counted["commit"] / attempts, 1),
+        "load_average": round(os.getloadavg()[0], 1),
         "p50_ms_by_step": by_step,
     }
 
@@ -226,7 +241,7 @@ def run(attempts: int, rows: int, parts: list[str]) -> dict[str, Any]:
             continue
         with scratch_directory() as directory, postgres(directory) as server, store(server.url, directory) as context:
             if part == "orchestrator":
-                report[part] = orchestrator(context, 200)
+                report[part] = orchestrator(context, server, 200)
             else:
                 report[part] = sensor_tick(context, server.url, directory, rows)
     report["ended"] = {

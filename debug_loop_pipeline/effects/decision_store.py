@@ -17,12 +17,11 @@ from debug_loop_pipeline.effects.step_store import StepStore
 
 def group_decisions(database: Database, connection: Connection | None = None) -> GroupDecisions:
     """Every merge and split, oldest first."""
-    rows = fetch_rows(
-        database,
-        "select kind, signature, into_signature, split_by from error_group_decisions order by decision_id",
-        connection=connection,
+    query = "select kind, signature, into_signature, split_by from error_group_decisions order by decision_id"
+    return database.stable(
+        query,
+        lambda: GroupDecisions([GroupDecision(**row) for row in fetch_rows(database, query, connection=connection)]),
     )
-    return GroupDecisions([GroupDecision(**row) for row in rows])
 
 
 def approvals(

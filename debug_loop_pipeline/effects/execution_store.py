@@ -18,6 +18,7 @@ from debug_loop_pipeline.compute.outcome import evidence_tier
 from debug_loop_pipeline.effects.event_encoding import event_json
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
+from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.models.execution import ExecutionEvent
 
 _LOCK_BUCKETS = 64
@@ -129,17 +130,17 @@ class ExecutionStore:
         counts = stage_and_upsert(
             connection, "execution_inbox", _INBOX_COLUMNS, rows.values(), key=("attempt_id", "digest"), update=None
         )
-        stage_and_upsert(
-            connection, "execution_sources", _SOURCE_COLUMNS, _source_rows(digested), key=_SOURCE_KEY, update=None
-        )
-        changed = connection.execute(text(_SETTLE), {"attempts": attempts}).mappings().one()
-        return Ingested(len(events), counts.inserted, changed["attempts"])
+        sources = _source_rows(digested)
+        stage_and_upsert(connection, "execution_sources", _SOURCE_COLUMNS, sources, key=_SOURCE_KEY, update=None)
+        changed = execute(connection, _SETTLE, {"attempts": attempts}).one()
+        return Ingested(len(events), counts.inserted, changed.attempts)
 
     def lock_attempts(self, connection: Connection, attempts: Iterable[UUID]) -> None:
         """Lets the writers of one attempt take turns. In bucket order, as the array has them: two such calls cannot deadlock."""
         buckets = sorted({attempt.int % _LOCK_BUCKETS for attempt in attempts})
-        connection.execute(
-            text("select pg_advisory_xact_lock(:space, bucket) from unnest(cast(:buckets as integer[])) as bucket"),
+        execute(
+            connection,
+            "select pg_advisory_xact_lock(:space, bucket) from unnest(cast(:buckets as integer[])) as bucket",
             {"space": _LOCK_SPACE, "buckets": buckets},
         )
 
@@ -211,11 +212,17 @@ class ExecutionStore:
         self, attempts: Sequence[UUID], connection: Connection | None = None
     ) -> list[ExecutionEvent]:
         """The holding revisions of some attempts, by (started_at, attempt_id)."""
-        return self._events("attempt_id = any(:ids)", {"ids": list(attempts)}, connection)
+        ids = list(attempts)
+        return self._database.stable(
+            ("events", *ids), lambda: self._events("attempt_id = any(:ids)", {"ids": ids}, connection)
+        )
 
     def events_of_tasks(self, tasks: Sequence[UUID], connection: Connection | None = None) -> list[ExecutionEvent]:
         """The holding revisions of all attempts of some tasks, by (started_at, attempt_id)."""
-        return self._events("correlation_id = any(:ids)", {"ids": list(tasks)}, connection)
+        ids = list(tasks)
+        return self._database.stable(
+            ("events of tasks", *ids), lambda: self._events("correlation_id = any(:ids)", {"ids": ids}, connection)
+        )
 
     def tasks_of_sessions(self, sessions: Sequence[str]) -> list[UUID]:
         """The tasks that some sessions worked on."""

@@ -9,7 +9,9 @@ taking it back returns them, without a new epoch.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,17 +108,24 @@ class MatchEpochStore:
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
         self._current: CurrentIndex | None = None
+        self._followed_at = -math.inf
 
-    def current(self, *, force_new: bool = False) -> CurrentIndex:
+    def current(self, *, force_new: bool = False, max_age_s: float = 0.0) -> CurrentIndex:
         """The index with its tail.
 
         A new epoch begins where there is none, where `force_new` asks for it, where the last one has no vectors and `hybrid`
         is to match, and where the last one is older than `matching.epoch_seconds` and functions went or enough of them changed.
 
+        Args:
+            force_new: begin an epoch.
+            max_age_s: the index as it was within that time will do; the registry is not looked at then.
+
         Raises:
             EffectUnavailableError: PostgreSQL cannot be reached.
         """
         with self._lock:
+            if self._current is not None and not force_new and time.monotonic() - self._followed_at <= max_age_s:
+                return self._current
             latest = self._latest()
             if latest is None or force_new:
                 return self._follow(self._open(self._begin_now(latest, force_new)))
@@ -203,6 +212,7 @@ class MatchEpochStore:
             # One state of the registry for all of these reads.
             connection.execute(text("set transaction isolation level repeatable read, read only"))
             version = registry.read_version(connection, opened.since)
+            self._followed_at = time.monotonic()
             if held is not None and held.epoch == number and held.registry == version:
                 return held
             changes = registry.read_changes(connection, opened.index.columns.ids, opened.since, version)

@@ -183,11 +183,10 @@ class PriceBooks:
         self._version: tuple[Any, ...] | None = None
         self._book = PriceBook(())
 
-    def current(self) -> PriceBook:
+    def current(self, connection: Connection | None = None) -> PriceBook:
         """The book of the catalog as it is now."""
-        row = fetch_rows(self._database, "select count(*) as rows, max(updated_at) as latest from model_price_catalog")[
-            0
-        ]
+        query = "select count(*) as rows, max(updated_at) as latest from model_price_catalog"
+        row = fetch_rows(self._database, query, connection=connection)[0]
         version = (row["rows"], row["latest"])
         if version != self._version:
             self._book = PriceBook(ModelPriceCatalogEffect(self._database).list_models(include_deprecated=True))

@@ -11,7 +11,7 @@ it the first call after a server restart fails even where it may not be repeated
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -31,11 +31,21 @@ from debug_loop_pipeline.effects.resilience import (
     RetryPolicy,
 )
 
-__all__ = ["Database", "WriteCounts", "advisory_lock", "copy_rows", "stage_and_upsert", "try_advisory_lock"]
+__all__ = [
+    "Database",
+    "JoinedDatabase",
+    "WriteCounts",
+    "advisory_lock",
+    "copy_rows",
+    "stage_and_upsert",
+    "try_advisory_lock",
+]
 
 T = TypeVar("T")
 _CLIENT_GRACE_S = 5.0  # the client waits this much longer than the server was told to work
 _POOL_WAIT_S = 10.0
+_SAVEPOINT = "piece"
+_SAVE = f"savepoint {_SAVEPOINT}"
 
 
 class Database:
@@ -108,19 +118,27 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, operation: str = "transaction", *, statement_timeout_ms: int | None = None
+        self,
+        operation: str = "transaction",
+        *,
+        statement_timeout_ms: int | None = None,
+        lock_timeout_ms: int | None = None,
+        durable: bool = True,
     ) -> Iterator[Connection]:
         """A connection in a transaction that commits at the end of the body and rolls back on an error. Never repeated.
 
         Args:
             operation: its name in spans and errors.
             statement_timeout_ms: for this transaction, in place of the database's.
+            lock_timeout_ms: a statement that waits longer for a row or a lock is an error; by default as the server says.
+            durable: False does not wait for the disk: a crash of the server may take the whole transaction back. For what is
+                made again from what is durable.
 
         Raises:
             EffectUnavailableError: the server was lost before the commit; nothing was changed.
             OutcomeUnknownError: the server was lost during the commit.
         """
-        attempt = _Attempt(self, operation, statement_timeout_ms)
+        attempt = _Attempt(self, operation, statement_timeout_ms, lock_timeout_ms=lock_timeout_ms, durable=durable)
         with self.caller.once(operation), attempt.transaction() as connection:
             yield connection
 
@@ -153,22 +171,110 @@ class Database:
 
         return self.caller.call(operation, once, retry=retry, undone=lambda: not attempt.committing)
 
+    def stable(self, key: Hashable, read: Callable[[], T]) -> T:
+        """`read()`, of rows that nothing changes in between: a transaction that asks for them again may get them as they were.
+
+        Here they are read each time; see `JoinedDatabase`.
+        """
+        return read()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+
+
+class JoinedDatabase(Database):
+    """A database as it is seen from inside one open transaction: every transaction that is asked for is part of that one.
+
+    So several pieces of work that each know how to run alone share a transaction. Nothing is committed before the outer one
+    is; `savepoint` keeps what was done before a piece that fails.
+
+    Args:
+        outer: the database that the transaction is of.
+        connection: in that transaction.
+    """
+
+    def __init__(self, outer: Database, connection: Connection) -> None:
+        self.engine = outer.engine
+        self.caller = outer.caller
+        self._statement_timeout_ms = outer._statement_timeout_ms
+        self._connection = connection
+        self._saved = False
+        self._stable: dict[Hashable, Any] = {}
+
+    @contextmanager
+    def transaction(
+        self,
+        operation: str = "transaction",
+        *,
+        statement_timeout_ms: int | None = None,
+        lock_timeout_ms: int | None = None,
+        durable: bool = True,
+    ) -> Iterator[Connection]:
+        """The connection of the outer transaction, whose time-outs and durability hold. An error of the body leaves it to the
+        savepoint around it.
+        """
+        yield self._connection
+
+    def run(
+        self,
+        operation: str,
+        work: Callable[[Connection], T],
+        *,
+        retry: Retry = Retry.NEVER,
+        statement_timeout_ms: int | None = None,
+    ) -> T:
+        """`work(connection)` in the outer transaction, once: what fails in the middle of a transaction cannot be repeated alone."""
+        return work(self._connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undoes what the body wrote where it ends in an error, and nothing before it. One at a time, not nested."""
+        self._connection.exec_driver_sql(f"release savepoint {_SAVEPOINT}; {_SAVE}" if self._saved else _SAVE)
+        self._saved = True
+        try:
+            yield
+        except Exception:
+            self._connection.exec_driver_sql(f"rollback to savepoint {_SAVEPOINT}")
+            raise
+
+    def stable(self, key: Hashable, read: Callable[[], T]) -> T:
+        """As `read()` answered when it was asked for under this key first."""
+        if key not in self._stable:
+            self._stable[key] = read()
+        found: T = self._stable[key]
+        return found
+
+    def close(self) -> None:
+        """Nothing: the connection is the outer transaction's."""
 
 
 class _Attempt:
     """The transactions of one call, one after the other, and whether the last one had got as far as its COMMIT."""
 
     def __init__(
-        self, database: Database, operation: str, statement_timeout_ms: int | None, commit_again: bool = False
+        self,
+        database: Database,
+        operation: str,
+        statement_timeout_ms: int | None,
+        *,
+        lock_timeout_ms: int | None = None,
+        durable: bool = True,
+        commit_again: bool = False,
     ) -> None:
         self._database = database
         self._operation = operation
         self._statement_timeout_ms = statement_timeout_ms
         self._commit_again = commit_again
         self.committing = False
+        settings = (
+            [] if statement_timeout_ms is None else [f"set local statement_timeout = {int(statement_timeout_ms)}"]
+        )
+        if lock_timeout_ms is not None:
+            settings.append(f"set local lock_timeout = {int(lock_timeout_ms)}")
+        if not durable:
+            settings.append("set local synchronous_commit = off")
+        self._settings = "; ".join(settings)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -180,8 +286,8 @@ class _Attempt:
             driver = _driver_connection(connection)
             driver.deadline_s = timeout_ms / 1000 + _CLIENT_GRACE_S if timeout_ms else 0.0
             with connection.begin() as transaction:
-                if self._statement_timeout_ms is not None:
-                    connection.execute(text(f"set local statement_timeout = {int(self._statement_timeout_ms)}"))
+                if self._settings:
+                    connection.exec_driver_sql(self._settings)
                 yield connection
                 self.committing = True
                 try:
@@ -199,17 +305,20 @@ class _Attempt:
                     ) from error
 
 
-def advisory_lock(connection: Connection, name: str, wait_s: float = 300.0, *, shared: bool = False) -> None:
+def advisory_lock(connection: Connection, name: str, wait_s: float | None = 300.0, *, shared: bool = False) -> None:
     """Wait for the lock `name`, held until the transaction ends, so that one transaction at a time does what it guards.
 
     Args:
         connection: in a transaction.
         name: any text; its hash is the lock's number, the same in every process and version.
         wait_s: longer than this is an error (`lock_not_available`, which counts as contention). Not bound by the
-            statement time-out.
+            statement time-out. None: as long as the transaction's own time-outs allow.
         shared: with others that ask for it shared; only one that asks for it alone has to wait, or to be waited for.
     """
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    if wait_s is None:
+        connection.exec_driver_sql(f"select {function}({_lock_number(name)})")
+        return
     driver = _driver_connection(connection)
     lock_timeout_ms = max(1, int(wait_s * 1000))
     deadline_s, driver.deadline_s = driver.deadline_s, wait_s + _CLIENT_GRACE_S

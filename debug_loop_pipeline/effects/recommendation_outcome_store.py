@@ -24,16 +24,13 @@ def tasks_served(database: Database, connection: Connection, events: Iterable[Ex
     """
     events = list(events)
     telling = [e.correlation_id for e in events if e.stf_ids or e.golden_state_ids or e.recommendation_id]
-    rows = fetch_rows(
-        database,
-        _TASKS_SERVED,
-        {
-            "tasks": sorted({event.correlation_id for event in events}),
-            "sessions": sorted({event.session_id for event in events if event.session_id}),
-            "named": sorted(_uuids(event.recommendation_id for event in events)),
-        },
-        connection,
-    )
+    params = {
+        "tasks": sorted({event.correlation_id for event in events}),
+        "sessions": sorted({event.session_id for event in events if event.session_id}),
+        "named": sorted(_uuids(event.recommendation_id for event in events)),
+    }
+    key = ("tasks_served", *(event.attempt_id for event in events))
+    rows = database.stable(key, lambda: fetch_rows(database, _TASKS_SERVED, params, connection))
     return sorted({*telling, *(row["correlation_id"] for row in rows)})
 
 

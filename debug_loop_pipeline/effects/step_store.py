@@ -7,8 +7,9 @@ equal rows" and "killed midway and run again gives equal rows" hold for all of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, text
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, stage_and_upsert
+from debug_loop_pipeline.effects.statements import execute
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,67 @@ class PendingAttempt:
     previous_version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FoldMarks:
-    """The keys of one fold that have to be recomputed, and the marks to take away when that is done."""
+class FoldMarks(dict[str, list[int]]):
+    """The keys of one fold that have to be recomputed, in order, each with its marks, which go when that is done."""
 
-    keys: list[str]
-    mark_ids: list[int] = field(repr=False)
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> FoldMarks:
+        """Keys without marks."""
+        return cls((key, []) for key in keys)
+
+    def ids(self, keys: Iterable[str] | None = None) -> list[int]:
+        """The marks of some keys, or of all."""
+        return [mark for key in (self if keys is None else keys) for mark in self.get(key, ())]
+
+
+class Notes:
+    """What the steps of one transaction note, to be written once, at its end: what was done, and the keys to recompute.
+
+    A key that is recomputed in the same transaction needs no mark.
+    """
+
+    def __init__(self) -> None:
+        self.progress: list[tuple[Any, ...]] = []
+        self.marks: dict[tuple[str, str, date], None] = {}
+
+    @contextmanager
+    def kept_if_done(self) -> Iterator[None]:
+        """Forgets what the body noted where it ends in an error."""
+        progress, marks = len(self.progress), dict(self.marks)
+        try:
+            yield
+        except Exception:
+            del self.progress[progress:]
+            self.marks = marks
+            raise
 
 
 class StepStore:
-    """Progress, marks and facts, on one database. With a `diff`, every replacement tells it what moves."""
+    """Progress, marks and facts, on one database.
 
-    def __init__(self, database: Database, diff: RecomputeDiff | None = None) -> None:
+    Args:
+        database: where.
+        diff: is told what moves in every replacement.
+        notes: progress and marks go there, for `write_notes`, instead of being written at once.
+        lock_wait_s: longest wait for the lock of a fold; None: as the transaction has it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        diff: RecomputeDiff | None = None,
+        *,
+        notes: Notes | None = None,
+        lock_wait_s: float | None = 300.0,
+    ) -> None:
         self.database = database
         self._diff = diff
+        self._notes = notes
+        self._lock_wait_s = lock_wait_s
+
+    def observed(self, diff: RecomputeDiff) -> StepStore:
+        """The same, with every replacement told to `diff`."""
+        return StepStore(self.database, diff, notes=self._notes, lock_wait_s=self._lock_wait_s)
 
     def pending(
         self,
@@ -85,12 +134,10 @@ class StepStore:
         *,
         upstream: tuple[str, str] | None,
         full_refresh: bool,
-        attempts: Sequence[UUID] | None = None,
     ) -> list[PendingAttempt]:
         """Attempts of a range of days whose holding revision this step has not done with this code version.
 
-        `upstream` = (step, code version) that must have done the same revision before. `attempts` restricts the answer. Ordered by
-        (day, attempt_id).
+        `upstream` = (step, code version) that must have done the same revision before. Ordered by (day, attempt_id).
         """
         query = _PENDING
         params: dict[str, Any] = {
@@ -104,11 +151,13 @@ class StepStore:
         if upstream is not None:
             query = query.replace("/*upstream*/", _UPSTREAM)
             params |= {"upstream_step": upstream[0], "upstream_version": upstream[1]}
-        if attempts is not None:
-            query = query.replace("/*attempts*/", "and i.attempt_id = any(:attempts)")
-            params["attempts"] = list(attempts)
         rows = fetch_rows(self.database, query, params)
         return [PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"]) for r in rows]
+
+    def holding(self, attempt: UUID, steps: Sequence[str]) -> dict[str, PendingAttempt]:
+        """The revision of an attempt that holds, as each of some steps has to work on it; empty where none does."""
+        rows = fetch_rows(self.database, _HOLDING, {"attempt": attempt, "steps": list(steps)})
+        return {r["step"]: PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"]) for r in rows}
 
     def replace_facts(
         self,
@@ -143,13 +192,11 @@ class StepStore:
         problems: Mapping[UUID, str],
     ) -> None:
         """Says that a step did these revisions; goes into the transaction that wrote their facts."""
-        stage_and_upsert(
-            connection,
-            "step_progress",
-            ("step", "attempt_id", "day", "digest", "code_version", "problem"),
-            [(step, a.attempt_id, a.day, a.digest, code_version, problems.get(a.attempt_id)) for a in attempts],
-            key=("step", "attempt_id"),
-        )
+        rows = [(step, a.attempt_id, a.day, a.digest, code_version, problems.get(a.attempt_id)) for a in attempts]
+        if self._notes is not None:
+            self._notes.progress += rows
+        else:
+            _write_progress(connection, rows)
 
     def forget_progress(
         self, connection: Connection, steps: Sequence[str], attempts: Sequence[UUID], *, because: str | None = None
@@ -179,15 +226,22 @@ class StepStore:
 
     def mark(self, connection: Connection, fold: str, keys: Iterable[tuple[str, date]]) -> None:
         """Marks keys of a fold for recomputing, each under the day of the attempt that touched it."""
-        rows = sorted(set(keys))
-        if rows:
-            connection.execute(
-                text(
-                    "insert into fold_marks (fold, key, day)"
-                    " select :fold, k, d from unnest(cast(:keys as text[]), cast(:days as date[])) as t(k, d)"
-                ),
-                {"fold": fold, "keys": [r[0] for r in rows], "days": [r[1] for r in rows]},
-            )
+        rows = [(fold, key, day) for key, day in sorted(set(keys))]
+        if self._notes is not None:
+            self._notes.marks.update(dict.fromkeys(rows))
+        else:
+            _write_marks(connection, rows)
+
+    def noted(self, fold: str) -> list[str]:
+        """The keys of a fold that were noted in this transaction and not recomputed since, in key order."""
+        return sorted({key for of, key, _ in self._notes.marks if of == fold}) if self._notes is not None else []
+
+    def write_notes(self, connection: Connection) -> None:
+        """Writes what was noted, at the end of its transaction."""
+        if self._notes is not None:
+            _write_progress(connection, self._notes.progress)
+            _write_marks(connection, list(self._notes.marks))
+            self._notes = Notes()
 
     def mark_dirty(self, connection: Connection, days: Iterable[date]) -> None:
         """Asks for a run over some days."""
@@ -198,20 +252,25 @@ class StepStore:
                 {"days": rows},
             )
 
-    def marks(self, fold: str, first: date, last: date, keys: Sequence[str] | None = None) -> FoldMarks:
-        """The keys of a fold that were marked under a range of days (of these keys only, where some are given), in key order."""
+    def marks(self, fold: str, first: date, last: date) -> FoldMarks:
+        """The keys of a fold that were marked under a range of days."""
         rows = fetch_rows(
             self.database,
-            "select key, mark_id from fold_marks where fold = :fold and day between :first and :last"
-            " and (cast(:keys as text[]) is null or key = any(:keys)) order by key, mark_id",
-            {"fold": fold, "first": first, "last": last, "keys": None if keys is None else list(keys)},
+            "select key, mark_id from fold_marks where fold = :fold and day between :first and :last order by key, mark_id",
+            {"fold": fold, "first": first, "last": last},
         )
-        return FoldMarks(list(dict.fromkeys(r["key"] for r in rows)), [r["mark_id"] for r in rows])
+        found = FoldMarks()
+        for row in rows:
+            found.setdefault(row["key"], []).append(row["mark_id"])
+        return found
 
-    def clear_marks(self, connection: Connection, mark_ids: Sequence[int]) -> None:
-        """Takes away the marks a fold has seen; marks made since stay."""
+    def clear_marks(self, connection: Connection, fold: str, keys: Iterable[str], mark_ids: Sequence[int]) -> None:
+        """Takes away the marks of recomputed keys that a fold has seen; marks made since stay."""
         if mark_ids:
-            connection.execute(text("delete from fold_marks where mark_id = any(:ids)"), {"ids": list(mark_ids)})
+            execute(connection, "delete from fold_marks where mark_id = any(:ids)", {"ids": list(mark_ids)})
+        if self._notes is not None:
+            done = set(keys)
+            self._notes.marks = {mark: None for mark in self._notes.marks if mark[0] != fold or mark[1] not in done}
 
     def folded_days(self, fold: str, first: date, last: date) -> dict[date, str]:
         """Days of a range that a fold was run over -> the code version it had then."""
@@ -222,8 +281,10 @@ class StepStore:
         )
         return {row["day"]: row["code_version"] for row in rows}
 
-    def record_folded_days(self, connection: Connection, fold: str, days: Iterable[date], code_version: str) -> None:
+    def record_folded_days(self, connection: Connection, fold: str, days: Sequence[date], code_version: str) -> None:
         """Says that a fold was run over some days with this code version."""
+        if not days:
+            return
         stage_and_upsert(
             connection,
             "fold_days",
@@ -234,7 +295,7 @@ class StepStore:
 
     def lock_fold(self, connection: Connection, fold: str) -> None:
         """One writer of a fold at a time, until the transaction ends."""
-        advisory_lock(connection, f"fold:{fold}")
+        advisory_lock(connection, f"fold:{fold}", self._lock_wait_s)
 
     def add_recompute_report(
         self, step: str, from_version: str, to_version: str, first: date, last: date, report: Mapping[str, Any]
@@ -257,6 +318,30 @@ class StepStore:
             )
 
 
+def _write_progress(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    columns = ("step", "attempt_id", "day", "digest", "code_version", "problem")
+    stage_and_upsert(connection, "step_progress", columns, rows, key=("step", "attempt_id"))
+
+
+def _write_marks(connection: Connection, rows: Sequence[tuple[str, str, date]]) -> None:
+    if not rows:
+        return
+    folds, keys, days = map(list, zip(*rows, strict=True))
+    statement = (
+        "insert into fold_marks (fold, key, day)"
+        " select * from unnest(cast(:folds as text[]), cast(:keys as text[]), cast(:days as date[]))"
+    )
+    execute(connection, statement, {"folds": folds, "keys": keys, "days": days})
+
+
+_HOLDING = """
+select t.step, i.attempt_id, i.digest, i.day, p.code_version
+from execution_inbox i
+cross join unnest(cast(:steps as text[])) as t(step)
+left join step_progress p on p.step = t.step and p.attempt_id = i.attempt_id
+where i.holds and i.attempt_id = :attempt
+"""
+
 _UPSTREAM = (
     "cross join lateral (select from step_progress u where u.step = :upstream_step and u.attempt_id = t.attempt_id"
     " and u.digest = t.digest and u.code_version = :upstream_version limit 1) upstream"
@@ -272,7 +357,7 @@ _NOT_DONE = (
 _PENDING = """
 with todo as materialized (
     select i.attempt_id, i.digest, i.day from execution_inbox i
-    where i.holds and i.day between :first and :last /*attempts*/ /*not done*/
+    where i.holds and i.day between :first and :last /*not done*/
 )
 select t.attempt_id, t.digest, t.day, p.code_version
 from todo t

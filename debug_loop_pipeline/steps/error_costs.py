@@ -64,6 +64,7 @@ def run(
         span,
         total_signatures,
         keys_by("select distinct signature as key from error_cost_items where day = any(:days)"),
+        only_keys=None if only_keys is None else context.store.noted(BY_SIGNATURE),
     )
     report.add_rows(totals.rows)
     report.keys += totals.keys

@@ -136,7 +136,7 @@ def refold_tasks(context: StepContext, connection: Connection, tasks: list[str],
     )
     touched = {(r["signature"], r["resolution_id"]) for r in before} | {(row[1], row[2]) for row in rows}
     changes = {EVENTS.name: context.store.replace(connection, EVENTS, rows, ids)}
-    return changes | _refold_mappings(context, connection, sorted(touched), span)
+    return changes | _refold_mappings(context, connection, sorted(touched), span) if touched else changes
 
 
 def _refold_mappings(

@@ -55,7 +55,7 @@ class ExecutionCostsStep:
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
         """Rows of `execution_costs`; the tasks concerned are marked for `error_costs`."""
         if self._book is None:  # one catalog for the whole run, so that its days are priced alike
-            self._book = context.prices.current()
+            self._book = context.prices.current(connection)
         ids = [p.attempt_id for p in chunk]
         counted = _counted_usage(context, ids, connection)
         rows: list[tuple[Any, ...]] = []

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
-from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges, StepStore, Table
+from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
+from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
 
 CHUNK = 500
@@ -78,18 +80,32 @@ class StepContext:
     executions: ExecutionStore = field(init=False)
     store: StepStore = field(init=False)
     prices: PriceBooks = field(init=False)
+    epochs: Callable[[], MatchEpochStore] = field(init=False)
+    """The matcher's index, opened when it is asked for first."""
     log: Log = lambda _message: None
 
     def __post_init__(self) -> None:
         self.executions = ExecutionStore(self.database)
         self.store = StepStore(self.database)
         self.prices = PriceBooks(self.database)
+        self.epochs = cache(partial(MatchEpochStore, self.database, self.settings))
 
     def observed(self, diff: RecomputeDiff) -> StepContext:
         """The same, with every replacement told to `diff`."""
         observed = copy.copy(self)
-        observed.store = StepStore(self.database, diff)
+        observed.store = self.store.observed(diff)
         return observed
+
+    def joined(self, database: JoinedDatabase, notes: Notes) -> StepContext:
+        """The same inside one transaction: all steps write into it, and what they note goes into `notes` until `write_notes`.
+
+        What is kept between transactions (prices, the matcher's index) is shared, and read outside of it.
+        """
+        joined = copy.copy(self)
+        joined.database = database
+        joined.executions = ExecutionStore(database)
+        joined.store = StepStore(database, notes=notes, lock_wait_s=None)
+        return joined
 
 
 @dataclass(slots=True)
@@ -129,8 +145,6 @@ class StepReport:
     rows: dict[str, RowChanges] = field(default_factory=dict)
     problems: int = 0
     seconds: float = 0.0
-    marked: dict[str, set[str]] = field(default_factory=dict)
-    """Fold -> keys that this run asks to recompute."""
     recompute: dict[str, Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -146,36 +160,35 @@ def run_fact_step(
     span: Span,
     *,
     full_refresh: bool = False,
-    attempts: Sequence[UUID] | None = None,
+    pending: Sequence[PendingAttempt] | None = None,
 ) -> StepReport:
-    """Runs a fact step over what is pending in a range of days (or over some of those attempts only).
+    """Runs a fact step over what is pending in a range of days (or over `pending`, where that is known).
 
     Each chunk commits with its progress, so a run that is killed and started again does only what is left.
     """
     started = time.perf_counter()
     report = StepReport(step.name, step.code_version)
     diff = RecomputeDiff()
-    pending = context.store.pending(
-        step.name,
-        span.first,
-        span.last,
-        step.code_version,
-        upstream=step.upstream,
-        full_refresh=full_refresh,
-        attempts=attempts,
-    )
+    if pending is None:
+        pending = context.store.pending(
+            step.name,
+            span.first,
+            span.last,
+            step.code_version,
+            upstream=step.upstream,
+            full_refresh=full_refresh,
+        )
     for chunk in chunks(pending, CHUNK):
         with context.database.transaction() as connection:
             derived = step.derive(context, chunk, connection)
             outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
             diff.versions |= outdated
-            writer = context.observed(diff).store if outdated else context.store
+            writer = context.store.observed(diff) if outdated else context.store
             report.add_rows(writer.replace_facts(connection, derived.facts, chunk))
             if derived.settle is not None:
                 derived.settle(connection)
             for fold, keys in derived.marks.items():
                 context.store.mark(connection, fold, keys)
-                report.marked.setdefault(fold, set()).update(key for key, _ in keys)
             context.store.record_progress(connection, step.name, step.code_version, chunk, derived.problems)
         report.attempts += len(chunk)
         report.problems += len(derived.problems)
@@ -226,14 +239,16 @@ def run_fold(
     """Recomputes the keys of a fold that were marked under a range of days, in key order, one writer at a time.
 
     On top come all keys of the days that it was last run over with another code version, with a diff of what moves (DOMAIN 3.13), and
-    of all days in a full refresh. `only_keys` leaves everything else for another run. Marks go when all of their keys are recomputed:
-    a run that is killed before leaves them, and the days' versions.
+    of all days in a full refresh. `only_keys` recomputes those, and leaves all else and what others marked to another run. Marks go with the chunk
+    that recomputes their keys: a run that is killed leaves the others, and the days' versions.
     """
     started = time.perf_counter()
     report = StepReport(fold, code_version)
     diff = RecomputeDiff()
-    marks = context.store.marks(fold, span.first, span.last, only_keys)
-    keys = set(marks.keys)
+    if only_keys is not None and not only_keys:
+        return report
+    marks = context.store.marks(fold, span.first, span.last) if only_keys is None else FoldMarks.of(only_keys)
+    keys = set(marks)
     days: list[date] = []
     if only_keys is None:
         done = context.store.folded_days(fold, span.first, span.last)
@@ -246,11 +261,12 @@ def run_fold(
         with context.database.transaction() as connection:
             context.store.lock_fold(connection, fold)
             report.add_rows(refold(worker, connection, chunk, span))
+            context.store.clear_marks(connection, fold, chunk, marks.ids(chunk))
         report.keys += len(chunk)
         context.log(f"{fold}: {report.keys} of {len(keys)} keys")
-    with context.database.transaction() as connection:
-        context.store.clear_marks(connection, marks.mark_ids)
-        context.store.record_folded_days(connection, fold, days, code_version)
+    if days:
+        with context.database.transaction() as connection:
+            context.store.record_folded_days(connection, fold, days, code_version)
     _keep(context, report, diff, span)
     report.seconds = time.perf_counter() - started
     return report

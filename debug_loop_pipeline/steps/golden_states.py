@@ -84,10 +84,10 @@ def refold_attempts(
         {"attempts": [UUID(a) for a in attempts], "quality": context.settings.golden.nominate_quality},
         connection,
     )
-    decided = approvals(context.database, "golden_state", attempts, connection)
-    reused = golden_reuses(
-        context.database, connection, [(str(fact["attempt_id"]), fact["stf_hash"]) for fact in facts]
-    )
+    candidates = [str(fact["attempt_id"]) for fact in facts]
+    decided = approvals(context.database, "golden_state", candidates, connection) if facts else {}
+    hashes = [fact["stf_hash"] for fact in facts]
+    reused = golden_reuses(context.database, connection, list(zip(candidates, hashes, strict=True))) if facts else {}
     states: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     for fact in facts:

@@ -103,6 +103,7 @@ def run(
         span,
         refold_clusters,
         keys_by("select distinct cluster_id as key from stf_uses where (at at time zone 'UTC')::date = any(:days)"),
+        only_keys=None if only_keys is None else context.store.noted(USES_FOLD),
     )
     report.add_rows(uses.rows)
     report.keys += uses.keys
@@ -113,13 +114,13 @@ def run(
 def _mark_served(context: StepContext, span: Span) -> None:
     """Marks the tasks of what was served. It may have been served after the last attempt of its day, so earlier days count too."""
     marks = context.store.marks(SERVED, date.min, span.last)
-    if not marks.keys:
+    if not marks:
         return
     with context.database.transaction() as connection:
-        ids = [UUID(key) for key in marks.keys]
+        ids = [UUID(key) for key in marks]
         tasks = reads.tasks_of_recommendations(context.database, connection, ids)
         context.store.mark(connection, FOLD, [(str(task), span.first) for task in tasks])
-        context.store.clear_marks(connection, marks.mark_ids)
+        context.store.clear_marks(connection, SERVED, marks, marks.ids())
 
 
 def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.match_epoch_store import current_epoch
+from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
 from debug_loop_pipeline.settings import Settings
@@ -42,21 +41,26 @@ def match_options(settings: Settings, limit: int | None = None, category: str | 
 
 
 class StfMatchesStep:
-    """One row per match; the same index for a whole run."""
+    """One row per match; the same index for a whole run.
+
+    Args:
+        new_epoch: begin one.
+        index_age_s: an index that was looked at within that time will do.
+    """
 
     name = "stf_matches"
     code_version = versions.STF_MATCHES
     upstream: tuple[str, str] | None = ("execution_attempts", versions.EXECUTION_ATTEMPTS)
 
-    def __init__(self, *, new_epoch: bool = False) -> None:
-        self._index: tuple[int, MatchIndex] | None = None
+    def __init__(self, *, new_epoch: bool = False, index_age_s: float = 0.0) -> None:
+        self._index: CurrentIndex | None = None
         self._new_epoch = new_epoch
+        self._index_age_s = index_age_s
 
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
         """Rows of `stf_matches`."""
         if self._index is None:
-            self._index = current_epoch(context.database, context.settings, force_new=self._new_epoch)
-        epoch, index = self._index
+            self._index = context.epochs().current(force_new=self._new_epoch, max_age_s=self._index_age_s)
         options = match_options(context.settings)
         attempts = fetch_rows(
             context.database,
@@ -78,11 +82,11 @@ class StfMatchesStep:
                     match.rank,
                     attempt["day"],
                     match.stf_id,
-                    epoch,
+                    self._index.epoch,
                     match.similarity,
                     match.quality,
                     match.composite,
                 )
-                for match in match_stfs(query, index, options)
+                for match in self._index.match(query, options)
             ]
         return Derived({MATCHES: rows})

@@ -210,7 +210,7 @@ class Broker:
     def producer(self, client_id: str) -> KafkaProducer:
         """An idempotent producer that waits for all replicas, and repeats what it sent under the same sequence numbers."""
         self.knock()
-        return KafkaProducer(
+        producer = KafkaProducer(
             bootstrap_servers=self.servers,
             client_id=client_id,
             acks="all",
@@ -225,6 +225,9 @@ class Broker:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
+        # At its exit an agent neither waits for a broker that is gone nor says so: what is not confirmed is in the spool.
+        producer._unregister_cleanup()
+        return producer
 
     def consumer(self) -> KafkaConsumer:
         """A consumer without a group, its offsets its caller's."""

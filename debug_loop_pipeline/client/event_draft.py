@@ -23,6 +23,8 @@ FORMAT = "logger"
 _DEEPEST = 40
 _STEPPED = frozenset({"edits", "commands", "verifications", "errors"})
 """Lists whose items have a place in the run's order."""
+_PIECE = 1 << 16
+_PLACE = b'"\\u0000"'
 _TEXT_LIMITS = (1 << 19, 1 << 16, 1 << 13, 1 << 10)
 
 
@@ -35,9 +37,8 @@ class Draft:
         self.add(fields)
 
     def add(self, fields: Mapping[str, Any]) -> None:
-        """Take more in: lists are continued, token buckets added up, mappings merged, other values replaced."""
-        for name, given in fields.items():
-            value = plain(given)
+        """Take more in, as `plain` gave it: lists are continued, token buckets added up, mappings merged, other values replaced."""
+        for name, value in fields.items():
             if value is None:
                 continue
             if name in _STEPPED and isinstance(value, list):
@@ -121,4 +122,32 @@ def _shortened(value: Any, limit: int) -> Any:
 
 
 def _dumps(event: dict[str, Any]) -> bytes:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    """JSON. Long texts piece by piece: while one is being encoded no other thread of the agent runs."""
+    long: list[str] = []
+    body = _compact(_without_long(event, long)).encode()
+    if not long:
+        return body
+    # `plain` lets no NUL into a text, so what is in a text cannot be taken for a place.
+    between = body.split(_PLACE)
+    parts = [between[0]]
+    for text, after in zip(long, between[1:], strict=True):
+        parts.append(b'"')
+        parts += (_compact(text[at : at + _PIECE])[1:-1].encode() for at in range(0, len(text), _PIECE))
+        parts += (b'"', after)
+    return b"".join(parts)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _without_long(value: Any, long: list[str]) -> Any:
+    """`value` with a place in each long text's stead; the texts, in order, in `long`."""
+    if isinstance(value, str):
+        if len(value) <= _PIECE:
+            return value
+        long.append(value)
+        return "\0"
+    if isinstance(value, dict):
+        return {key: _without_long(item, long) for key, item in value.items()}
+    return [_without_long(item, long) for item in value] if isinstance(value, list) else value

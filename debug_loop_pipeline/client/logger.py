@@ -30,6 +30,8 @@ from debug_loop_pipeline.models.logger_options import LoggerOptions
 
 _OPEN_ATTEMPTS = 1_000
 _WAIT_S = 30.0
+_WAITED_SHARE = 0.8
+"""Of `block_ms`. The rest is for what a call does besides, and for getting the interpreter back from other threads."""
 _log = logging.getLogger("debug_loop_pipeline.client")
 _loggers: weakref.WeakSet[AgentExecutionLogger] = weakref.WeakSet()
 
@@ -132,21 +134,20 @@ class AgentExecutionLogger:
             The attempt's id; None where the logger is off or something went wrong.
         """
         try:
+            told = plain({"user_request": user_request, "parent_attempt_id": parent_attempt_id} | fields)
             with self._lock:
-                return self._start(user_request, task, attempt_id, source_format, first_id, parent_attempt_id, fields)
+                return self._start(told, task, attempt_id, source_format, first_id)
         except Exception as error:
             self._failed("start", error)
             return None
 
     def _start(
         self,
-        user_request: str,
+        told: dict[str, Any],
         task: UUID | str | None,
         attempt_id: UUID | None,
         source_format: str,
         first_id: str | None,
-        parent: UUID | None,
-        fields: dict[str, Any],
     ) -> UUID | None:
         if not self._usable():
             return None
@@ -161,13 +162,12 @@ class AgentExecutionLogger:
         correlation = str(task_id(source_format, str(attempt_id) if task is None else task))
         event = {
             "execution_id": self._fields.get("session_id") or self._run,
-            **self._fields,
+            **plain(self._fields),
             "attempt_id": str(attempt_id),
             "correlation_id": correlation,
-            "user_request": user_request,
             "started_at": started_at,
-            "parent_attempt_id": parent or self._last.get(correlation),
-            **fields,
+            **told,
+            "parent_attempt_id": told["parent_attempt_id"] or plain(self._last.get(correlation)),
         }
         self._drafts[attempt_id] = Draft(event, self._step)
         _bound(self._drafts)
@@ -184,11 +184,12 @@ class AgentExecutionLogger:
             False where no such attempt is open.
         """
         try:
+            told = plain(fields)  # before the lock: a caller with little to tell need not wait for one with much
             with self._lock:
                 draft = self._draft(attempt_id)
                 if draft is None:
                     return False
-                draft.add(fields)
+                draft.add(told)
                 self._step = max(self._step, draft.step)
                 return True
         except Exception as error:
@@ -210,17 +211,19 @@ class AgentExecutionLogger:
         Returns:
             Whether the event is acknowledged, and what that means: see `Logged`.
         """
+        until = self._until()
         try:
             job = self._complete(status, attempt_id, fields, wait)
-            return self._settle(job, wait_s) if isinstance(job, Job) else job
+            return self._settle(job, wait_s, until) if isinstance(job, Job) else job
         except Exception as error:
             return self._failed("complete", error)
 
     def record(self, event: dict[str, Any], *, wait: bool = False, wait_s: float = _WAIT_S) -> Logged:
         """Tell a finished attempt whole, as an execution event; like `complete` otherwise."""
+        until = self._until()
         try:
             job = self._submit(plain(event), wait)
-            return self._settle(job, wait_s) if isinstance(job, Job) else job
+            return self._settle(job, wait_s, until) if isinstance(job, Job) else job
         except Exception as error:
             return self._failed("record", error)
 
@@ -235,11 +238,11 @@ class AgentExecutionLogger:
             if not isinstance(job, Job):
                 return job
             if wait:
-                return await asyncio.to_thread(self._settle, job, wait_s)
+                return await asyncio.to_thread(self._settle, job, wait_s, self._until())
             with contextlib.suppress(Exception):
                 written = asyncio.shield(asyncio.wrap_future(job.written))
                 await asyncio.wait_for(written, self.options.block_ms / 1000)
-            return self._settle(job, 0.0, patience_s=0.0)
+            return self._settle(job, 0.0, time.monotonic())
         except Exception as error:
             return self._failed("complete", error)
 
@@ -301,13 +304,14 @@ class AgentExecutionLogger:
 
     def _complete(self, status: str, attempt_id: UUID | None, fields: dict[str, Any], wait: bool) -> Job | Logged:
         now = datetime.now(UTC)
+        told = plain({"status": status, "completed_at": now} | fields)
         with self._lock:
             draft = self._draft(attempt_id)
             if draft is None:
                 return Logged(
                     attempt_id, False, "the logger is off" if not self.options.enabled else "no attempt is open"
                 )
-            draft.add({"status": status, "completed_at": moment(now)} | fields)
+            draft.add(told)
             self._step = max(self._step, draft.step)
             event = draft.event
             started = datetime.fromisoformat(event["started_at"])
@@ -324,10 +328,14 @@ class AgentExecutionLogger:
             return Logged(attempt, False, "the logger is off or closed")
         return self._writer.submit(event, wait) or Logged(attempt, False, "too many events wait for the disk")
 
-    def _settle(self, job: Job, wait_s: float, patience_s: float | None = None) -> Logged:
-        """Waits for the disk as long as a call may take, and for the debug loop where that is asked for."""
+    def _until(self) -> float:
+        """When a call that begins now has to stop waiting for the disk."""
+        return time.monotonic() + _WAITED_SHARE * self.options.block_ms / 1000
+
+    def _settle(self, job: Job, wait_s: float, until: float) -> Logged:
+        """Waits for the disk until then, and for the debug loop where that is asked for."""
         attempt = as_uuid(job.event.get("attempt_id"))
-        patience_s = self.options.block_ms / 1000 if patience_s is None else patience_s
+        patience_s = max(0.0, until - time.monotonic())
         try:
             body = job.written.result(max(patience_s, wait_s) if job.wait else patience_s)
         except FutureTimeoutError:

@@ -203,9 +203,9 @@ class Spool:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def unpublished(self) -> bool:
-        """Whether there is something that the broker does not have."""
-        with self._guard:
-            return any(self.cursor.position < Position(number, size) for number, size in self._sizes.items() if size)
+        """Whether there is something that the broker does not have. Agents ask this too: it must not wait for the disk."""
+        sizes = tuple(self._sizes.items())  # at one moment, without the guard
+        return any(self.cursor.position < Position(number, size) for number, size in sizes if size)
 
     def holds_anything(self) -> bool:
         """Whether there is any record, published or not."""

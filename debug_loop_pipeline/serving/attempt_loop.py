@@ -1,4 +1,4 @@
-"""The debug loop for an attempt that an agent has just told, by `serve` where it runs, else in the agent's own process.
+"""The debug loop for an attempt that an agent has just told, by `serve` where it runs, else by a process beside the agent.
 
 Here: who runs it and when. Not here: what it does (`DebugLoopOrchestrator`), how the attempt reaches the store for certain (the
 logger's spool and Kafka): whatever fails here is done by the sensor's next run.
@@ -6,13 +6,14 @@ logger's spool and Kafka): whatever fails here is done by the sensor's next run.
 
 from __future__ import annotations
 
-import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debug_loop_pipeline.serving.address import socket_path
+from debug_loop_pipeline.serving.learner_process import LearnerProcess
 from debug_loop_pipeline.serving.socket_client import MAX_LINE, ServeUnavailableError, ask
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _WAITING = 200
 _POOL = 2
 _STATEMENT_TIMEOUT_MS = 30_000
 
-_here: dict[Path, AttemptLearner] = {}
-_here_lock = threading.Lock()
+_beside: dict[tuple[int, Path], LearnerProcess] = {}
+_beside_lock = threading.Lock()
 
 
 def learn_from(body: bytes, data_dir: Path, wait_s: float | None) -> dict[str, Any] | None:
@@ -35,34 +36,32 @@ def learn_from(body: bytes, data_dir: Path, wait_s: float | None) -> dict[str, A
 
     Args:
         body: the event as JSON, redacted.
-        data_dir: whose `serve` is asked, and else whose store is opened here.
+        data_dir: whose `serve` is asked, and else whose store a process beside this one opens.
         wait_s: for the result; None: it is enough that `serve` has taken the event.
 
     Returns:
         What the loop did (`AttemptLearner.learn`), {} where `serve` does it later, None where it has no room for it.
 
     Raises:
-        EffectError, MissingServerError: the store does not answer, or there is none.
-        ValueError: not an execution event.
+        LearnerUnavailableError: it could not be done; the message says why.
     """
     if len(body) + _ENVELOPE_BYTES < MAX_LINE:
         try:
-            message = {"op": "complete", "event": json.loads(body), "wait": wait_s is not None}
+            wait = b"false" if wait_s is None else b"true"
+            message = b'{"op":"complete","wait":%s,"event":%s}' % (wait, body)
             answer = ask(socket_path(data_dir), message, _TAKEN_S if wait_s is None else wait_s)
             return answer.get("loop", {}) if answer.get("ok") else None
         except ServeUnavailableError:
             pass
-    return _learner_here(data_dir).learn_json(body)
+    return _process_of(data_dir).learn(body, wait_s)
 
 
-def _learner_here(data_dir: Path) -> AttemptLearner:
-    """The one of this process, opened at the first attempt."""
-    with _here_lock:
-        if data_dir not in _here:
-            from debug_loop_pipeline.settings import get_settings
-
-            _here[data_dir] = AttemptLearner(get_settings())
-        return _here[data_dir]
+def _process_of(data_dir: Path) -> LearnerProcess:
+    key = (os.getpid(), data_dir)  # a forked agent has its own
+    with _beside_lock:
+        if key not in _beside:
+            _beside[key] = LearnerProcess(data_dir)
+        return _beside[key]
 
 
 class AttemptLearner:

@@ -20,12 +20,12 @@ class ServeUnavailableError(Exception):
     """`serve` does not run here, or did not answer in time."""
 
 
-def ask(path: Path, message: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+def ask(path: Path, message: dict[str, Any] | bytes, timeout_s: float) -> dict[str, Any]:
     """The answer to one message.
 
     Args:
         path: of the socket.
-        message: with its `op`.
+        message: with its `op`; bytes are JSON already, without a line break.
         timeout_s: for all of it.
 
     Raises:
@@ -38,7 +38,8 @@ def ask(path: Path, message: dict[str, Any], timeout_s: float) -> dict[str, Any]
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_s)
             connection.connect(os.fspath(path))
-            connection.sendall(json.dumps(message).encode() + b"\n")
+            connection.sendall(message if isinstance(message, bytes) else json.dumps(message).encode())
+            connection.sendall(b"\n")
             received = bytearray()
             while not received.endswith(b"\n"):
                 left = until - time.monotonic()

@@ -14,7 +14,7 @@ from uuid import uuid4
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from debug_loop_pipeline.serving.manifest_injector import ManifestInjector
 
@@ -32,7 +32,9 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 ErrorText = Annotated[str, Field(description="The error as it was shown: message, traceback or tool output.")]
 RequestText = Annotated[str, Field(description="What is to be done, in the words of the request.")]
-RepositoryName = Annotated[str | None, Field(description="owner/name of the repository you work in.")]
+_OptionalText = Annotated[str | None, BeforeValidator(lambda v: json.dumps(v) if isinstance(v, dict | list) else v)]
+"""The SDK reads a text that is JSON, where it may also be None, before it validates it."""
+RepositoryName = Annotated[_OptionalText, Field(description="owner/name of the repository you work in.")]
 
 
 def make_server(injector: ManifestInjector, session_id: str | None = None) -> MCPServer[Any]:
@@ -75,7 +77,7 @@ def make_server(injector: ManifestInjector, session_id: str | None = None) -> MC
     def report_outcome(
         recommendation_id: Annotated[str, Field(description="As find_fix or find_solution gave it.")],
         helped: Annotated[bool, Field(description="Whether the error went, or the solution was of use.")],
-        note: Annotated[str | None, Field(description="What was different, in a sentence.")] = None,
+        note: Annotated[_OptionalText, Field(description="What was different, in a sentence.")] = None,
     ) -> str:
         """Tells whether a recommendation helped."""
         return "Thank you." if injector.report_outcome(recommendation_id, helped, note) else "No such recommendation."

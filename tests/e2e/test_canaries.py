@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -312,7 +313,7 @@ def told_by_ci(doors: Doors) -> None:
 
 
 def told_by_agents(doors: Doors) -> None:
-    """Hooks, the socket and what stands behind the MCP tools."""
+    """Hooks, the socket and the Python API."""
     hook = PROJECT / "debug_loop_pipeline" / "serving" / "agent_hook.py"
     command = [
         sys.executable,
@@ -366,6 +367,43 @@ def told_by_agents(doors: Doors) -> None:
             (doors.printed / f"refused-{number}").write_bytes(json.dumps(refused).encode())
 
 
+async def told_over_mcp(doors: Doors) -> None:
+    """The MCP server as agents start it, over standard input and output, by the official SDK's client."""
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    session = TOLD[7].text.replace("\n", " ")
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "debug_loop_pipeline.cli.main", "mcp", "--session", session],
+        env={**doors.environment, "PYTHONPATH": str(PROJECT)},
+    )
+    with (
+        (doors.printed / "mcp.log").open("w", encoding="utf-8") as log,
+        (doors.printed / "mcp-answers").open("wb") as out,
+    ):
+        async with Client(stdio_client(parameters, errlog=log), read_timeout_seconds=60) as client:
+
+            async def call(name: str, **arguments: Any) -> str:
+                result = await client.call_tool(name, arguments)
+                said = "".join(part.text for part in result.content)
+                assert not result.is_error, said
+                out.write(said.encode())
+                return said
+
+            for canary in TOLD:
+                fix = await call("find_fix", error=f"{canary.text}\nKeyError: 'name'", repository=canary.text)
+                await call("find_solution", request=canary.text, repository=canary.text)
+                await call("known_failures", request=canary.text)
+                served = fix.rpartition("Recommendation ")[2].partition(":")[0]
+                await call("report_outcome", recommendation_id=served, helped=True, note=canary.text)
+                # What does not fit is refused. The refusal may name it to who told it, and nobody else.
+                refused = await client.call_tool(
+                    "report_outcome", {"recommendation_id": canary.text, "helped": canary.text}
+                )
+                assert refused.is_error
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_is_left_of_fifty_secrets_anywhere(doors: Doors, shared_data: Path) -> None:
@@ -402,6 +440,9 @@ def test_nothing_is_left_of_fifty_secrets_anywhere(doors: Doors, shared_data: Pa
     doors.start("serve")
     assert wait_for(lambda: _serves(doors), seconds=90)
     told_by_agents(doors)
+    noted = doors.count("recommendations where outcome_note is not null")
+    asyncio.run(told_over_mcp(doors))
+    assert doors.count("recommendations where outcome_note is not null") >= noted + len(TOLD)
     doors.command("manifest", "--error", TOLD[0].text, "--request", TOLD[1].text, "--session", TOLD[2].text, "--json")
     doors.command("report", "--html", str(doors.printed / "report.html"))
     for arguments in (

@@ -8,7 +8,7 @@ equal rows" and "killed midway and run again gives equal rows" hold for all of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -235,6 +235,12 @@ class StepStore:
     def noted(self, fold: str) -> list[str]:
         """The keys of a fold that were noted in this transaction and not recomputed since, in key order."""
         return sorted({key for of, key, _ in self._notes.marks if of == fold}) if self._notes is not None else []
+
+    @contextmanager
+    def notes_kept_if_done(self) -> Iterator[None]:
+        """Forgets what the body noted where it ends in an error; without notes nothing."""
+        with nullcontext() if self._notes is None else self._notes.kept_if_done():
+            yield
 
     def write_notes(self, connection: Connection) -> None:
         """Writes what was noted, at the end of its transaction."""

@@ -51,11 +51,11 @@ def check_orchestrator(unit: Unit, source: Source) -> Iterator[Finding]:
 
 
 def step_names(module: Module) -> set[str]:
-    """The steps that a module names: first of a (name, work) pair in a list, or first argument of `run_step`."""
+    """The steps that a module names: first of a (name, work) pair in a list or tuple, or first argument of `run_step`."""
     pairs = {
         pair.elts[0].value
         for node in module.nodes
-        if isinstance(node, ast.List)
+        if isinstance(node, ast.List | ast.Tuple)
         for pair in node.elts
         if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 and isinstance(pair.elts[0], ast.Constant)
     }

@@ -17,7 +17,8 @@ from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.token import Balance, Hold, PeerId, SpendDecision, TokenTransaction
 from debug_loop_pipeline.onex.units import Kind, Operation, Performance, Unit
 from debug_loop_pipeline.orchestrators.contribution_reward import ContributionRewardOrchestrator
-from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import DebugLoopOrchestrator, StepOutcome
+from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import DebugLoopOrchestrator
+from debug_loop_pipeline.orchestrators.outcomes import StepOutcome
 from debug_loop_pipeline.orchestrators.token_spend import SpendResult, TokenSpendOrchestrator
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import StepContext
@@ -200,6 +201,8 @@ ORCHESTRATOR_UNITS = (
             "error_pattern",
             "mapping",
             "error_cost",
+            "stuck",
+            "reuse",
             "golden",
         ),
     ),

@@ -7,7 +7,6 @@ contribution again is paid once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -18,7 +17,7 @@ from debug_loop_pipeline.effects.contribution_store import ContributionStore, lo
 from debug_loop_pipeline.effects.kafka import partition_of
 from debug_loop_pipeline.models.contribution import Contribution, ContributionDecision
 from debug_loop_pipeline.models.token import Balance, TokenTransaction
-from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import StepOutcome
+from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, run_step
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ledger import Ledger, catch_up
 from debug_loop_pipeline.steps.token_rewards import ContributionDecider, Decisions
@@ -101,19 +100,3 @@ class ContributionRewardOrchestrator:
         with self._context.database.transaction("take_in") as connection:
             lock_decider(connection)
             ContributionStore(self._context.database).add(connection, [contribution])
-
-
-def run_step(name: str, work: Callable[[], Any], outcomes: list[StepOutcome], *, needed: tuple[str, ...]) -> None:
-    """Runs a step and notes its outcome; after a failure of a needed one the step is skipped."""
-    ended = next((o for o in outcomes if o.status == "failed" and o.step in needed), None)
-    if ended is not None:
-        outcomes.append(StepOutcome(name, "skipped", 0.0, f"{ended.step} failed"))
-        return
-    started = time.perf_counter()
-    try:
-        work()
-    except Exception as error:
-        spent = (time.perf_counter() - started) * 1000
-        outcomes.append(StepOutcome(name, "failed", spent, f"{type(error).__name__}: {error}"))
-    else:
-        outcomes.append(StepOutcome(name, "done", (time.perf_counter() - started) * 1000))

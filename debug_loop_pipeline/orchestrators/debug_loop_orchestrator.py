@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from debug_loop_pipeline.effects.postgres import JoinedDatabase
-from debug_loop_pipeline.effects.step_store import Notes, PendingAttempt
+from debug_loop_pipeline.effects.step_store import PendingAttempt
 from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, milliseconds_since, reason, run_step
 from debug_loop_pipeline.steps import (
     error_costs,
     error_success_mappings,
@@ -49,16 +50,6 @@ _FACT_STEPS = tuple(
 )
 _INDEX_AGE_S = 2.0
 """As old as the matcher's index may be in `serve` too. An attempt is matched with what was complete when it began."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
-    """One step of one loop. `status` is done, failed or skipped; `error` says why."""
-
-    step: str
-    status: str
-    milliseconds: float
-    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -98,15 +89,20 @@ class DebugLoopOrchestrator:
         """Runs the loop for one attempt. Never raises for a failing step."""
         started = time.perf_counter()
         result = LoopResult(event.attempt_id)
-        _attempt("ingest", lambda: ingest_events(self._context, [event], "in-process"), result)
+        run_step(
+            "ingest",
+            lambda: ingest_events(self._context, [event], "in-process"),
+            result.outcomes,
+            needed=CRITICAL,
+        )
         try:
             if result.complete:
                 self._learn(event, result)
         except Exception as error:  # the transaction is lost, and with it what its steps did
-            result.outcomes[1:] = [StepOutcome(name, "failed", 0.0, f"not kept: {_said(error)}") for name, _ in STEPS]
+            result.outcomes[1:] = [StepOutcome(name, "failed", 0.0, f"not kept: {reason(error)}") for name, _ in STEPS]
         for name, _ in STEPS[len(result.outcomes) - 1 :]:
             result.outcomes.append(StepOutcome(name, "skipped", 0.0, "ingest failed"))
-        result.milliseconds = _since(started)
+        result.milliseconds = milliseconds_since(started)
         return result
 
     def _learn(self, event: ExecutionEvent, result: LoopResult) -> None:
@@ -115,7 +111,7 @@ class DebugLoopOrchestrator:
         with database.transaction("debug_loop", lock_timeout_ms=int(_WAIT_S * 1000), durable=False) as connection:
             loop = _Loop(self._context, JoinedDatabase(database, connection), event)
             for name, work in STEPS:
-                _attempt(name, partial(work, loop), result, loop.alone)
+                run_step(name, partial(work, loop), result.outcomes, needed=CRITICAL, within=loop.alone)
             loop.context.store.write_notes(connection)
 
 
@@ -134,17 +130,16 @@ class _Loop:
 
     def __init__(self, context: StepContext, database: JoinedDatabase, event: ExecutionEvent) -> None:
         self._database = database
-        self._notes = Notes()
         self._attempt_id = event.attempt_id
         day = event.started_at.date()
         self._span = Span(day, day)
         self._pending: dict[str, PendingAttempt] | None = None
-        self.context = context.joined(database, self._notes)
+        self.context = context.joined(database)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Undoes what the body did where it ends in an error, and nothing before it."""
-        with self._notes.kept_if_done(), self._database.savepoint():
+        with self.context.store.notes_kept_if_done(), self._database.savepoint():
             yield
 
     def facts(self, step: FactStep) -> None:
@@ -176,31 +171,3 @@ STEPS: tuple[tuple[str, Callable[[_Loop], None]], ...] = (
     ("golden", lambda loop: loop.fold(golden_states)),
 )
 """After `ingest`, in order."""
-
-
-def _attempt(
-    name: str,
-    work: Callable[[], Any],
-    result: LoopResult,
-    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> None:
-    ended = next((o for o in result.outcomes if o.status == "failed" and o.step in CRITICAL), None)
-    if ended is not None:
-        result.outcomes.append(StepOutcome(name, "skipped", 0.0, f"{ended.step} failed"))
-        return
-    started = time.perf_counter()
-    try:
-        with alone():
-            work()
-    except Exception as error:
-        result.outcomes.append(StepOutcome(name, "failed", _since(started), _said(error)))
-    else:
-        result.outcomes.append(StepOutcome(name, "done", _since(started)))
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000

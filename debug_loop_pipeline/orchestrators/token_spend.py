@@ -19,8 +19,7 @@ from debug_loop_pipeline.effects.token_ledger import TokenLedgerEffect
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.cost import ModelPrice, TokenBuckets, UnpricedReason
 from debug_loop_pipeline.models.token import Hold, SpendDecision
-from debug_loop_pipeline.orchestrators.contribution_reward import run_step
-from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import StepOutcome
+from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, run_step
 from debug_loop_pipeline.steps.framework import StepContext
 
 _NEEDED = ("price", "authorise", "settle", "release")

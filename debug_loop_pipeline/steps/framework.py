@@ -96,15 +96,15 @@ class StepContext:
         observed.store = self.store.observed(diff)
         return observed
 
-    def joined(self, database: JoinedDatabase, notes: Notes) -> StepContext:
-        """The same inside one transaction: all steps write into it, and what they note goes into `notes` until `write_notes`.
+    def joined(self, database: JoinedDatabase) -> StepContext:
+        """The same inside one transaction: all steps write into it, and its store notes progress and marks until `write_notes`.
 
         What is kept between transactions (prices, the matcher's index) is shared, and read outside of it.
         """
         joined = copy.copy(self)
         joined.database = database
         joined.executions = ExecutionStore(database)
-        joined.store = StepStore(database, notes=notes, lock_wait_s=None)
+        joined.store = StepStore(database, notes=Notes(), lock_wait_s=None)
         return joined
 
 

@@ -6,7 +6,9 @@ nothing, and so do reading, searching, git and installing.
 
 from __future__ import annotations
 
+import posixpath
 import re
+from dataclasses import replace
 
 from debug_loop_pipeline.compute.changes import change_of
 from debug_loop_pipeline.compute.meanings import NEITHER, Action, Meaning, Place, known_meaning, placed
@@ -15,6 +17,7 @@ from debug_loop_pipeline.compute.script_names import PYTHON_MANAGERS
 from debug_loop_pipeline.compute.shell_status import Ran
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.toolbox import starts_a_tool
+from debug_loop_pipeline.compute.wrappers import pointed_at
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?|py\Z")
 _CALLED_BY_PATH = frozenset(
@@ -66,12 +69,17 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
         words = [_PACKAGE_PROGRAMS.get(words[0], words[0].rsplit("/", 1)[-1]), *words[1:]]
     elif words[0].endswith((".cmd", ".exe")):
         words = [words[0][:-4], *words[1:]]
-    place = Place(ran.cwd, base)
+    place = _place(ran, base)
     if _PYTHON.fullmatch(words[0]):
         return python_run(words, ran, files, place)
     known = known_meaning(tuple(words[:64]))
     if known is not None:
-        return known if known.goal is None else placed(known, place)
+        if known.goal is None:
+            return known
+        known = _of_named_files(known, ran)
+        assert known.goal is not None
+        here = known.goal.cwd or (known.goal.target and known.goal.target[0].startswith("["))
+        return placed(known, Place(ran.cwd, base) if here else place)
     if (words[0], words[1] if len(words) > 1 else "") in PROJECT_RUNS:
         return project_run(words, files, place)
     change = change_of(words, ran.simple)
@@ -83,6 +91,29 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
         if named is not None and named.goal is not None:
             return placed(named, place)
     return Meaning(Action.CHANGE, files=change.files, content=change.content) if change else NEITHER
+
+
+def _of_named_files(meaning: Meaning, ran: Ran) -> Meaning:
+    """`git ls-files '*.ts' | xargs eslint`: of which files is not known, and so it is no check of all of them."""
+    goal = meaning.goal
+    if (
+        goal is None
+        or goal.target
+        or ran.name in ("xargs", "parallel")
+        or not {"xargs", "parallel"}.intersection(ran.simple.words)
+    ):
+        return meaning
+    return replace(meaning, goal=replace(goal, target=("(files)",)))
+
+
+def _place(ran: Ran, base: str) -> Place:
+    """Where a command ran: where its line stood, or where a wrapper pointed it."""
+    where = pointed_at(ran.simple.words)
+    return (
+        Place(where if where.startswith("[") else posixpath.normpath(posixpath.join(ran.cwd, where)), base)
+        if where
+        else Place(ran.cwd, base)
+    )
 
 
 def _program_name(path: str, ran: Ran, files: TaskFiles) -> str:

@@ -212,6 +212,8 @@ def _directory_option(tool: Tool, args: list[str]) -> str:
         "ctest": "--test-dir",
         "meson test": "-C",
     }
+    if tool.name.startswith("cargo ") and "--manifest-path" in args[:-1]:
+        return posixpath.dirname(args[args.index("--manifest-path") + 1])
     flag = flags.get(tool.name)
     if flag in args[:-1]:
         return args[args.index(flag) + 1]
@@ -222,7 +224,9 @@ def placed(meaning: Meaning, place: Place) -> Meaning:
     """A verification's meaning with the directory it ran in as part of its goal."""
     goal = meaning.goal
     assert goal is not None
-    cwd = posixpath.normpath(posixpath.join(place.shown, goal.cwd)) if goal.cwd else place.shown
+    cwd = place.shown
+    if goal.cwd:
+        cwd = Place(posixpath.normpath(posixpath.join(place.cwd or place.base, goal.cwd)), place.base).shown
     if cwd == goal.cwd:
         return meaning
     moved = replace(goal, cwd=cwd if cwd != "." else "")

@@ -113,6 +113,8 @@ _VALUE_OPTIONS = frozenset(
     "-w --workspace --workspaces-from --prefix -C --cwd --dir --filter -F -f --file -p --project --loglevel --reporter --directory --env-file".split()
 )
 _WHERE_OPTIONS = frozenset("-w --workspace --prefix -C --cwd --dir --filter -F --project --directory".split())
+_DIRECTORY_OPTIONS = frozenset("--prefix -C --cwd --dir --directory".split())
+"""Of these the value is a directory, of the others a package (or one of both)."""
 _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
     "mise": ("run", "r"),
     "rtx": ("run",),
@@ -226,7 +228,9 @@ def _split(args: list[str]) -> tuple[list[str], list[str], list[str], str]:
         if not equals and flag in _VALUE_OPTIONS and at < len(args):
             value = args[at]
             at += 1
-        if flag in _WHERE_OPTIONS:
+        if flag in _DIRECTORY_OPTIONS:
+            where = value if value.startswith((".", "/", "~", "$")) else f"./{value}"
+        elif flag in _WHERE_OPTIONS:
             where = value
     return bare, options, [], where
 
@@ -252,6 +256,7 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
         if head not in _NPM_BUILTIN_SCRIPTS:
             return None
         script, rest = ("test" if head in ("t", "tst") else head), bare[1:]
+        args = [script if a == head else a for a in args]
     elif runner == "bun":
         if head in (
             "test",
@@ -277,6 +282,7 @@ def _package_manager(runner: str, args: list[str]) -> ScriptCall | None:
         if head in (_YARN_COMMANDS if runner == "yarn" else _PNPM_COMMANDS):
             return None
         script, rest = ("test" if head in ("t", "tst") else head), bare[1:]
+        args = [script if a == head else a for a in args]
     options = [a for a in args[args.index(script) + 1 :] if a.startswith("-") and a != "--" and a not in _VALUE_OPTIONS]
     rest += [a for a in options if a not in passed]
     return ScriptCall(f"{runner} run {script}", script, (*rest, *passed), where)

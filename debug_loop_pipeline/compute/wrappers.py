@@ -65,13 +65,13 @@ _TABLE = _wrappers(
     ("strace", "-e -o -p", 0),
     ("valgrind", "", 0),
     ("npx", "-p --package -w --workspace --prefix", 0),
-    ("npm exec", "-p --package -w --workspace", 0),
+    ("npm exec", "-p --package -w --workspace --prefix -C", 0),
     ("bunx", "-p --package", 0),
     ("bun x", "", 0),
     ("pnpx", "", 0),
     ("pnpm exec", "--filter -F -C --dir", 0),
     ("pnpm dlx", "--package", 0),
-    ("yarn exec", "", 0),
+    ("yarn exec", "--cwd", 0),
     ("yarn dlx", "-p --package", 0),
     ("corepack", "", 0),
     (
@@ -163,6 +163,43 @@ def _tested_for_output(words: list[str]) -> list[str]:
         words = ["test", *words[1:3]]
     captured = _CAPTURED.fullmatch(words[2]) if words[:2] == ["test", "-z"] and len(words) == 3 else None
     return captured["command"].split() if captured is not None else words
+
+
+_ONE_DIRECTORY = frozenset({"-C", "--directory"})
+_POINTED: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "npx": (frozenset({"--prefix"}), frozenset({"-w", "--workspace"})),
+    "npm": (frozenset({"--prefix", "-C"}), frozenset({"-w", "--workspace"})),
+    "pnpm": (frozenset({"-C", "--dir"}), frozenset({"-F", "--filter"})),
+    "yarn": (frozenset({"--cwd"}), frozenset({"workspace"})),
+    "bun": (frozenset({"--cwd"}), frozenset({"-F", "--filter"})),
+    "uv": (frozenset({"--directory"}), frozenset()),
+    "poetry": (_ONE_DIRECTORY, frozenset()),
+    "env": (frozenset({"-C", "--chdir"}), frozenset()),
+}
+"""Programs that run others elsewhere: options whose value is a directory, and words whose value is a package."""
+_POINTERS_OWN = frozenset({"exec", "run", "x", "dlx"})
+
+
+def pointed_at(words: list[str]) -> str:
+    """Where the programs around a tool run it: a directory, a `[package]`, "" for here (`pnpm -C web exec vitest`, `yarn workspace web jest`)."""
+    where = ""
+    program = ""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        flag, equals, value = word.partition("=")
+        directories, packages = _POINTED.get(program, (frozenset[str](), frozenset[str]()))
+        if flag in directories or flag in packages:
+            if not equals and at < len(words):
+                value = words[at]
+                at += 1
+            where = value if flag in directories else f"[{value}]"
+        elif _program(word) in _POINTED:
+            program = _program(word)
+        elif not word.startswith("-") and program and word not in _POINTERS_OWN and not _ASSIGNMENT.match(word):
+            break
+    return where
 
 
 def _without_assignments(words: list[str]) -> list[str]:

@@ -113,7 +113,7 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("nx affected --targets=lint,test", "nx run-many lint test", GoalKind.TEST),
         ("make test TESTS=tests/test_a.py", "make test TESTS=tests/test_a.py", GoalKind.TEST),
         ("make -j4 test VERBOSE=1", "make test", GoalKind.TEST),
-        ("yarn workspace @a/e2e playwright test login", "playwright test login", GoalKind.TEST),
+        ("yarn workspace @a/e2e playwright test login", "playwright test login (in [@a/e2e])", GoalKind.TEST),
         ("pnpm turbo run lint test", "turbo run lint test", GoalKind.TEST),
         ("yarn nx test app", "nx run test [app]", GoalKind.TEST),
         ("bundle exec rake", "rake", GoalKind.TEST),
@@ -363,3 +363,26 @@ def test_a_script_inside_another_speaks_for_what_its_own_tool_had_found_there() 
     whole = Goal("npm run ci", GoalKind.LINT, runs=("script lint", "eslint", "script build", "tsc"))
     assert covers(build, whole, error_tool="tsc")
     assert not covers(build, whole, error_tool="eslint")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("npm t", "npm run test"),
+        ("pnpm -C web t", "pnpm run test (in web)"),
+        ("npm --prefix web run build", "npm run build (in web)"),
+        ("npm --prefix /repo/web run build", "npm run build (in web)"),
+        ("cd web && npm --prefix ../api test", "npm run test (in api)"),
+        ("yarn --cwd web build", "yarn run build (in web)"),
+        ("pnpm -C web exec vitest run", "vitest (in web)"),
+        ("pnpm --filter a vitest run", "vitest (in [a])"),
+        ("npx --prefix web vitest run", "vitest (in web)"),
+        ("uv run --directory api pytest", "pytest (in api)"),
+        ("env -C api pytest", "pytest (in api)"),
+        ("cargo test --manifest-path api/Cargo.toml", "cargo test (in api)"),
+        ("git ls-files '*.ts' | xargs npx eslint", "eslint (files)"),
+        ("git ls-files '*.ts' | xargs npx eslint src", "eslint src"),
+    ],
+)
+def test_a_goal_has_the_place_that_its_options_name(line: str, text: str) -> None:
+    assert goal(line).text == text

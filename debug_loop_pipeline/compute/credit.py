@@ -31,7 +31,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "5"
+CREDIT_VERSION = "6"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -236,7 +236,7 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
     for key, tracked in list(walk.tracked.items()):
         if key in shown or tracked.gone is not None:
             continue
-        if not _covers(seen, tracked):
+        if not seen.same_goal(tracked.shown, at_build=at_build(tracked.error)):
             _look_elsewhere(seen, tracked)
         if _speaks_for(seen, tracked):
             _not_there(walk, key, tracked, seen)
@@ -315,23 +315,24 @@ def _ran_before(seen: TaskVerification, error: TaskError, builds: Sequence[TaskE
 
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
-    return seen.covers(tracked.shown, ignore_filters=at_build(tracked.error), error_tool=tracked.error.tool)
+    return seen.covers(tracked.shown, tracked.error, at_build=at_build(tracked.error))
 
 
 def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[TaskVerification, ...]:
-    """What had shown the error before `seen` did and is not covered by it."""
+    """What had shown the error before `seen` did and is not covered by it as it is called."""
     if tracked is None or tracked.gone is not None:
         return ()
     shown = (*tracked.elsewhere, tracked.shown)
-    own, tool = at_build(tracked.error), tracked.error.tool
-    return tuple(v for v in shown if not seen.covers(v, ignore_filters=own, error_tool=tool))[-_MAX_ELSEWHERE:]
+    own = at_build(tracked.error)
+    return tuple(v for v in shown if not seen.same_goal(v, at_build=own))[-_MAX_ELSEWHERE:]
 
 
 def _look_elsewhere(seen: TaskVerification, tracked: _Tracked) -> None:
     """Two checks may show one error: where `seen` is the one that did not show it last, it is compared with its own showing."""
-    own, tool = at_build(tracked.error), tracked.error.tool
-    told = (v for v in reversed(tracked.elsewhere) if seen.covers(v, ignore_filters=own, error_tool=tool))
-    at = next(told, None)
+    own = at_build(tracked.error)
+    at = next((v for v in reversed(tracked.elsewhere) if seen.same_goal(v, at_build=own)), None)
+    if at is None and not _covers(seen, tracked):
+        at = next((v for v in reversed(tracked.elsewhere) if seen.covers(v, tracked.error, at_build=own)), None)
     if at is not None and seen.complete:
         tracked.elsewhere = (*(v for v in tracked.elsewhere if v is not at), tracked.shown)
         tracked.shown = at

@@ -17,7 +17,7 @@ from uuid import UUID
 from debug_loop_pipeline.compute.error_cutting.common import GENERIC
 from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
 from debug_loop_pipeline.compute.event_errors import pattern_of
-from debug_loop_pipeline.compute.goals import Goal, checks_again, covers
+from debug_loop_pipeline.compute.goals import Checked, Goal, GoalRun, checks_again, compiles_again, covers, speaks_for
 from debug_loop_pipeline.compute.program_runs import PROJECT_RUNS
 from debug_loop_pipeline.compute.resolution import ChangePart
 from debug_loop_pipeline.compute.toolbox import TOOLS, GoalKind
@@ -36,6 +36,14 @@ _SAYS_NOTHING = re.compile(
 _BUILDS = re.compile(r"(?:^|[ :_-])(?:build|compile|bundle)(?:[:_-]|$)")
 _RUNS = frozenset({"run", "", *(" ".join(words) for words in PROJECT_RUNS)})
 """Goal tools of programs that were run."""
+
+
+_GO_TYPES = re.compile(
+    r"undefined|undeclared|cannot \w+|(?:declared|imported) and not used|declared but not|missing return|not enough|too many|mismatched"
+    r"|redeclared|unknown field|does not implement|syntax error|invalid operation|no required module|is not a type|no field or method"
+    r"|could not import|no new variables|is not in std|unexpected"
+)
+"""What Go's compiler says, as opposed to go vet, whose findings stop no test."""
 _WHOLE_ATTEMPT = "attempt"
 """Goal tool of an attempt whose outcome is known but not by which command."""
 
@@ -96,22 +104,45 @@ class TaskVerification:
             _goal(self.verification).kind is GoalKind.BUILD or _BUILDS.search(self.verification.goal_tool) is not None
         )
 
-    def covers(self, other: TaskVerification, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
-        """Whether it speaks for the goal of `other` too, or for one error of it; a verdict from outside speaks for everything."""
+    def same_goal(self, other: TaskVerification, *, at_build: bool = False) -> bool:
+        """Whether its goal covers that of `other` as both are called, whatever they are known to run."""
+        told, shown = self.verification, other.verification
+        if told.outside or shown.outside:
+            return told.outside
+        mine, theirs = (replace(_goal(one), runs=()) for one in (told, shown))
+        return covers(mine, theirs, ignore_filters=at_build)
+
+    def covers(self, other: TaskVerification, error: TaskError | None = None, *, at_build: bool = False) -> bool:
+        """Whether it speaks for the goal of `other` too, or for the check of it that showed `error`; a verdict from outside for everything.
+
+        at_build: the error stopped the build, so that it does not depend on which tests run, and shows wherever the same is compiled.
+        """
         if self.verification.outside:
             return True
         if other.verification.outside:
             return False
-        mine, theirs = _goal(self.verification), _goal(other.verification)
-        return covers(mine, theirs, ignore_filters=ignore_filters, error_tool=error_tool)
+        mine, theirs = checked(self.verification), checked(other.verification)
+        tool = error.tool if error is not None else None
+        if speaks_for(mine, theirs, failed=not other.passed, tool=tool, ignore_filters=at_build):
+            return True
+        if not at_build or (
+            error is not None and "go vet" in other.verification.goal and not _GO_TYPES.search(error.pattern.pattern)
+        ):
+            return False
+        return compiles_again(mine, theirs, self.verification.command, other.verification.command)
 
     def checks_again(self, other: TaskVerification, error: TaskError) -> bool:
         """Whether it ran just what had shown `error` in `other`, though it does not cover all of it."""
         if self.verification.outside or other.verification.outside:
             return False
         test = error.key[2] or error.pattern.test or ""
-        mine, theirs = _goal(self.verification), _goal(other.verification)
-        return checks_again(mine, theirs, test, error.files, error_tool=error.tool)
+        mine, shown = checked(self.verification), checked(other.verification)
+        parts = shown.parts(failed=not other.passed, tool=error.tool)
+        names = [shown.goal, *(name for part in parts for name in part)]
+        by_name = None if shown.runs else error.tool
+        return any(
+            checks_again(goal, name, test, error.files, error_tool=by_name) for goal in mine.goals for name in names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,4 +345,12 @@ def _goal(verification: Verification) -> Goal:
     if not verification.goal_tool and not verification.goal_target:
         return _goal_of("run", (verification.goal,), (), verification.goal_cwd)
     told = verification
-    return _goal_of(told.goal_tool, told.goal_target, told.goal_filters, told.goal_cwd, told.goal_runs)
+    # What is known of the tools by their names alone counts only where it is not known which checks ran.
+    runs = () if told.checks else told.goal_runs
+    return _goal_of(told.goal_tool, told.goal_target, told.goal_filters, told.goal_cwd, runs)
+
+
+def checked(verification: Verification) -> Checked:
+    """What a verification checked, as goals are compared."""
+    runs = tuple(GoalRun(_goal_of(c.tool, c.target, c.filters, c.cwd), c.part, c.failed) for c in verification.checks)
+    return Checked(_goal(verification), runs)

@@ -16,7 +16,7 @@ from debug_loop_pipeline.compute.error_cutting import (
     without_ansi,
     without_task_prefixes,
 )
-from debug_loop_pipeline.compute.goals import Goal
+from debug_loop_pipeline.compute.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.output_clues import (
     BUILD_BROKE,
     CD_FAILED,
@@ -97,6 +97,9 @@ class Judged:
     """There may be errors that were not shown or not kept."""
     runs: tuple[str, ...] = ()
     """Tools that the goal's script was seen to run."""
+
+    checks: tuple[GoalRun, ...] = ()
+    """What it is seen to have run, where it is a script."""
 
 
 def judge(goals: list[tuple[Ran, Goal]], output: Output, others: Others | None = None) -> list[Judged]:

@@ -16,6 +16,7 @@ from debug_loop_pipeline.compute.verdicts import Judged
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import (
+    CheckRun,
     CodeBlob,
     Command,
     Edit,
@@ -154,6 +155,18 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         goal_filters=goal.filters,
         goal_cwd=goal.cwd,
         goal_runs=judged.runs,
+        checks=tuple(
+            unchecked(
+                CheckRun,
+                tool=run.goal.tool,
+                target=run.goal.target,
+                filters=run.goal.filters,
+                cwd=run.goal.cwd,
+                part=run.part,
+                failed=run.failed,
+            )
+            for run in judged.checks
+        ),
         exit_code=judged.exit_code,
         passed=judged.passed,
         failed=judged.failed,

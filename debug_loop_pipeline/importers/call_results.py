@@ -5,17 +5,22 @@ Belongs here: one call and its result. Which attempt a call belongs to, and wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
+from debug_loop_pipeline.compute.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.meanings import Action, Meaning
-from debug_loop_pipeline.compute.shell_status import commands_of
+from debug_loop_pipeline.compute.script_echoes import Echo, echoes_in, goal_runs, may_echo
+from debug_loop_pipeline.compute.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
 from debug_loop_pipeline.importers.unchecked import unchecked
+from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError
 from debug_loop_pipeline.models.trajectory import FileEdit, RunVerdict, ToolCall, ToolKind, ToolResult
 
@@ -48,6 +53,10 @@ _QUIET_FAILURES = frozenset(
     ]
 )
 """Programs that say "no" with their exit code: silent, it is no error."""
+_DEFINES_SCRIPTS = re.compile(
+    r"(?i)(?:^|/)(?:package\.json|composer\.json|deno\.jsonc?|(?:gnu)?makefile|[^/]*\.mk|\.?justfile|taskfile\.ya?ml|\.?mise[^/]*\.toml|tox\.ini"
+    r"|noxfile\.py|pyproject\.toml|pixi\.toml|turbo\.json|(?:nx|project)\.json)$"
+)
 
 
 @dataclass(slots=True)
@@ -66,6 +75,8 @@ class WaitingCall:
     meanings: list[Meaning] = field(default_factory=list)
     last_program: str = ""
     """The program that a command line ends with."""
+    base: str = ""
+    """The run's own directory."""
     told_at: int | None = None
     """Where its command stands in the attempt, once it is told (a background command is told twice)."""
 
@@ -81,6 +92,8 @@ class ResultRecorder:
     def __init__(self, redact: Callable[[str], str] | None) -> None:
         self.redact = redact
         self._said: tuple[str, str] | None = None
+        self._echoed: dict[Goal, tuple[Echo, ...]] = {}
+        """What scripts were seen to run, until a file that may define them is edited."""
 
     def limited(self, text: str | None, limit: int) -> str:
         """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
@@ -109,6 +122,8 @@ class ResultRecorder:
             content = edit.content if edit.content is None or len(edit.content) <= _MAX_CODE else None
             attempt.write(edit, content)
             waiting.files.record_edit(edit.path, edit.content)
+            if _DEFINES_SCRIPTS.search(edit.path):
+                self._echoed.clear()
             language = language_name(edit.path)
             attempt.edits.append(
                 unchecked(
@@ -192,7 +207,24 @@ class ResultRecorder:
         output = Output(self._clean(text), code, result.cancelled, result.timed_out)
         judged = judge(goals, output, Others(changes_before, others))
         attempt.timed_out = attempt.timed_out or result.timed_out
+        for told in judged:
+            told.checks = self._checks(
+                told, [goal for _, goal in goals if goal is not told.goal], output.text, waiting.base
+            )
         self._keep_judged(waiting, judged, at)
+
+    def _checks(self, one: Judged, others: list[Goal], text: str, base: str) -> tuple[GoalRun, ...]:
+        """What a script is seen to have run, where it got to a result."""
+        passed = one.verdict is Verdict.PASS
+        if not may_echo(one.goal) or not (passed or one.verdict is Verdict.FAIL):
+            return ()
+        echoes = echoes_in(text, one.goal, others)
+        if echoes and (passed or (len(echoes) == 1 and echoes[0].whole)):
+            self._echoed[one.goal] = echoes
+        elif not echoes:
+            # `npm test | tail`: an earlier call of the same script told what it runs.
+            echoes = self._echoed.get(one.goal, ())
+        return goal_runs(one.goal, echoes, one.errors, passed=passed, base=base, meaning_of=_meaning_of_echo)
 
     def _keep_judged(self, waiting: WaitingCall, judged: list[Judged], at: datetime | None) -> None:
         attempt = waiting.attempt
@@ -267,6 +299,10 @@ class ResultRecorder:
                     verification=index,
                 )
             )
+
+
+def _meaning_of_echo(ran: Ran, base: str) -> Meaning:
+    return meaning_of(ran, TaskFiles(), base)
 
 
 def _first_line(text: str) -> str:

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE
-from debug_loop_pipeline.compute.goals import Goal, covers
+from debug_loop_pipeline.compute.goals import Checked, speaks_for
 from debug_loop_pipeline.compute.meanings import Action, Meaning
 from debug_loop_pipeline.compute.shell_status import Ran, commands_of
+from debug_loop_pipeline.compute.task_attempts import checked
 from debug_loop_pipeline.compute.task_files import TaskFiles
 from debug_loop_pipeline.compute.toolbox import GoalKind
 from debug_loop_pipeline.importers.attempt import (
@@ -92,7 +93,7 @@ class _Run:
         self.step = 0
         self.said: str | None = None
         self.ending = LastEnding.NONE
-        self.failing: list[Goal] = []
+        self.failing: list[Checked] = []
         """Goals of the task that failed and that nothing has passed since."""
 
     def events(self) -> Iterator[ExecutionEvent]:
@@ -211,6 +212,7 @@ class _Run:
         waiting = WaitingCall(
             call, call_id, attempt, self.step, self.said, call.cwd or self.where.cwd or self.base, self.files
         )
+        waiting.base = self.base
         attempt.unanswered += 1
         if call_id in self.waiting:
             self.waiting[call_id].attempt.unanswered -= 1
@@ -297,10 +299,10 @@ class _Run:
         for told in waiting.attempt.verifications:
             if told.tool_call_id != waiting.call_id or told.verdict not in (Verdict.PASS, Verdict.FAIL):
                 continue
-            goal = Goal(told.goal_tool, GoalKind.MIXED, told.goal_target, told.goal_filters, told.goal_cwd)
-            self.failing = [other for other in self.failing if not covers(goal, other)]
+            seen = checked(told)
+            self.failing = [other for other in self.failing if not speaks_for(seen, other, failed=True)]
             if told.verdict is Verdict.FAIL and len(self.failing) < _MAX_FAILING:
-                self.failing.append(goal)
+                self.failing.append(seen)
 
     # the run's ends
 

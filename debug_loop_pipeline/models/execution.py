@@ -10,6 +10,18 @@ from pydantic import Field, field_validator, model_validator
 from debug_loop_pipeline.models.base import EvidenceTier, FrozenModel, Origin, Status, UtcDatetime, Verdict
 
 
+class CheckRun(FrozenModel):
+    """One name of a check that a script is seen to have run: `npm run test` ran `vitest`. Names with one `part` are one check."""
+
+    tool: str
+    target: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    cwd: str = ""
+    part: int = Field(default=0, ge=0)
+    failed: bool = False
+    """It is why the script failed."""
+
+
 class Verification(FrozenModel):
     """One verdict on one goal. A compound command has several."""
 
@@ -22,6 +34,9 @@ class Verification(FrozenModel):
     goal_cwd: str = ""
     goal_runs: tuple[str, ...] = ()
     """Tools that a script (`npm run test`) was seen to run."""
+
+    checks: tuple[CheckRun, ...] = ()
+    """What the output says that a script ran, as far as it got to a result: the same check by other names."""
     exit_code: int | None = None
     passed: int | None = Field(default=None, ge=0)
     failed: int | None = Field(default=None, ge=0)

@@ -1,0 +1,276 @@
+"""One check called in two ways: a script and what it runs, one place named in two ways, a compiler and the tests that it compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from debug_loop_pipeline.compute.explain import explain_session
+from debug_loop_pipeline.importers.segmenter import segment
+from debug_loop_pipeline.models.trajectory import (
+    FileEdit,
+    Step,
+    StepSource,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Trajectory,
+)
+
+Printed = Callable[[bool], str]
+"""What a command prints, by whether it fails."""
+Call = tuple[str, Printed]
+
+
+def vitest(fails: bool) -> str:
+    if not fails:
+        return " ✓ src/x.test.ts (2 tests) 3ms\n\n Test Files  1 passed (1)\n      Tests  2 passed (2)\n"
+    return (
+        " FAIL  src/x.test.ts > adds\nAssertionError: expected 3 to be 4 // Object.is equality\n ❯ src/x.test.ts:5:20\n\n"
+        " Test Files  1 failed (1)\n      Tests  1 failed | 1 passed (2)\n"
+    )
+
+
+def eslint(fails: bool) -> str:
+    return (
+        "\n/repo/src/x.ts\n  3:7  error  'a' is never used  no-unused-vars\n\n✖ 1 problem (1 error, 0 warnings)\n"
+        * fails
+    )
+
+
+def tsc(fails: bool) -> str:
+    return "src/x.ts(3,5): error TS2322: Type 'string' is not assignable to type 'number'.\n" * fails
+
+
+def go_test(fails: bool) -> str:
+    if not fails:
+        return "ok  \tm/pkg\t0.003s\n"
+    return "--- FAIL: TestAdd (0.00s)\n    x_test.go:8: got 3, want 4\nFAIL\nFAIL\tm/pkg\t0.003s\nFAIL\n"
+
+
+def go_build(fails: bool) -> str:
+    return "# m/pkg\npkg/x.go:5:9: undefined: foo\n" * fails
+
+
+def go_vet(fails: bool) -> str:
+    return "# m/pkg\npkg/x.go:5:2: fmt.Printf format %d has arg s of wrong type string\n" * fails
+
+
+def pytest_says(fails: bool) -> str:
+    if not fails:
+        return "tests/test_x.py ..\n============ 2 passed in 0.02s ============\n"
+    return (
+        "=== FAILURES ===\n___ test_add ___\n\n    def test_add():\n>       assert add(1, 2) == 4\nE       assert 3 == 4\n\n"
+        "tests/test_x.py:5: AssertionError\n=== short test summary info ===\nFAILED tests/test_x.py::test_add - assert 3 == 4\n"
+        "=== 1 failed, 1 passed in 0.02s ===\n"
+    )
+
+
+def cargo_check(fails: bool) -> str:
+    if not fails:
+        return "    Finished `dev` profile [unoptimized + debuginfo] target(s) in 0.5s\n"
+    return (
+        'error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     "a"\n  |     ^^^ expected `i32`, found `&str`\n\n'
+        "error: could not compile `app` (lib) due to 1 previous error\n"
+    )
+
+
+def cargo_test(fails: bool) -> str:
+    assert not fails
+    return "running 1 test\ntest tests::adds ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
+
+
+def npm(script: str, line: str, then: Printed, package: str = "app", place: str = "") -> Printed:
+    return lambda fails: f"\n> {package}@1.0.0 {script}{place}\n> {line}\n\n{then(fails)}"
+
+
+def after(head: str, then: Printed, trailer: str = "") -> Printed:
+    return lambda fails: head + then(fails) + trailer * fails
+
+
+def prefixed(prefix: str, then: Printed) -> Printed:
+    return lambda fails: "".join(f"{prefix}{line}\n" for line in then(fails).split("\n"))
+
+
+VITEST = ("npx vitest run", vitest)
+IN_A = ("cd packages/a && npx vitest run", vitest)
+GO_TEST = ("go test ./...", go_test)
+MAKE_FAILED = "make: *** [Makefile:3: test] Error 1\n"
+
+
+def credited(first: Call, second: Call) -> bool:
+    """Whether an edit is credited between `first`, which fails, and `second`, which passes."""
+    return bool(fixes((*first, True), None, (*second, False)))
+
+
+def fixes(*told: tuple[str, Printed, bool] | str | None) -> list[tuple[str, str]]:
+    """(failed, gone at) of each fix; None stands for an edit of the code, a text for one of that file."""
+    steps = [Step("m0", StepSource.HUMAN, text="mend it")]
+    for n, one in enumerate(told):
+        if one is None or isinstance(one, str):
+            edit = FileEdit(one or "/repo/src/x.ts", "a = 3", "a = 4", None)
+            call = ToolCall(f"c{n}", "Edit", ToolKind.EDIT, edits=[edit])
+            result = ToolResult(call.id, "ok", False)
+        else:
+            command, printed, fails = one
+            call = ToolCall(f"c{n}", "Bash", ToolKind.SHELL, command=command)
+            result = ToolResult(call.id, printed(fails), fails, int(fails))
+        steps += [
+            Step(f"m{n}a", StepSource.AGENT, calls=[call]),
+            Step(f"m{n}b", StepSource.TOOL, results=[result]),
+        ]
+    run = Trajectory(format="test", session_id="s", run_key="s", agent_name="agent", cwd="/repo", steps=iter(steps))
+    return [(fix["failed"], fix["gone_at"]) for fix in explain_session("s", segment(run))["fixes"]]
+
+
+SAME: list[tuple[str, Call, Call]] = [
+    ("npm banner", ("npm test", npm("test", "vitest run", vitest)), VITEST),
+    ("pnpm banner with its place", ("pnpm test", npm("test", "vitest run", vitest, "app", " /repo")), VITEST),
+    ("a lint script", ("npm run lint", npm("lint", "eslint .", eslint)), ("npx eslint .", eslint)),
+    ("a type check", ("npm run typecheck", npm("typecheck", "tsc --noEmit", tsc)), ("npx tsc --noEmit", tsc)),
+    ("the project's settings", ("npm run build", npm("build", "tsc -p tsconfig.json", tsc)), ("npx tsc --noEmit", tsc)),
+    ("yarn 1", ("yarn test", after("yarn run v1.22.19\n$ /repo/node_modules/.bin/vitest run\n", vitest)), VITEST),
+    ("bun", ("bun run test", after("$ vitest run\n", vitest)), ("bunx vitest run", vitest)),
+    ("make", ("make test", after("go test ./...\n", go_test, MAKE_FAILED)), GO_TEST),
+    ("just", ("just test", after("go test ./...\n", go_test)), GO_TEST),
+    ("task", ("task test", after("task: [test] go test ./...\n", go_test)), GO_TEST),
+    ("mise", ("mise run test", after("[test] $ go test ./...\n", go_test)), GO_TEST),
+    ("tox", ("tox -e py", after("py: commands[0]> pytest tests\n", pytest_says)), ("pytest tests", pytest_says)),
+    (
+        "nox",
+        ("nox -s tests", after("nox > Running session tests\nnox > python -m pytest tests\n", pytest_says)),
+        ("pytest tests", pytest_says),
+    ),
+    ("poe", ("poe test", after("Poe => pytest tests\n", pytest_says)), ("pytest tests", pytest_says)),
+    ("poetry", ("python -m pytest", pytest_says), ("poetry run pytest", pytest_says)),
+    ("nx", ("npx nx test a", after("\n> nx run a:test\n\n> vitest run\n\n", vitest)), IN_A),
+    (
+        "turbo",
+        (
+            "npx turbo run test",
+            after(
+                "• Packages in scope: a\na:test: > a@1.0.0 test\na:test: > vitest run\n", prefixed("a:test: ", vitest)
+            ),
+        ),
+        IN_A,
+    ),
+    (
+        "pnpm in every package",
+        (
+            "pnpm -r test",
+            after(
+                "Scope: 2 of 3 workspace projects\npackages/a test$ vitest run\n", prefixed("packages/a test: ", vitest)
+            ),
+        ),
+        IN_A,
+    ),
+    ("make that calls npm", ("make test", after("cd a && npm test\n", npm("test", "vitest run", vitest, "a"))), ("cd a && npx vitest run", vitest)),
+    (
+        "make in a directory",
+        ("make -C a test", after("make: Entering directory '/repo/a'\nnpx vitest run\n", vitest)),
+        ("cd a && npx vitest run", vitest),
+    ),
+    ("the tool that failed of two", ("npm run check", npm("check", "eslint . && vitest run", vitest)), VITEST),
+    (
+        "the script that failed of two",
+        ("npm run check", after("\n> app@1.0.0 check\n> npm run lint && npm test\n\n> app@1.0.0 lint\n> eslint .\n\n", npm("test", "vitest run", vitest))),
+        ("npm test", vitest),
+    ),
+    ("a script before the test", ("npm test", after("\n> app@1.0.0 pretest\n> eslint .\n\n", npm("test", "vitest run", vitest))), VITEST),
+    ("a directory for npm", ("cd web && npm run build", tsc), ("npm --prefix web run build", tsc)),
+    ("an absolute one", ("cd web && npm run build", tsc), ("npm --prefix /repo/web run build", tsc)),
+    ("a directory for pnpm", ("cd web && pnpm build", tsc), ("pnpm -C web build", tsc)),
+    ("a directory for yarn", ("cd web && yarn build", tsc), ("yarn --cwd web build", tsc)),
+    ("a directory for a binary", ("cd web && npx vitest run", vitest), ("pnpm -C web exec vitest run", vitest)),
+    ("a directory for uv", ("cd api && pytest", pytest_says), ("uv run --directory api pytest", pytest_says)),
+    ("a workspace of yarn", ("cd packages/a && yarn test", vitest), ("yarn workspace a test", vitest)),
+    ("a filter of pnpm", ("cd packages/a && pnpm test", vitest), ("pnpm --filter @app/a test", vitest)),
+    ("a workspace of npm", ("cd packages/a && npm test", vitest), ("npm test -w packages/a", vitest)),
+    ("a package by its banner", ("cd apps/site && npm test", npm("test", "vitest run", vitest, "@app/web")), ("npm test -w @app/web", npm("test", "vitest run", vitest, "@app/web"))),
+    ("a module of Gradle", ("./gradlew :app:test", tsc), ("gradle -p app test", tsc)),
+    ("short names", ("npm t", vitest), ("npm run test", vitest)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
+def test_a_fix_is_credited_from_one_call_of_a_check_to_the_other_and_back(first: Call, second: Call) -> None:
+    assert credited(first, second)
+    assert credited(second, first)
+
+
+OTHER: list[tuple[str, Call, Call]] = [
+    ("a lint script is no test", ("npm run lint", npm("lint", "eslint .", eslint)), VITEST),
+    ("another runner", ("npm test", npm("test", "jest", vitest)), VITEST),
+    ("a silent recipe", ("make test", after("", lambda f: "it broke\n" * f, MAKE_FAILED)), GO_TEST),
+    ("a name alone", ("npm run lint", lambda f: "it broke\n" * f), ("npx eslint .", eslint)),
+    ("another package", ("pnpm --filter a test", npm("test", "vitest run", vitest, "a")), ("cd packages/b && npx vitest run", vitest)),
+    ("a part of the tests", ("npm test", npm("test", "vitest run", vitest)), ("npx vitest run src/y.test.ts", vitest)),
+    ("a script of a part", VITEST, ("npm test", npm("test", "vitest run src/unit", vitest))),
+    ("one package of all", VITEST, ("pnpm --filter a vitest run", vitest)),
+    ("the half that passed", ("npm run check", npm("check", "eslint . && vitest run", vitest)), ("npx eslint .", eslint)),
+    ("a failure that does not count", ("npx eslint .", eslint), ("npm run check", npm("check", "eslint . || true; vitest run", vitest))),
+    ("files without the project's settings", ("npx tsc --noEmit src/x.ts", tsc), ("npm run build", npm("build", "tsc", tsc))),
+    ("files that are not known", ("npm run lint", npm("lint", "eslint .", eslint)), ("git ls-files | xargs npx eslint", eslint)),
+    ("a sentence that begins like a command", ("make test", after("pytest tests\n", lambda f: "go test failed\n" + pytest_says(f))), ("go test failed", go_test)),
+    ("types for tests", ("npx tsc --noEmit", tsc), VITEST),
+    ("another platform", ("GOOS=windows go build ./...", go_build), GO_TEST),
+    ("other packages", ("go build ./...", go_build), ("go test ./other", go_test)),
+    ("what only vet finds", ("go vet ./...", go_vet), GO_TEST),
+    ("tests that the check leaves out", ("cargo test", cargo_check), ("cargo check", cargo_check)),
+    ("another crate", ("cargo check -p a", cargo_check), ("cargo test -p b", cargo_test)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second"), [case[1:] for case in OTHER], ids=[case[0] for case in OTHER])
+def test_without_evidence_another_call_credits_nothing(first: Call, second: Call) -> None:
+    assert not credited(first, second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("go build ./...", go_build), GO_TEST),
+        (("go vet ./...", go_build), GO_TEST),
+        (("make build", after("go build ./...\n", go_build)), GO_TEST),
+        (("cargo check", cargo_check), ("cargo test", cargo_test)),
+        (("cargo check --workspace", cargo_check), ("cargo clippy --workspace", cargo_check)),
+        (("cargo build", cargo_check), ("cargo test parser", cargo_test)),
+    ],
+)
+def test_an_error_of_the_build_is_gone_where_the_same_compiler_took_the_same_packages(
+    first: Call, second: Call
+) -> None:
+    assert credited(first, second)
+
+
+def test_a_script_that_failed_before_it_came_to_a_check_says_nothing_of_it() -> None:
+    """`eslint . && vitest run` stopped at eslint: the failing test was not looked at."""
+    check = "npm run check"
+    stopped = npm("check", "eslint . && vitest run", eslint)
+    passed = npm("check", "eslint . && vitest run", vitest)
+    found = fixes(("npx vitest run", vitest, True), None, (check, stopped, True), None, (check, passed, False))
+    assert ("c0", "c4") in found
+    assert ("c0", "c2") not in found
+
+
+def test_what_a_script_ran_is_remembered_for_calls_that_cut_the_banner_off() -> None:
+    whole = npm("test", "vitest run src", vitest)
+    cut = ("npm test 2>&1 | tail -20", vitest, True)
+    same = ("npx vitest run src", vitest, False)
+    assert fixes(("npm test", whole, False), cut, None, same) == [("c1", "c3")]
+    assert fixes(("npm test", whole, False), "/repo/package.json", cut, None, same) == []
+    assert fixes(cut, None, same) == []
+
+
+def test_of_two_calls_that_showed_an_error_the_one_that_is_called_as_before_is_the_one_that_failed() -> None:
+    script = npm("test", "vitest run", vitest)
+    found = fixes(("npm test", script, True), ("npx vitest run", vitest, True), None, ("npm test", script, False))
+    assert found == [("c0", "c3")]
+
+
+def test_two_scripts_of_one_line_are_told_apart_by_their_banners() -> None:
+    both = after("\n> app@1.0.0 lint\n> eslint .\n\n", npm("test", "vitest run", vitest))
+    line = ("npm run lint && npm test", both)
+    assert credited(line, VITEST)
+    assert not credited(line, ("npx eslint .", eslint))

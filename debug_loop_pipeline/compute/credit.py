@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from uuid import UUID
 
-from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_back
+from debug_loop_pipeline.compute.credited_parts import credited_parts, taken_back, tried_parts
 from debug_loop_pipeline.compute.error_identity import ErrorKey
 from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
 from debug_loop_pipeline.compute.summary_families import error_tools
@@ -225,10 +225,11 @@ def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
 
 def _verify(walk: _Walk, seen: TaskVerification) -> None:
     shown = {error.key: error for error in seen.errors}
+    there = [tracked.error for tracked in walk.tracked.values() if tracked.gone is None]
     for key, error in shown.items():
         tracked = walk.tracked.get(key)
         if tracked is not None:
-            _still_there(walk, tracked, error, seen)
+            _still_there(walk, tracked, [other for other in there if other.key != key], seen)
         now = len(walk.parts)
         walk.tracked[key] = _Tracked(
             error, seen, tracked.first if tracked is not None else now, now, elsewhere=_elsewhere(tracked, seen)
@@ -251,7 +252,7 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
                 _resolve(walk, tracked, seen)
 
 
-def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVerification) -> None:
+def _still_there(walk: _Walk, tracked: _Tracked, others: Sequence[TaskError], seen: TaskVerification) -> None:
     came_back = tracked.gone is not None
     end = tracked.until if came_back else len(walk.parts)
     if tracked.at == end:
@@ -259,7 +260,9 @@ def _still_there(walk: _Walk, tracked: _Tracked, error: TaskError, seen: TaskVer
     change = _left_of(walk.parts, tracked, end, end) or tuple(walk.parts[tracked.at : end])
     # Where the change was taken back it is no wonder that the error is there again: tried and failed, not a fix that did not last.
     came_back = came_back and bool(_left_of(walk.parts, tracked, end, len(walk.parts)))
-    credited = credited_parts(tracked.error, change)
+    credited = credited_parts(tracked.error, change) if came_back else tried_parts(tracked.error, change, others)
+    if not credited:
+        return
     walk.failed_tries.append(
         FailedTry(
             error=tracked.error,

@@ -98,6 +98,21 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     return tuple(code or net)
 
 
+def tried_parts(error: TaskError, change: Sequence[ChangePart], others: Sequence[TaskError]) -> tuple[ChangePart, ...]:
+    """The parts of `change` that were tried for `error` and did not help; none where all of it was aimed at something else.
+
+    As `credited_parts`; but where nothing was done in the files that the error names, what was done in those that one of the `others`
+    names, which were there at the same time, was done for that one.
+    """
+    credited = credited_parts(error, change)
+    named = _named_files(error)
+    if not named or any(_in_files(part, named) or _tool_touches(part, error) for part in credited):
+        return credited
+    missing = _missing_names(error)
+    elsewhere = [file for other in others for file in _named_files(other) if file not in named]
+    return tuple(part for part in credited if _defines(part, missing) or not _in_files(part, elsewhere))
+
+
 def _test_says_no(error: TaskError) -> bool:
     return bool(error.key[2]) and error.pattern.category is ErrorCategory.TEST_FAILURE
 

@@ -808,3 +808,24 @@ def test_a_change_that_was_taken_back_and_made_again_counts():
     task = _try(Task().verify("v1", KEY), 2).verify("v2", NAME)
     task = _try(_undo(task, 2), 2)
     assert ("v1", "v3", "v3", ("try2",)) in fixes(task.verify("v3").credit())
+
+
+def test_what_was_done_in_the_file_of_another_error_is_no_try_for_this_one() -> None:
+    """Two linter findings, mended one after the other: the first edit is not a try for the second."""
+    one = ExecutionError(message="unused variable", tool="eslint", path="src/one.ts")
+    two = ExecutionError(message="missing return", tool="eslint", path="src/two.ts")
+    lint = {"tool": "eslint"}
+    apart = Task().verify("v1", one, two, **lint).edit("src/one.ts", call="e1").verify("v2", two, **lint)
+    assert tries(apart.credit()) == []
+    own = Task().verify("v1", one, two, **lint).edit("src/two.ts", call="e1").verify("v2", one, two, **lint)
+    assert tries(own.credit()) == [("v2", ("e1",))]
+    third = Task().verify("v1", one, two, **lint).edit("src/three.ts", call="e1").verify("v2", two, **lint)
+    assert tries(third.credit()) == [("v2", ("e1",))]
+
+
+def test_an_error_that_comes_up_later_had_no_edit_aimed_at_it() -> None:
+    two = ExecutionError(message="missing return", tool="eslint", path="src/two.ts")
+    fresh = ExecutionError(message="unused variable", tool="eslint", path="src/three.ts")
+    lint = {"tool": "eslint"}
+    task = Task().verify("v1", two, **lint).edit("src/three.ts", call="e1").verify("v2", fresh, two, **lint)
+    assert tries(task.credit()) == [("v2", ("e1",))]

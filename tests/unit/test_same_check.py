@@ -263,6 +263,13 @@ def test_what_a_script_ran_is_remembered_for_calls_that_cut_the_banner_off() -> 
     assert fixes(cut, None, same) == []
 
 
+def test_where_no_banner_tells_the_errors_and_the_summary_tell_the_tool() -> None:
+    cut = ("npm test 2>&1 | tail -20", vitest)
+    assert credited(cut, VITEST)
+    assert credited(VITEST, cut)
+    assert not credited(cut, IN_A)
+
+
 def test_of_two_calls_that_showed_an_error_the_one_that_is_called_as_before_is_the_one_that_failed() -> None:
     script = npm("test", "vitest run", vitest)
     found = fixes(("npm test", script, True), ("npx vitest run", vitest, True), None, ("npm test", script, False))

@@ -30,8 +30,8 @@ class Goal:
     silent: bool = False
     prints_means_fail: bool = False
     recursive: bool = True
-    runs: tuple[str, ...] = ()
-    """Of a script: the tools that its output shows it to run."""
+    runners: tuple[str, ...] = ()
+    """Of a script: the test runners whose summaries it printed."""
 
     @property
     def text(self) -> str:
@@ -172,12 +172,10 @@ def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
     What a tool finds wrong inside a script (its errors bear its name) it answers for by itself; a compiler does not, since it may leave
     out what the script compiles too (the tests).
     """
-    if _tool_key(goal) == _tool_key(shown) or _tool_key(shown) in goal.runs:
+    if _tool_key(goal) == _tool_key(shown) or _tool_key(shown) in goal.runners:
         return True
-    if shown.runs == (goal.tool,):
+    if shown.runners == (goal.tool,):
         return True
-    if is_script(goal.tool) and _tool_key(goal) in shown.runs:
-        return any(error_tool in error_tools(tool) for tool in goal.runs)
     through_script = is_script(shown.tool) and not is_script(goal.tool) and goal.kind is not GoalKind.BUILD
     return through_script and error_tool is not None and error_tool in error_tools(goal.tool)
 

@@ -109,7 +109,7 @@ class TaskVerification:
         told, shown = self.verification, other.verification
         if told.outside or shown.outside:
             return told.outside
-        mine, theirs = (replace(_goal(one), runs=()) for one in (told, shown))
+        mine, theirs = (replace(_goal(one), runners=()) for one in (told, shown))
         return covers(mine, theirs, ignore_filters=at_build)
 
     def covers(self, other: TaskVerification, error: TaskError | None = None, *, at_build: bool = False) -> bool:
@@ -334,20 +334,20 @@ def _changes(event: ExecutionEvent) -> tuple[ChangePart, ...]:
 
 @lru_cache(maxsize=4096)
 def _goal_of(
-    tool: str, target: tuple[str, ...], filters: tuple[str, ...], cwd: str, runs: tuple[str, ...] = ()
+    tool: str, target: tuple[str, ...], filters: tuple[str, ...], cwd: str, runners: tuple[str, ...] = ()
 ) -> Goal:
     known = _TOOLS_BY_NAME.get(tool)
     kind = GoalKind.RUN if tool in _RUNS else known.kind if known is not None else GoalKind.MIXED
-    return Goal(tool, kind, target, filters, cwd, recursive=known is None or known.recursive, runs=runs)
+    return Goal(tool, kind, target, filters, cwd, recursive=known is None or known.recursive, runners=runners)
 
 
 def _goal(verification: Verification) -> Goal:
     if not verification.goal_tool and not verification.goal_target:
         return _goal_of("run", (verification.goal,), (), verification.goal_cwd)
     told = verification
-    # What is known of the tools by their names alone counts only where it is not known which checks ran.
-    runs = () if told.checks else told.goal_runs
-    return _goal_of(told.goal_tool, told.goal_target, told.goal_filters, told.goal_cwd, runs)
+    # What is known of the runners by their names alone counts only where it is not known which checks ran.
+    runners = () if told.checks else told.goal_runners
+    return _goal_of(told.goal_tool, told.goal_target, told.goal_filters, told.goal_cwd, runners)
 
 
 def checked(verification: Verification) -> Checked:

@@ -33,7 +33,7 @@ from debug_loop_pipeline.compute.output_clues import (
     reports_errors,
     shows_errors,
 )
-from debug_loop_pipeline.compute.script_runs import shown_runs
+from debug_loop_pipeline.compute.script_runs import shown_runners
 from debug_loop_pipeline.compute.shell_status import Ran, Told
 from debug_loop_pipeline.compute.summaries import Found, Says, read_summaries
 from debug_loop_pipeline.compute.summary_families import (
@@ -95,9 +95,8 @@ class Judged:
     errors_not_kept: int = 0
     cut: bool = False
     """There may be errors that were not shown or not kept."""
-    runs: tuple[str, ...] = ()
-    """Tools that the goal's script was seen to run."""
-
+    runners: tuple[str, ...] = ()
+    """Test runners whose summaries the goal's script printed."""
     checks: tuple[GoalRun, ...] = ()
     """What it is seen to have run, where it is a script."""
 
@@ -318,16 +317,16 @@ class _Line:
         return [f for f in found if f.family in KIND_FAMILIES[goal.kind] and f.family not in elsewhere]
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
-        passed, failed = test_counts(self._own(ran, goal))
+        own = self._own(ran, goal)
+        passed, failed = test_counts(own)
         if verdict is Verdict.FAIL and reached and goal.kind in (GoalKind.TEST, GoalKind.LINT, GoalKind.MIXED):
             nothing_ran = (passed is None and failed is None) or goal.kind is GoalKind.LINT
             reached = not (nothing_ran and BUILD_BROKE.search(self.section(ran)))
         code = ran.exit_code
         if verdict is Verdict.PASS and ran.told in (Told.PASSED, Told.SUSPECT) and goal.kind is not GoalKind.RUN:
             code = 0
-        section = self.section(ran)
-        runs = shown_runs(goal.tool, section, self._own(ran, goal))
-        return Judged(ran, goal, verdict, code, passed, failed, reached, runs=runs)
+        runners = shown_runners(goal.tool, own)
+        return Judged(ran, goal, verdict, code, passed, failed, reached, runners=runners)
 
     def _unclear(self, ran: Ran, goal: Goal) -> Judged:
         return self._judged(ran, goal, Verdict.UNCLEAR, reached=False)

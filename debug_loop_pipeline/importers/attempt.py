@@ -154,7 +154,7 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         goal_target=goal.target,
         goal_filters=goal.filters,
         goal_cwd=goal.cwd,
-        goal_runs=judged.runs,
+        goal_runners=judged.runners,
         checks=tuple(
             unchecked(
                 CheckRun,

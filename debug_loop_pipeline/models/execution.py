@@ -32,9 +32,8 @@ class Verification(FrozenModel):
     goal_target: tuple[str, ...] = ()
     goal_filters: tuple[str, ...] = ()
     goal_cwd: str = ""
-    goal_runs: tuple[str, ...] = ()
-    """Tools that a script (`npm run test`) was seen to run."""
-
+    goal_runners: tuple[str, ...] = ()
+    """Test runners whose summaries a script (`npm run test`) printed."""
     checks: tuple[CheckRun, ...] = ()
     """What the output says that a script ran, as far as it got to a result: the same check by other names."""
     exit_code: int | None = None

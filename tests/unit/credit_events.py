@@ -8,7 +8,7 @@ from uuid import UUID
 from debug_loop_pipeline.compute.credit import TaskCredit, credit_task
 from debug_loop_pipeline.compute.task_attempts import task_attempts
 from debug_loop_pipeline.models.base import EvidenceTier, Status, Verdict
-from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError, ExecutionEvent, Verification
+from debug_loop_pipeline.models.execution import CheckRun, Command, Edit, ExecutionError, ExecutionEvent, Verification
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ class Task:
                         goal=" ".join((tool, *target)),
                         goal_tool=tool,
                         goal_target=target,
-                        goal_runs=runs,
+                        checks=tuple(CheckRun(tool=name, part=part) for part, name in enumerate(runs)),
                         verdict=said,
                         reached=reached,
                         outside=outside,

@@ -42,8 +42,9 @@ _HASH_LANGUAGES = (
     ".toml",
     ".tf",
 )
-_HASH_COMMENT = re.compile(r"#")
-_SLASH_COMMENT = re.compile(r"//|/\*|\*(?:\s|/|$)|<!--|\{/\*")
+_HASH_COMMENT = re.compile(r"\s*#")
+_SLASH_COMMENT = re.compile(r"\s*(?://|/\*|\*/|\*\s+@\w|<!--|\{/\*)|(?:\t|  )* \*(?:\s|$)")
+"""A star alone begins a comment's line where it stands under that of `/*`. A hunk may begin inside a line, at an operator: `* (b - a)`."""
 _ABOUT_COMMENTS = re.compile(
     r"(?i)comment|doc(?:string|umentation)?\b|nolint|noqa|directive|suppress|unused ignore|godot"
 )
@@ -197,7 +198,8 @@ def _says_only(part: ChangePart, error: TaskError) -> bool:
         return False
     comment = _HASH_COMMENT if edit.path.endswith(_HASH_LANGUAGES) else _SLASH_COMMENT
     old, new = _lines(edit.before), _lines(edit.after)
-    changed = old ^ new
+    both = [*(edit.before or "").splitlines(), *(edit.after or "").splitlines()]
+    changed = [line for line in both if line.strip() in old ^ new]
     if not changed or not all(comment.match(line) for line in changed):
         return False
     pattern = error.pattern.pattern

@@ -503,6 +503,11 @@ def test_what_a_rewrite_of_the_whole_file_undid_is_no_part_of_the_change():
         ("app.py", "# noqa: F401", "F401 `os` imported but unused", True),
         ("app.py", "#include", "KeyError: 'a'", False),
         ("app.c", "#include <stdio.h>", "implicit declaration of function 'printf'", True),
+        ("app.ts", " * a is about b", "undefined: b", False),
+        ("app.ts", "/**\n * a is about b\n */", "undefined: b", False),
+        ("app.ts", "\t * a is about b", "undefined: b", False),
+        ("app.ts", "* (r1 - r0);", "undefined: b", True),
+        ("app.ts", "    * (r1 - r0);", "undefined: b", True),
     ],
 )
 def test_a_comment_is_credited_only_where_it_is_about_the_error(path: str, after: str, message: str, credited: bool):

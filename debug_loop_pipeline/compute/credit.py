@@ -31,7 +31,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "6"
+CREDIT_VERSION = "7"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -283,10 +283,21 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     builds = [error for error in seen.errors if at_build(error)]
     if at_build(tracked.error):
         built = not builds and tracked.error.tool in _COMPILED_FIRST and _ran_tests(seen)
-        return built or seen.complete or (bool(builds) and not seen.cut)
+        return built or seen.complete or _package_ran(seen, tracked) or (bool(builds) and not seen.cut)
     if any(error.key[2] and error.key[2] == tracked.error.key[2] and error.shortened for error in seen.errors):
         return False  # it may be the same one, in fewer words
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
+
+
+def _package_ran(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether tests of the Go package that could not be built ran, so that it was: a cut output shows that too.
+
+    Which of the packages that were broken the error is in, its file tells, if any; else all of them must have run.
+    """
+    broken = tracked.shown.verification.packages_broken
+    folders = [str(PurePosixPath(file).parent) for file in tracked.error.files if file.endswith(".go")]
+    own = [name for name in broken if any(f"/{name}".endswith(f"/{folder}") for folder in folders)]
+    return bool(broken) and set(own or broken) <= set(seen.verification.packages_ran)
 
 
 def _ran_tests(seen: TaskVerification) -> bool:

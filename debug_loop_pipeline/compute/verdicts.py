@@ -16,6 +16,7 @@ from debug_loop_pipeline.compute.error_cutting import (
     without_ansi,
     without_task_prefixes,
 )
+from debug_loop_pipeline.compute.error_cutting.go import Packages, packages
 from debug_loop_pipeline.compute.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.output_clues import (
     BUILD_BROKE,
@@ -95,6 +96,8 @@ class Judged:
     errors_not_kept: int = 0
     cut: bool = False
     """There may be errors that were not shown or not kept."""
+    packages: Packages = field(default_factory=Packages)
+    """Of a failed goal: Go packages that are seen to have been built, and not."""
     runners: tuple[str, ...] = ()
     """Test runners whose summaries the goal's script printed."""
     checks: tuple[GoalRun, ...] = ()
@@ -161,6 +164,7 @@ def _with_errors(one: Judged, line: _Line) -> None:
     hidden = may_hide_errors(one.ran.view, section) and not _all_told(one)
     one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut
+    one.packages = packages(section)
 
 
 def _all_told(one: Judged) -> bool:

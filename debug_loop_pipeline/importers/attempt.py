@@ -173,6 +173,8 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         verdict=judged.verdict,
         reached=judged.reached,
         cut=judged.cut,
+        packages_ran=judged.packages.ran,
+        packages_broken=judged.packages.broken,
         outside=False,
         step=step,
         tool_call_id=call_id or None,

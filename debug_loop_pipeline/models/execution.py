@@ -44,6 +44,10 @@ class Verification(FrozenModel):
     """False where the check did not get as far as its own result (the build failed before the tests ran, output cut)."""
     cut: bool = False
     """There may be errors that its output does not show (`head`, `tail`, more than are kept)."""
+    packages_ran: tuple[str, ...] = ()
+    """Of a failed check: Go packages whose tests are seen to have run, so that they were built, whatever the output hides."""
+    packages_broken: tuple[str, ...] = ()
+    """Of a failed check: Go packages that could not be built."""
     outside: bool = False
     """A verdict on the run from outside (CI, evaluation): covers everything, evidence `verified`."""
     step: int = Field(ge=0)

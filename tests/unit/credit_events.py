@@ -49,6 +49,8 @@ class Task:
         tier: EvidenceTier | None = None,
         not_kept: int = 0,
         runs: tuple[str, ...] = (),
+        ran: tuple[str, ...] = (),
+        broken: tuple[str, ...] = (),
     ) -> Task:
         self.step += 1
         shown = tuple(
@@ -84,6 +86,8 @@ class Task:
                         goal_tool=tool,
                         goal_target=target,
                         checks=tuple(CheckRun(tool=name, part=part) for part, name in enumerate(runs)),
+                        packages_ran=ran,
+                        packages_broken=broken,
                         verdict=said,
                         reached=reached,
                         outside=outside,

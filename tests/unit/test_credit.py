@@ -834,3 +834,25 @@ def test_an_error_that_comes_up_later_had_no_edit_aimed_at_it() -> None:
     lint = {"tool": "eslint"}
     task = Task().verify("v1", two, **lint).edit("src/three.ts", call="e1").verify("v2", fresh, two, **lint)
     assert tries(task.credit()) == [("v2", ("e1",))]
+
+
+@pytest.mark.parametrize(
+    ("path", "broken", "ran", "gone"),
+    [
+        ("store/a.go", ("x.io/m/store",), ("x.io/m/store",), "v2"),
+        ("store/a.go", ("x.io/m/store", "x.io/m/web"), ("x.io/m/store",), "v2"),
+        ("store/a.go", ("x.io/m/store",), ("x.io/m/web",), "v3"),
+        ("a.go", ("x.io/m", "x.io/m/web"), ("x.io/m/web",), "v3"),
+        ("a.go", ("x.io/m", "x.io/m/web"), ("x.io/m", "x.io/m/web"), "v2"),
+        ("base/a.go", ("x.io/m/database",), ("x.io/m/database",), "v2"),
+        ("store/a.go", (), ("x.io/m/store",), "v3"),
+    ],
+)
+def test_a_go_package_whose_tests_ran_was_built_however_much_of_the_output_is_cut(
+    path: str, broken: tuple[str, ...], ran: tuple[str, ...], gone: str
+):
+    error = ExecutionError(message="undefined: hits", tool="go build", path=path)
+    other = ExecutionError(message="want 1, got 2", tool="go test", test="TestHits", type="assertion")
+    task = Task().verify("v1", error, tool="go test", broken=broken).edit(path=path, call="e1")
+    task.verify("v2", other, tool="go test", reached=False, ran=ran).edit(path=path, after="a = 3", call="e2")
+    assert fixes(task.verify("v3", tool="go test").credit())[0][:2] == ("v1", gone)

@@ -350,3 +350,12 @@ def test_what_rustfmt_prints_is_not_clippys_failure() -> None:
 def test_asking_whether_a_formatter_prints_anything_is_its_check(line: str) -> None:
     assert [(one.goal.text, one.verdict.value) for one in judged(line, "", 0)] == [("gofmt .", "pass")]
     assert verdict(line, "", 1) == "fail"
+
+
+def test_a_failed_go_test_tells_which_packages_were_built() -> None:
+    text = (
+        "ok  \tx.io/m/a\t0.01s\nok  \tx.io/m/b\t(cached)\n?   \tx.io/m/c\t[no test files]\n# x.io/m/d [x.io/m/d.test]\n"
+        "d/d_test.go:3:2: undefined: y\nFAIL\tx.io/m/d [build failed]\n--- FAIL: TestE (0.00s)\nFAIL\nFAIL\tx.io/m/e\t0.06s\nFAIL\n"
+    )
+    (found,) = judged("go test ./... 2>&1 | tail -60", text, 0)
+    assert found.packages == (("x.io/m/a", "x.io/m/b", "x.io/m/e"), ("x.io/m/d",))

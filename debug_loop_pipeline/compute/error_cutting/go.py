@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 from debug_loop_pipeline.compute.error_cutting.common import CutError, block, number, one_line
 
@@ -24,6 +25,19 @@ _TELLS_FAILURE = re.compile(
     re.IGNORECASE,
 )
 _MAX_BLOCK = 60
+_RAN = re.compile(r"^(?:ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
+_BROKEN = re.compile(
+    r"^FAIL[ \t]+(?P<name>\S+) \[(?:build|setup) failed\]|^# (?P<head>\S+)(?: \[\S+\])?\n(?=(?:vet: )?\S+\.go:\d+)",
+    re.MULTILINE,
+)
+_MAX_PACKAGES = 200
+
+
+class Packages(NamedTuple):
+    """Import paths of packages whose tests ran, and of those that could not be built."""
+
+    ran: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def cut(output: str) -> list[CutError]:
@@ -48,6 +62,19 @@ def cut(output: str) -> list[CutError]:
             error.test = panicked[0].test if panicked else None
         found = [e for e in found if e not in panicked]
     return [*panics, *found]
+
+
+def packages(output: str) -> Packages:
+    r"""Which packages were built, since their tests ran, and which were not, as far as the output tells.
+
+    >>> packages("# a.io/x/db [a.io/x/db.test]\ndb/db.go:3:1: undefined: y\nFAIL\ta.io/x/db [build failed]\nok  \ta.io/x/web\t0.01s\n")
+    Packages(ran=('a.io/x/web',), broken=('a.io/x/db',))
+    """
+    if '"Action":"' in output:
+        output = _from_json(output)
+    ran = dict.fromkeys(m["name"] for m in _RAN.finditer(output))
+    broken = dict.fromkeys(m["name"] or m["head"] for m in _BROKEN.finditer(output))
+    return Packages(tuple(ran)[:_MAX_PACKAGES], tuple(broken)[:_MAX_PACKAGES])
 
 
 def _after(lines: list[str], at: int, indent: int) -> list[str]:

@@ -37,6 +37,8 @@ class Meaning:
 
 NEITHER = Meaning(Action.NEITHER)
 CHANGE = Meaning(Action.CHANGE)
+CONFIGURES = frozenset({"cmake"})
+"""Goal tools that make a build ready (`cmake -B build`, `meson setup`): a change as long as nothing is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

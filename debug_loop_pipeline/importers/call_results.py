@@ -13,11 +13,11 @@ from datetime import datetime
 from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
 from debug_loop_pipeline.compute.goals import Goal, GoalRun
-from debug_loop_pipeline.compute.meanings import Action, Meaning
+from debug_loop_pipeline.compute.meanings import CHANGE, CONFIGURES, Action, Meaning
 from debug_loop_pipeline.compute.script_echoes import Echo, echoes_in, goal_runs, may_echo
 from debug_loop_pipeline.compute.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, exit_code_in, judge
+from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Verdict
@@ -79,6 +79,16 @@ class WaitingCall:
     """The run's own directory."""
     told_at: int | None = None
     """Where its command stands in the attempt, once it is told (a background command is told twice)."""
+    configuring: list[Meaning] | None = None
+    """Of a line whose goals are only to configure a build: what it means where it verifies. Else, and until then, it is a change."""
+
+    def mean(self, meanings: list[Meaning]) -> None:
+        """Takes in what the commands of its line mean."""
+        goals = [meaning.goal.tool for meaning in meanings if meaning.goal is not None]
+        if goals and CONFIGURES.issuperset(goals):
+            self.configuring = meanings
+            meanings = [CHANGE if meaning.goal is not None else meaning for meaning in meanings]
+        self.meanings = meanings
 
     @property
     def verifies(self) -> bool:
@@ -159,6 +169,17 @@ class ResultRecorder:
             self.commands(waiting, code if code is not None else (0 if told == 0 else None))
             if result.edits:
                 self.edited(waiting, result.edits)
+
+    def configured(self, waiting: WaitingCall, result: ToolResult) -> Verdict | None:
+        """The verdict of a line that only configures a build."""
+        code, text = (result.exit_code, result.output) if result.exit_code is not None else exit_code_in(result.output)
+        if code is None and result.is_error is not None and not result.cancelled:
+            code = 1 if result.is_error else 0
+        ran = commands_of(waiting.call.command or "", waiting.cwd, code, text)
+        goals = [(one, m.goal) for one, m in zip(ran, waiting.configuring or (), strict=False) if m.goal is not None]
+        return call_verdict(
+            [one.verdict for one in judge(goals, Output(text, code, result.cancelled, result.timed_out))]
+        )
 
     def commands(self, waiting: WaitingCall, code: int | None) -> None:
         """The command line, whether it changes something, and the files it says it writes."""

@@ -17,7 +17,7 @@ from uuid import UUID
 from debug_loop_pipeline.compute.command_meaning import meaning_of
 from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE
 from debug_loop_pipeline.compute.goals import Checked, speaks_for
-from debug_loop_pipeline.compute.meanings import Action, Meaning
+from debug_loop_pipeline.compute.meanings import CONFIGURES, Action, Meaning
 from debug_loop_pipeline.compute.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.task_attempts import checked
 from debug_loop_pipeline.compute.task_files import TaskFiles
@@ -95,6 +95,8 @@ class _Run:
         self.ending = LastEnding.NONE
         self.failing: list[Checked] = []
         """Goals of the task that failed and that nothing has passed since."""
+        self.misconfigured = False
+        """Whether configuring a build of the task failed the last time."""
 
     def events(self) -> Iterator[ExecutionEvent]:
         """Walks the steps; yields attempts as they are finished."""
@@ -173,6 +175,7 @@ class _Run:
         self.files = TaskFiles()
         self.ending = LastEnding.NONE
         self.failing = []
+        self.misconfigured = False
 
     def _current(self, step: Step) -> Attempt:
         """The open attempt; a new one where none is."""
@@ -243,7 +246,7 @@ class _Run:
                 ran = commands_of(command, self.base)
                 waiting.cwd = self.base
         waiting.last_program = ran[-1].name if ran else ""
-        waiting.meanings = [self._meaning(one) for one in ran]
+        waiting.mean([self._meaning(one) for one in ran])
         if waiting.verifies:
             self._seal(waiting.attempt)
 
@@ -279,6 +282,8 @@ class _Run:
         attempt.stopped = result.cancelled
         kind = waiting.call.kind
         if kind is ToolKind.SHELL and waiting.call.command:
+            if waiting.configuring is not None:
+                self._configured(waiting, waiting.configuring, result)
             self.recorder.shell_result(waiting, result, self.time)
             if waiting.verifies:
                 self.files.record_linked(result.output)
@@ -294,8 +299,23 @@ class _Run:
         else:
             attempt.clean_end = True
 
+    def _configured(self, waiting: WaitingCall, meanings: list[Meaning], result: ToolResult) -> None:
+        """Configuring a build verifies where it fails, and where it passes after it had failed; then it closes its attempt late."""
+        verdict = self.recorder.configured(waiting, result)
+        if verdict is Verdict.FAIL or (verdict is Verdict.PASS and self.misconfigured):
+            waiting.meanings = meanings
+            if self.open is waiting.attempt:
+                self._seal(waiting.attempt)
+
     def _settle(self, waiting: WaitingCall) -> None:
         """Keeps the goals of the task that still fail."""
+        for told in waiting.attempt.verifications:
+            if (
+                told.tool_call_id == waiting.call_id
+                and told.goal_tool in CONFIGURES
+                and told.verdict is not Verdict.UNCLEAR
+            ):
+                self.misconfigured = told.verdict is Verdict.FAIL
         for told in waiting.attempt.verifications:
             if told.tool_call_id != waiting.call_id or told.verdict not in (Verdict.PASS, Verdict.FAIL):
                 continue

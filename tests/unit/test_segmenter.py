@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.compute.credit import credit_task
+from debug_loop_pipeline.compute.task_attempts import task_attempts
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
 from debug_loop_pipeline.importers.unchecked import unchecked
@@ -449,6 +451,7 @@ def test_models_made_without_checks_equal_checked_ones() -> None:
 
 
 COMMANDS = [
+    "cmake -B build",
     "go test ./a",
     "ls",
     "go vet ./... && go test ./a",
@@ -459,6 +462,45 @@ COMMANDS = [
     "(((",
     "",
 ]
+
+
+MISCONFIGURED = "CMake Error at CMakeLists.txt:4 (add_library):\n  Cannot find source file:\n\n    ring.cpp\n"
+
+
+def test_configuring_a_build_is_a_change_as_long_as_nothing_is_wrong_with_it() -> None:
+    (event,) = Story().human("go").shell("cmake -S . -B build 2>&1 | tail -3").shell("cmake --build build").events()
+    assert [(v.goal_tool, v.verdict) for v in event.verifications] == [("cmake --build", Verdict.PASS)]
+    assert [c.mutating for c in event.commands] == [True, False]
+
+
+def test_configuring_a_build_verifies_when_it_fails_and_when_it_passes_after_that() -> None:
+    story = Story().human("go").shell("mkdir -p build && cd build && cmake ..", MISCONFIGURED, 1)
+    story.edit("CMakeLists.txt").shell("cd build && cmake ..", "-- Configuring done\n").edit("ring.h")
+    broken, mended, later = story.shell("cd build && cmake ..").shell("make").events()
+    assert [v.verdict for v in broken.verifications] == [Verdict.FAIL]
+    assert broken.errors[0].tool == "cmake"
+    assert [v.verdict for v in mended.verifications] == [Verdict.PASS]
+    assert not mended.commands[0].mutating
+    assert [v.goal_tool for v in later.verifications] == ["make"]
+    assert later.commands[0].mutating
+    credit = credit_task(task_attempts([broken, mended, later])[broken.correlation_id])
+    assert [[part.edit.path for part in fix.changes if part.edit] for fix in credit.fixes] == [["CMakeLists.txt"]]
+
+
+def test_a_build_that_could_not_be_configured_in_a_longer_line_is_configured_again() -> None:
+    story = Story().human("go").shell("cmake -B build && cmake --build build", MISCONFIGURED, 1).edit("CMakeLists.txt")
+    _, mended = story.shell("cmake -B build").events()
+    assert [(v.goal_tool, v.verdict) for v in mended.verifications] == [("cmake", Verdict.PASS)]
+
+
+def test_calls_beside_one_that_fails_to_configure_stay_in_its_attempt() -> None:
+    story = Story().human("go")
+    first, second = story.new_call("cmake -B build"), story.new_call("ls")
+    story.call(first, second).result(ToolResult(first.id, MISCONFIGURED, True, 1)).result(ToolResult(second.id, "a"))
+    closed, after = story.shell("pytest", PASSES).events()
+    assert closed.tools_used == ("Bash", "Bash")
+    assert [v.verdict for v in closed.verifications] == [Verdict.FAIL]
+    assert [v.goal_tool for v in after.verifications] == ["pytest"]
 
 
 @st.composite

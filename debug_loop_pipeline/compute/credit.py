@@ -224,7 +224,7 @@ def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
 
 
 def _verify(walk: _Walk, seen: TaskVerification) -> None:
-    shown = {error.key: error for error in seen.errors}
+    shown = {error.key: error for error in (_in_full(walk, error) for error in seen.errors)}
     there = [tracked.error for tracked in walk.tracked.values() if tracked.gone is None]
     for key, error in shown.items():
         tracked = walk.tracked.get(key)
@@ -250,6 +250,24 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
             # "3 failed" went with the errors behind it; alone it is all that is known.
             if tracked.error.located or not tracked.error.generic or not any(t.error.located for t in settled):
                 _resolve(walk, tracked, seen)
+
+
+def _in_full(walk: _Walk, error: TaskError) -> TaskError:
+    """The error whose test a mark (`✕ name`) names without its suite, where that is one."""
+    if not error.generic or not error.key[2]:
+        return error
+    known = [tracked.error for tracked in walk.tracked.values() if _marks(error, tracked.error)]
+    return known[0] if len(known) == 1 else error
+
+
+def _marks(error: TaskError, known: TaskError) -> bool:
+    own = error.generic and error.key[2] and error.tool == known.tool
+    return bool(own) and known.key[2].endswith(f" › {error.key[2]}")
+
+
+def _short_for(error: TaskError, known: TaskError) -> bool:
+    """Whether it may be `known` in fewer words."""
+    return _marks(error, known) or (error.shortened and error.key[2] != "" and error.key[2] == known.key[2])
 
 
 def _still_there(walk: _Walk, tracked: _Tracked, others: Sequence[TaskError], seen: TaskVerification) -> None:
@@ -284,8 +302,8 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     if at_build(tracked.error):
         built = not builds and tracked.error.tool in _COMPILED_FIRST and _ran_tests(seen)
         return built or seen.complete or _package_ran(seen, tracked) or (bool(builds) and not seen.cut)
-    if any(error.key[2] and error.key[2] == tracked.error.key[2] and error.shortened for error in seen.errors):
-        return False  # it may be the same one, in fewer words
+    if any(_short_for(error, tracked.error) for error in seen.errors):
+        return False
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
 
 
@@ -353,7 +371,7 @@ def _look_elsewhere(seen: TaskVerification, tracked: _Tracked) -> None:
 
 def _checked_again(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether a narrower verification ran what had shown the error: it does not settle it, but what changed later is not its fix."""
-    if any(at_build(other) for other in seen.errors) or not seen.complete:
+    if any(at_build(other) or _short_for(other, tracked.error) for other in seen.errors) or not seen.complete:
         return False
     return seen.checks_again(tracked.shown, tracked.error)
 

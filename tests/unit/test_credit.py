@@ -856,3 +856,20 @@ def test_a_go_package_whose_tests_ran_was_built_however_much_of_the_output_is_cu
     task = Task().verify("v1", error, tool="go test", broken=broken).edit(path=path, call="e1")
     task.verify("v2", other, tool="go test", reached=False, ran=ran).edit(path=path, after="a = 3", call="e2")
     assert fixes(task.verify("v3", tool="go test").credit())[0][:2] == ("v1", gone)
+
+
+def test_a_mark_names_a_known_test_without_its_suite():
+    def no(test: str, message: str = "Expected: 1 Received: 2") -> ExecutionError:
+        return ExecutionError(message=message, tool="jest", test=test)
+
+    def task(*tests: str) -> Task:
+        return Task().verify("v1", *map(no, tests), tool="jest").edit(call="e1")
+
+    marked = task("scale › ends", "ticks › both ends").verify("v2", no("both ends", "test failed"), tool="jest")
+    assert fixes(marked.edit(after="a = 3", call="e2").verify("v3", tool="jest").credit()) == [
+        ("v1", "v2", "v3", ("e1",)),
+        ("v2", "v3", "v3", ("e2",)),
+    ]
+    unclear = task("scale › ends", "ticks › ends").verify("v2", no("ends", "test failed"), tool="jest")
+    told = fixes(unclear.edit(after="a = 3", call="e2").verify("v3", tool="jest").credit())
+    assert [fix[:2] for fix in told] == [("v1", "v3"), ("v1", "v3"), ("v2", "v3")]

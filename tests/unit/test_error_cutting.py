@@ -82,6 +82,7 @@ BLOCKS = [
     ),
     ("next build", "Failed to compile.\n\n./app/page.tsx:12:5\nType error: Property 'x' does not exist on type 'Y'.\n", [("Type error: Property 'x' does not exist on type 'Y'.", None, None, "./app/page.tsx", 12)]),
     ("terraform validate", "╷\n│ Error: Unsupported argument\n│ \n│   on main.tf line 12, in resource \"a\" \"b\":\n", [("Unsupported argument", None, None, "main.tf", 12)]),
+    ("jest", "    ✓ ends (3 ms)\n    ✕ both ends (47 ms)\nTests:       1 failed, 1 passed, 2 total\n", [("test failed", None, "both ends", None, None)]),
     ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
     ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
 ]  # fmt: skip

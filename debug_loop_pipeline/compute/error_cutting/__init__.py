@@ -134,6 +134,8 @@ def _tests(text: str) -> list[CutError]:
         found += python.cut_unittest(text)
     if "●" in text:
         found += javascript.cut_jest(text)
+    elif "✕ " in text:
+        found += javascript.cut_jest_marks(text)
     if "FAIL  " in text or "× FAIL" in text or " FAIL " in text:
         found += javascript.cut_vitest(text)
     if "(fail) " in text or "# Unhandled error between tests" in text:

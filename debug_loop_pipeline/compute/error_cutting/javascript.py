@@ -20,6 +20,8 @@ _ERROR = re.compile(
 )
 _NAMED_ERROR = re.compile(r"^(?P<type>[A-Z]\w*(?:Error|Exception))\b")
 _JEST = re.compile(r"^  ● (?P<name>.+)$", re.MULTILINE)
+_JEST_MARK = re.compile(r"^\s*✕ (?P<name>.+?)(?: \([\d.]+ m?s\))?$", re.MULTILINE)
+_JEST_TOTAL = re.compile(r"^Tests:\s+.*\btotal$", re.MULTILINE)
 _VITEST = re.compile(
     r"^[ \t]*(?:×|❌)?[ \t]*FAIL[ \t]+(?:\|?[\w@/\-]+\|?[ \t]+)?(?P<name>\S+\.\w+(?:[ \t]*>[ \t]*.+)?)(?:[ \t]*\[.*\])?$",
     re.MULTILINE,
@@ -51,6 +53,13 @@ def cut_jest(output: str) -> list[CutError]:
         m for m in _JEST.finditer(output) if not m["name"].startswith(("Console", "Deprecation", "Validation Warning"))
     ]
     return [_block_error(output, m.end(), _next(heads, at, output), m["name"], "jest") for at, m in enumerate(heads)]
+
+
+def cut_jest_marks(output: str) -> list[CutError]:
+    """`✕ test` lines where a filter left no block: which tests failed, by their own names, without those of their suites."""
+    if _JEST_TOTAL.search(output) is None:
+        return []
+    return [CutError("test failed", tool="jest", test=match["name"]) for match in _JEST_MARK.finditer(output)]
 
 
 def cut_vitest(output: str) -> list[CutError]:

@@ -46,7 +46,7 @@ def test_verdicts_are_the_labelled_ones(told: Told) -> None:
             if said.get(call) != decided.get(call)
         ]
     assert labelled == 212
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 1, wrong
 
 
 def test_fixes_are_the_labelled_ones(told: Told) -> None:
@@ -66,8 +66,8 @@ def test_fixes_are_the_labelled_ones(told: Told) -> None:
             credited += len(set(fix["changes"]))
             agreed += len(set(fix["changes"]) & named)
     assert labelled == 118
-    assert len(missed) <= 4, missed
-    assert len(made_up) <= 1, made_up
+    assert len(missed) <= 1, missed
+    assert not made_up
     assert agreed / credited >= 0.94
 
 

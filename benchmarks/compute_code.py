@@ -18,11 +18,11 @@ from typing import TypeVar
 
 from tree_sitter import Parser
 
+from debug_loop_pipeline.compute.code.languages import PYTHON, compiled
+from debug_loop_pipeline.compute.code.stf_similarity import bands, fingerprint, minhash, similarity
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
-from debug_loop_pipeline.compute.languages import PYTHON, compiled
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.compute.stf_quality import score_code
-from debug_loop_pipeline.compute.stf_similarity import bands, fingerprint, minhash, similarity
 from debug_loop_pipeline.models.execution import CodeBlob
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ import numpy as np
 from sqlalchemy import text
 
 from benchmarks.common import machine, scratch_directory, show
-from debug_loop_pipeline.compute.transaction_id import make_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import make_transaction
 from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.balance_cache import value_key
 from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Kafka

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from debug_loop_pipeline.compute.problem_signature import problem_signature
+from debug_loop_pipeline.compute.matching.problem_signature import problem_signature
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, match_stfs, text_digests
 from debug_loop_pipeline.effects.embedding_model import load_embedder
 from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery

@@ -20,8 +20,8 @@ from drain3.masking import MaskingInstruction
 from drain3.template_miner_config import TemplateMinerConfig
 
 from benchmarks.common import cpu_seconds, machine, shared_data, show
-from debug_loop_pipeline.compute.error_normaliser import normalise
 from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
+from debug_loop_pipeline.compute.errors.error_normaliser import normalise
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.models.execution import ExecutionError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from debug_loop_pipeline.compute.source_tree import SourceError
+from debug_loop_pipeline.compute.code.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database

@@ -1,6 +1,6 @@
 """The checks of Part 2: the economy's targets, and the ledger's integrity (DOMAIN 4.6).
 
-Here: which numbers are judged, with their plots. Not here: the formulas (`compute/economic_metrics`), the comparison of the ledger's
+Here: which numbers are judged, with their plots. Not here: the formulas (`compute/economy/economic_metrics`), the comparison of the ledger's
 copies (`steps/reconcile`). Where there is not enough data the result is a warning that says so, neither passed nor failed.
 """
 

@@ -228,8 +228,8 @@ def simulate(
     json: JsonOption = False,
 ) -> None:
     """Run a made-up economy, to choose reward and decay settings before using them."""
-    from debug_loop_pipeline.compute.economy_simulation import SimulationParameters
-    from debug_loop_pipeline.compute.economy_simulation import simulate as run
+    from debug_loop_pipeline.compute.economy.economy_simulation import SimulationParameters
+    from debug_loop_pipeline.compute.economy.economy_simulation import simulate as run
     from debug_loop_pipeline.settings import load_settings
 
     economy = _tried(load_settings(), set_ or [])

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from debug_loop_pipeline.compute.code.languages import UnsupportedLanguageError, language_named
+from debug_loop_pipeline.compute.code.source_tree import SourceError, SourceTooLargeError, parse_source
+from debug_loop_pipeline.compute.code.stf_similarity import Hashes, shingles
 from debug_loop_pipeline.compute.debug_stf_extractor import REDACTION_MARK
-from debug_loop_pipeline.compute.languages import UnsupportedLanguageError, language_named
-from debug_loop_pipeline.compute.source_tree import SourceError, SourceTooLargeError, parse_source
-from debug_loop_pipeline.compute.stf_similarity import Hashes, shingles
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import (
     AttemptFacts,

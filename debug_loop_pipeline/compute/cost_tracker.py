@@ -1,7 +1,7 @@
 """CostTrackerCompute: token buckets x dated prices -> cost and category (DOMAIN 3.10).
 
 Belongs here: which price row holds, and the arithmetic. Not here: the catalog's storage (effects) or its seed
-(compute/genai_price_catalog.py).
+(compute/prices/genai_price_catalog.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
-from debug_loop_pipeline.compute.model_names import billing_providers, spellings
+from debug_loop_pipeline.compute.prices.model_names import billing_providers, spellings
 from debug_loop_pipeline.models.cost import (
     BUCKETS,
     BucketPrices,

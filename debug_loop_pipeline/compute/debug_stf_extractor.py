@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from debug_loop_pipeline.compute.code_features import CodeFeatures, code_features, is_trivial
-from debug_loop_pipeline.compute.definitions import Definition, definition_code, outline
-from debug_loop_pipeline.compute.doc_comments import docstring_statement, docstring_value, summary
-from debug_loop_pipeline.compute.edited_lines import edited_rows
-from debug_loop_pipeline.compute.import_statements import imported_names
-from debug_loop_pipeline.compute.languages import language_of
-from debug_loop_pipeline.compute.name_scopes import resolve_names
-from debug_loop_pipeline.compute.source_tree import MAX_BYTES, MAX_DEPTH, SourceError, SourceTree, parse_source
+from debug_loop_pipeline.compute.code.code_features import CodeFeatures, code_features, is_trivial
+from debug_loop_pipeline.compute.code.definitions import Definition, definition_code, outline
+from debug_loop_pipeline.compute.code.doc_comments import docstring_statement, docstring_value, summary
+from debug_loop_pipeline.compute.code.edited_lines import edited_rows
+from debug_loop_pipeline.compute.code.import_statements import imported_names
+from debug_loop_pipeline.compute.code.languages import language_of
+from debug_loop_pipeline.compute.code.name_scopes import resolve_names
+from debug_loop_pipeline.compute.code.source_tree import MAX_BYTES, MAX_DEPTH, SourceError, SourceTree, parse_source
 from debug_loop_pipeline.models.execution import CodeBlob, Edit
 from debug_loop_pipeline.models.stf import StfCandidate, StfKind
 

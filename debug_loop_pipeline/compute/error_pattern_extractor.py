@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from debug_loop_pipeline.compute.error_category_rules import CATEGORY_RULES, ORIGIN_RULES
-from debug_loop_pipeline.compute.error_normaliser import MAX_HEADLINE, normalise
-from debug_loop_pipeline.compute.error_pattern_rules import (
+from debug_loop_pipeline.compute.errors.error_category_rules import CATEGORY_RULES, ORIGIN_RULES
+from debug_loop_pipeline.compute.errors.error_normaliser import MAX_HEADLINE, normalise
+from debug_loop_pipeline.compute.errors.error_pattern_rules import (
     ANYWHERE_TYPE,
     CONTINUATIONS,
     FAILURE_WORDS,
@@ -28,7 +28,7 @@ from debug_loop_pipeline.compute.error_pattern_rules import (
     RULES_VERSION,
     STARTING_TYPE,
 )
-from debug_loop_pipeline.compute.stack_frames import in_app_frames, is_foreign
+from debug_loop_pipeline.compute.errors.stack_frames import in_app_frames, is_foreign
 from debug_loop_pipeline.models.base import Origin
 from debug_loop_pipeline.models.errors import ErrorCategory, ErrorPattern, Slot
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from debug_loop_pipeline.compute.error_cutting import GENERIC, MAX_MESSAGE, MAX_STACK, CutError, cut_errors
+from debug_loop_pipeline.compute.commands.error_cutting import GENERIC, MAX_MESSAGE, MAX_STACK, CutError, cut_errors
 from debug_loop_pipeline.models.execution import ExecutionError
 
 MAX_BYTES = 64 << 20

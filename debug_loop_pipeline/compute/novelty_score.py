@@ -1,7 +1,7 @@
 """NoveltyScoreCompute: 1 - the highest similarity to any STF decided earlier (DOMAIN 4.3).
 
 Belongs here: the exact search for the nearest earlier STF, and the form in which a fingerprint is stored. Not here: the
-similarity itself (compute/stf_similarity.py) or what it is worth (compute/reward_calculator.py). Formatting, comments
+similarity itself (compute/code/stf_similarity.py) or what it is worth (compute/reward_calculator.py). Formatting, comments
 and the names of parameters and locals do not make code new.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from debug_loop_pipeline.compute.code.stf_similarity import SIMILARITY_VERSION, Hashes, fingerprint
 from debug_loop_pipeline.compute.compute_cache import cache_key
-from debug_loop_pipeline.compute.stf_similarity import SIMILARITY_VERSION, Hashes, fingerprint
 from debug_loop_pipeline.models.contribution import Novelty
 
 NOVELTY_VERSION = f"1.{SIMILARITY_VERSION}"

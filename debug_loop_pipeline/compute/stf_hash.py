@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 
-from debug_loop_pipeline.compute.languages import language_named
-from debug_loop_pipeline.compute.source_tree import parse_source
-from debug_loop_pipeline.compute.syntax_tokens import normalised_tokens
+from debug_loop_pipeline.compute.code.languages import language_named
+from debug_loop_pipeline.compute.code.source_tree import parse_source
+from debug_loop_pipeline.compute.code.syntax_tokens import normalised_tokens
 
 HASH_VERSION = "1"
 _SEPARATOR = "\0"

@@ -1,7 +1,7 @@
 """STFMatcherCompute: a problem -> its top-k STFs (DOMAIN 3.6).
 
 Belongs here: the columns of the STFs, the filters, the composite score and its total order, and the index of an epoch
-with its tail. Not here: similarity by words (compute/tfidf_index.py) and by meaning (compute/text_embedding.py), files
+with its tail. Not here: similarity by words (compute/matching/tfidf_index.py) and by meaning (compute/matching/text_embedding.py), files
 (effects/match_epoch_files.py), caching of results (by `compute_cache.cache_key`, in the effects).
 
 `hybrid` is the mean of both similarities, rounded to 6 decimals. By meaning every row is compared, which is exact and, for
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
-from debug_loop_pipeline.compute.tfidf_index import (
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
+from debug_loop_pipeline.compute.matching.tfidf_index import (
     INDEX_VERSION,
     SIMILARITY_DECIMALS,
     Floats,

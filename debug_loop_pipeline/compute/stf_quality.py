@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from debug_loop_pipeline.compute.code_features import code_features
-from debug_loop_pipeline.compute.definitions import Definition, outline
-from debug_loop_pipeline.compute.doc_comments import docstring_statement, docstring_value, summary
-from debug_loop_pipeline.compute.languages import language_named
-from debug_loop_pipeline.compute.source_tree import SourceTree, parse_source
+from debug_loop_pipeline.compute.code.code_features import code_features
+from debug_loop_pipeline.compute.code.definitions import Definition, outline
+from debug_loop_pipeline.compute.code.doc_comments import docstring_statement, docstring_value, summary
+from debug_loop_pipeline.compute.code.languages import language_named
+from debug_loop_pipeline.compute.code.source_tree import SourceTree, parse_source
 from debug_loop_pipeline.models.stf import CodeScores, QualityTier, StfKind, StfQuality
 
 SCORER_VERSION = "1"

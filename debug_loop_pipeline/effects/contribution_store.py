@@ -1,6 +1,6 @@
 """Contributions in PostgreSQL: told, waiting, decided, each once (DOMAIN 4.3).
 
-Here: their rows, the facts they are judged by, what was decided before. Not here: the rules (`compute/contribution_decision`),
+Here: their rows, the facts they are judged by, what was decided before. Not here: the rules (`compute/economy/contribution_decision`),
 which contributions there are (`steps/contributions`), the accounts (`token_ledger`).
 
 Whoever writes here holds the decider's lock, so there is one sequence of decisions, and what is decided is never touched again.
@@ -18,8 +18,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, Hashes
 from debug_loop_pipeline.compute.novelty_score import pack_shingles, unpack_shingles
-from debug_loop_pipeline.compute.stf_similarity import Fingerprint, Hashes
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.error_groups import GroupDecision, GroupDecisions
+from debug_loop_pipeline.compute.errors.error_groups import GroupDecision, GroupDecisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.step_store import StepStore

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings
 

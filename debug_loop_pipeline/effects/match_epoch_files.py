@@ -1,6 +1,6 @@
 """A match epoch as a directory of arrays that processes map into memory and share (DOMAIN 3.6).
 
-Belongs here: writing, mapping and removing the files. Not here: what the arrays mean (compute/tfidf_index.py and
+Belongs here: writing, mapping and removing the files. Not here: what the arrays mean (compute/matching/tfidf_index.py and
 compute/stf_matcher.py), and which epoch is current (match_epoch_store.py).
 """
 
@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
+from debug_loop_pipeline.compute.matching.tfidf_index import INDEX_VERSION, TfidfEpoch
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
-from debug_loop_pipeline.compute.tfidf_index import INDEX_VERSION, TfidfEpoch
 
 T = TypeVar("T", TfidfEpoch, StfColumns, TextVectors)
 

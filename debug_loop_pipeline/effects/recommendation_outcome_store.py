@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.recommendation_outcome import Serving, TaskStep
+from debug_loop_pipeline.compute.serving.recommendation_outcome import Serving, TaskStep
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.base import Outcome

@@ -18,9 +18,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
+from debug_loop_pipeline.compute.economy.transaction_id import hold_id as id_of_hold
+from debug_loop_pipeline.compute.economy.transaction_id import make_transaction, transfer_sides
 from debug_loop_pipeline.compute.token_spender import expire, release, settle
-from debug_loop_pipeline.compute.transaction_id import hold_id as id_of_hold
-from debug_loop_pipeline.compute.transaction_id import make_transaction, transfer_sides
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.token_ledger import Book, Decided, TokenLedgerEffect

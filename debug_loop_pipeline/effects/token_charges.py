@@ -14,8 +14,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from debug_loop_pipeline.compute.economy.transaction_id import make_transaction
 from debug_loop_pipeline.compute.token_spender import cover, decay_amount
-from debug_loop_pipeline.compute.transaction_id import make_transaction
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.token_accounts import expire_due, hold_rows
 from debug_loop_pipeline.effects.token_ledger import Book, TokenLedgerEffect

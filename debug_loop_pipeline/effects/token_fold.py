@@ -15,7 +15,7 @@ import orjson
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.transaction_id import content_digest
+from debug_loop_pipeline.compute.economy.transaction_id import content_digest
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
 from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
 from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, Message

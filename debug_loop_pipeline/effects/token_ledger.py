@@ -19,7 +19,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.transaction_id import content_digest, decode_transaction, encode_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import content_digest, decode_transaction, encode_transaction
 from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS, Kafka, Message, partition_of
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, copy_rows, try_advisory_lock
 from debug_loop_pipeline.effects.resilience import Retry

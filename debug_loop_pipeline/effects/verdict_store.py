@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.outside_verdicts import APPLIED, pull_request_number
+from debug_loop_pipeline.compute.fixes.outside_verdicts import APPLIED, pull_request_number
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.execution import ExecutionEvent

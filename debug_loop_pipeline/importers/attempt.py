@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import attrgetter
 from uuid import UUID
 
-from debug_loop_pipeline.compute.verdicts import Judged
+from debug_loop_pipeline.compute.commands.verdicts import Judged
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import (

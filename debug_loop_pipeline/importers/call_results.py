@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
-from debug_loop_pipeline.compute.goals import Goal, GoalRun
-from debug_loop_pipeline.compute.meanings import CHANGE, CONFIGURES, Action, Meaning
-from debug_loop_pipeline.compute.script_echoes import Echo, echoes_in, goal_runs, may_echo
-from debug_loop_pipeline.compute.shell_status import Ran, commands_of
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
+from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
+from debug_loop_pipeline.compute.commands.meanings import CHANGE, CONFIGURES, Action, Meaning
+from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, goal_runs, may_echo
+from debug_loop_pipeline.compute.commands.shell_status import Ran, commands_of
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
 from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Verdict

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.error_cutting import MAX_MESSAGE
-from debug_loop_pipeline.compute.goals import Checked, speaks_for
-from debug_loop_pipeline.compute.meanings import CONFIGURES, Action, Meaning
-from debug_loop_pipeline.compute.shell_status import Ran, commands_of
-from debug_loop_pipeline.compute.task_attempts import checked
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.toolbox import GoalKind
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.error_cutting import MAX_MESSAGE
+from debug_loop_pipeline.compute.commands.goals import Checked, speaks_for
+from debug_loop_pipeline.compute.commands.meanings import CONFIGURES, Action, Meaning
+from debug_loop_pipeline.compute.commands.shell_status import Ran, commands_of
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind
+from debug_loop_pipeline.compute.fixes.task_attempts import checked
 from debug_loop_pipeline.importers.attempt import (
     Attempt,
     TaskState,

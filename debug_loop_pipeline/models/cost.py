@@ -1,7 +1,7 @@
 """Token usage, dated prices and what an attempt cost (DOMAIN 3.10).
 
 Belongs here: the shapes of usage, price rows and costs. Not here: how a price is found and applied
-(compute/cost_tracker.py) or where the seed prices come from (compute/genai_price_catalog.py). Money is Decimal, never
+(compute/cost_tracker.py) or where the seed prices come from (compute/prices/genai_price_catalog.py). Money is Decimal, never
 float.
 """
 

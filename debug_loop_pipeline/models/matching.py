@@ -1,4 +1,4 @@
-"""What is matched, how, and what comes of it (DOMAIN 3.6). The index that does it is in compute/tfidf_index.py."""
+"""What is matched, how, and what comes of it (DOMAIN 3.6). The index that does it is in compute/matching/tfidf_index.py."""
 
 from __future__ import annotations
 

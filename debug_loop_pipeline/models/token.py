@@ -1,7 +1,7 @@
 """The token economy's vocabulary: transactions, balances, holds and spends (DOMAIN 4.1, 4.2, 4.4, 4.5).
 
 Belongs here: what crosses the ledger's boundaries. Not here: what earns (models/contribution.py), how an id or a digest
-is made (compute/transaction_id.py), how a balance is folded (reducers/token_balance.py). Amounts are integers of
+is made (compute/economy/transaction_id.py), how a balance is folded (reducers/token_balance.py). Amounts are integers of
 millitokens everywhere; 1 token = 1,000 millitokens = 0.001 USD.
 """
 

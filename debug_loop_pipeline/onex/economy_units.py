@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from debug_loop_pipeline.compute import token_spender as spender
+from debug_loop_pipeline.compute.code.stf_similarity import shingles
 from debug_loop_pipeline.compute.contribution_validator import VALIDATOR_VERSION, validate_contribution
 from debug_loop_pipeline.compute.novelty_score import NOVELTY_VERSION, NoveltyIndex, score_novelty
 from debug_loop_pipeline.compute.reward_calculator import REWARD_VERSION, calculate_reward
-from debug_loop_pipeline.compute.stf_similarity import shingles
 from debug_loop_pipeline.models.base import FrozenModel, UtcDatetime
 from debug_loop_pipeline.models.contribution import (
     AttemptFacts,

@@ -17,7 +17,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from debug_loop_pipeline.compute.languages import UnsupportedLanguageError, language_named
+from debug_loop_pipeline.compute.code.languages import UnsupportedLanguageError, language_named
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.manifest import Manifest, ManifestFunction
 from debug_loop_pipeline.onex.generated import GeneratedUnit, load_unit, write_contract

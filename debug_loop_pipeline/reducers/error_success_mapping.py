@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from debug_loop_pipeline.compute.wilson import wilson_lower_bound
+from debug_loop_pipeline.compute.fixes.wilson import wilson_lower_bound
 from debug_loop_pipeline.models.intents import GrantReward, Intent, Notify, PersistState
 from debug_loop_pipeline.models.mapping import (
     AppliedEvent,

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.manifest_text import render_markdown
-from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
-from debug_loop_pipeline.compute.recommendation_arm import arm_of
+from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
+from debug_loop_pipeline.compute.serving.recommendation_arm import arm_of
 from debug_loop_pipeline.effects.match_cache import MatchCache, Matcher
 from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.effects.postgres import Database

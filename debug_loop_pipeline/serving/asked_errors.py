@@ -1,7 +1,7 @@
 """What each session asked about before, in memory: a session that asks about one error again and again is stuck on it.
 
 Attempts of hooked agents come into the store when their session ends, which is too late to tell them. Not here: what a streak is
-(`compute/stuck_loops`).
+(`compute/serving/stuck_loops`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from debug_loop_pipeline.compute.error_identity import ErrorKey
-from debug_loop_pipeline.compute.stuck_loops import Streak, next_streak
+from debug_loop_pipeline.compute.errors.error_identity import ErrorKey
+from debug_loop_pipeline.compute.serving.stuck_loops import Streak, next_streak
 
 SESSIONS = 1_000
 SIGNATURES = 100

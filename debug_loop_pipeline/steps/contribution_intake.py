@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.client.redaction import redact
+from debug_loop_pipeline.compute.code.languages import UnsupportedLanguageError, language_named
+from debug_loop_pipeline.compute.code.source_tree import SourceError
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
-from debug_loop_pipeline.compute.languages import UnsupportedLanguageError, language_named
-from debug_loop_pipeline.compute.source_tree import SourceError
+from debug_loop_pipeline.compute.economy.transaction_id import content_digest, contribution_id
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
-from debug_loop_pipeline.compute.transaction_id import content_digest, contribution_id
 from debug_loop_pipeline.effects.bulk_write import stage_and_upsert
 from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
 from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.transaction_id import content_digest
+from debug_loop_pipeline.compute.economy.transaction_id import content_digest
 from debug_loop_pipeline.effects.kafka import Message, partition_of
 
 KEPT_CHARS = 20_000

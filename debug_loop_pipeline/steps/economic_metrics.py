@@ -1,6 +1,6 @@
 """Step `economic_metrics`: the economy of each day in numbers, from what was folded (DOMAIN 4.6).
 
-Here: reading the fold by day and keeping the numbers. Not here: formulas and targets (`compute/economic_metrics`), plots and
+Here: reading the fold by day and keeping the numbers. Not here: formulas and targets (`compute/economy/economic_metrics`), plots and
 severities (`checks/token_economy`).
 """
 
@@ -53,7 +53,9 @@ def run(context: StepContext, span: Span) -> StepReport:
 
 def metrics_of(database: Database, span: Span, economy: EconomySettings) -> Iterable[EconomicMetrics]:
     """The metrics of each day from the first transaction on, oldest first, as folded until now."""
-    from debug_loop_pipeline.compute.economic_metrics import economic_metrics  # pandas is 0.4 s of every other start
+    from debug_loop_pipeline.compute.economy.economic_metrics import (
+        economic_metrics,  # pandas is 0.4 s of every other start
+    )
 
     window = timedelta(days=max(economy.metrics_window_days, economy.spending_window_days))
     [known] = fetch_rows(
@@ -76,7 +78,7 @@ def rings_of(database: Database, economy: EconomySettings) -> tuple[RewardRing, 
     """Peers that reuse mostly each other's work, as it was rewarded."""
     import pandas as pd
 
-    from debug_loop_pipeline.compute.reward_rings import COLUMNS, reward_rings
+    from debug_loop_pipeline.compute.economy.reward_rings import COLUMNS, reward_rings
 
     rows = fetch_rows(
         database,
@@ -91,7 +93,7 @@ def _frame(database: Database, first: date, last: date) -> pd.DataFrame:
     """What each peer's transactions of each kind and sign came to on each day: all that the formulas ask for."""
     import pandas as pd
 
-    from debug_loop_pipeline.compute.economic_metrics import COLUMNS
+    from debug_loop_pipeline.compute.economy.economic_metrics import COLUMNS
 
     rows = fetch_rows(
         database,

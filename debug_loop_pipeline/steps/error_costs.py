@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.error_cost import CostedAttempt, charge_errors
+from debug_loop_pipeline.compute.errors.error_cost import CostedAttempt, charge_errors
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.steps import versions

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.error_groups import GroupDecisions
+from debug_loop_pipeline.compute.errors.error_groups import GroupDecisions
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows

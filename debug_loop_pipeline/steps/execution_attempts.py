@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
+from debug_loop_pipeline.compute.matching.problem_category import problem_category
+from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.compute.outcome import evidence_tier, outcome
-from debug_loop_pipeline.compute.problem_category import problem_category
-from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.recommendation_outcome_store import tasks_served
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table

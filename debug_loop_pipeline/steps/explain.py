@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from debug_loop_pipeline.compute.explain import explain_sessions as explain_events
+from debug_loop_pipeline.compute.fixes.explain import explain_sessions as explain_events
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.steps.framework import StepContext

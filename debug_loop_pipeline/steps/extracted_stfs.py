@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from debug_loop_pipeline.compute.code.source_tree import SourceError
 from debug_loop_pipeline.compute.debug_stf_extractor import ExtractionOptions, extract_stfs
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.outcome import outcome
-from debug_loop_pipeline.compute.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table

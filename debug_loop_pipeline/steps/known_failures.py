@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.effects.known_failure_store import errors_of_similar_tasks
 from debug_loop_pipeline.effects.manifest_store import fixes_of
 from debug_loop_pipeline.effects.match_cache import Matcher

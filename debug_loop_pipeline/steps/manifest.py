@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.error_cutting import GENERIC, cut_errors
+from debug_loop_pipeline.compute.commands.error_cutting import GENERIC, cut_errors
 from debug_loop_pipeline.compute.event_errors import pattern_of
-from debug_loop_pipeline.compute.problem_category import problem_category
-from debug_loop_pipeline.compute.problem_signature import problem_hash, problem_signature
+from debug_loop_pipeline.compute.matching.problem_category import problem_category
+from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.effects import manifest_store
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.match_cache import Matcher

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
+from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceChange, SeededPrices
 from debug_loop_pipeline.effects.postgres import Database

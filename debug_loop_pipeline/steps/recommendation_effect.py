@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.recommendation_effect import (
+from debug_loop_pipeline.compute.serving.recommendation_effect import (
     ArmedTask,
     Estimate,
     recommendation_effect,

@@ -15,8 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from debug_loop_pipeline.compute.code.source_tree import SourceError
+from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, fingerprint, similarity
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
-from debug_loop_pipeline.compute.recommendation_outcome import (
+from debug_loop_pipeline.compute.serving.recommendation_outcome import (
     JoinedBy,
     Serving,
     TaskOutcome,
@@ -26,9 +28,7 @@ from debug_loop_pipeline.compute.recommendation_outcome import (
     task_outcome,
     use_of,
 )
-from debug_loop_pipeline.compute.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_hash import stf_hash
-from debug_loop_pipeline.compute.stf_similarity import Fingerprint, fingerprint, similarity
 from debug_loop_pipeline.effects import recommendation_outcome_store as reads
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UsageCounts
 from debug_loop_pipeline.effects.fetch import fetch_rows

@@ -14,7 +14,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.transaction_id import InvalidTransactionError, content_digest, decode_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import (
+    InvalidTransactionError,
+    content_digest,
+    decode_transaction,
+)
 from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS, Message
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.effects.token_fold import CONSUMER

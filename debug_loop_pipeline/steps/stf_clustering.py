@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from debug_loop_pipeline.compute.stf_clusters import ClusterMember, cluster_stfs
-from debug_loop_pipeline.compute.stf_similarity import Fingerprint, fingerprint, similarity
+from debug_loop_pipeline.compute.code.stf_clusters import ClusterMember, cluster_stfs
+from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, fingerprint, similarity
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.recommendation_outcome_store import clusters_in_use
 from debug_loop_pipeline.effects.step_store import RowChanges, Table

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.source_tree import SourceError
+from debug_loop_pipeline.compute.code.source_tree import SourceError
 from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table

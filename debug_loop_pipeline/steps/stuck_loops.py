@@ -13,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.stuck_loops import StuckLoop, stuck_loops
-from debug_loop_pipeline.compute.task_attempts import TaskAttempt, task_attempts
+from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, task_attempts
+from debug_loop_pipeline.compute.serving.stuck_loops import StuckLoop, stuck_loops
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.error_identity import ErrorKey, error_key
-from debug_loop_pipeline.compute.stuck_loops import Streak, stuck_loops
-from debug_loop_pipeline.compute.task_attempts import task_attempts
+from debug_loop_pipeline.compute.errors.error_identity import ErrorKey, error_key
+from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
+from debug_loop_pipeline.compute.serving.stuck_loops import Streak, stuck_loops
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.postgres import Database

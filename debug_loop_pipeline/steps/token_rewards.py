@@ -1,7 +1,7 @@
 """Step `token_rewards`: the one decider of contributions, in one sequence (DOMAIN 4.3).
 
 Here: what can be decided is validated, scored for novelty, rewarded and written with its transaction, a chunk at a time; the same for
-a day's batch and for one attempt in process. Not here: the rules (`compute/contribution_decision`), publishing (`ledger`).
+a day's batch and for one attempt in process. Not here: the rules (`compute/economy/contribution_decision`), publishing (`ledger`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.contribution_decision import decide_contribution, reward_transaction
+from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, fingerprint
 from debug_loop_pipeline.compute.contribution_validator import VALIDATOR_VERSION
+from debug_loop_pipeline.compute.economy.contribution_decision import decide_contribution, reward_transaction
 from debug_loop_pipeline.compute.novelty_score import NoveltyIndex
 from debug_loop_pipeline.compute.reward_calculator import REWARD_VERSION
-from debug_loop_pipeline.compute.stf_similarity import Fingerprint, fingerprint
 from debug_loop_pipeline.effects.contribution_store import (
     ContributionStore,
     DecidedRow,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from debug_loop_pipeline.client.redaction import redact_event
 from debug_loop_pipeline.compute.event_limits import limit_event
-from debug_loop_pipeline.compute.outside_verdicts import APPLIED, speaks_of, verdicts_by_attempt, with_verdicts
+from debug_loop_pipeline.compute.fixes.outside_verdicts import APPLIED, speaks_of, verdicts_by_attempt, with_verdicts
 from debug_loop_pipeline.effects.event_encoding import event_json
 from debug_loop_pipeline.effects.postgres import advisory_lock
 from debug_loop_pipeline.effects.verdict_store import VerdictStore

@@ -6,18 +6,18 @@ A step whose composed version differs from the one its progress was recorded wit
 from __future__ import annotations
 
 from debug_loop_pipeline.compute.cost_tracker import COST_TRACKER_VERSION
-from debug_loop_pipeline.compute.credit import CREDIT_VERSION
 from debug_loop_pipeline.compute.debug_stf_extractor import EXTRACTOR_VERSION
 from debug_loop_pipeline.compute.error_pattern_extractor import CODE_VERSION as ERROR_PATTERN_VERSION
-from debug_loop_pipeline.compute.problem_category import PROBLEM_CATEGORY_VERSION
-from debug_loop_pipeline.compute.problem_signature import PROBLEM_SIGNATURE_VERSION
-from debug_loop_pipeline.compute.recommendation_effect import EFFECT_VERSION
-from debug_loop_pipeline.compute.recommendation_outcome import OUTCOME_VERSION
+from debug_loop_pipeline.compute.fixes.credit import CREDIT_VERSION
+from debug_loop_pipeline.compute.fixes.templates import TEMPLATE_VERSION
+from debug_loop_pipeline.compute.matching.problem_category import PROBLEM_CATEGORY_VERSION
+from debug_loop_pipeline.compute.matching.problem_signature import PROBLEM_SIGNATURE_VERSION
+from debug_loop_pipeline.compute.serving.recommendation_effect import EFFECT_VERSION
+from debug_loop_pipeline.compute.serving.recommendation_outcome import OUTCOME_VERSION
+from debug_loop_pipeline.compute.serving.stuck_loops import STUCK_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION as STF_HASH_VERSION
 from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION
 from debug_loop_pipeline.compute.stf_quality import SCORER_VERSION
-from debug_loop_pipeline.compute.stuck_loops import STUCK_VERSION
-from debug_loop_pipeline.compute.templates import TEMPLATE_VERSION
 
 EXECUTION_ATTEMPTS = (
     f"attempts=1;problem={PROBLEM_SIGNATURE_VERSION};category={PROBLEM_CATEGORY_VERSION};errors={ERROR_PATTERN_VERSION}"

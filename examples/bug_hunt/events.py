@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.error_cutting import CutError
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.error_cutting import CutError
+from debug_loop_pipeline.compute.commands.shell_status import commands_of
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.verdicts import Judged, Output, judge
 from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
-from debug_loop_pipeline.compute.shell_status import commands_of
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Output, judge
 from debug_loop_pipeline.models.errors import ErrorPattern
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.identity import attempt_id, correlation_id

@@ -12,7 +12,7 @@ from contextlib import closing
 from random import Random
 
 from debug_loop_pipeline.client.logger import AgentExecutionLogger
-from debug_loop_pipeline.compute.recommendation_arm import arm_of
+from debug_loop_pipeline.compute.serving.recommendation_arm import arm_of
 from debug_loop_pipeline.effects.execution_consumer import ExecutionConsumer
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import Kafka

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Self
 
-from debug_loop_pipeline.compute.resolution import ChangePart, resolutions
-from debug_loop_pipeline.compute.templates import template_similarity
+from debug_loop_pipeline.compute.fixes.resolution import ChangePart, resolutions
+from debug_loop_pipeline.compute.fixes.templates import template_similarity
 from debug_loop_pipeline.models.execution import Edit
 from debug_loop_pipeline.models.manifest import Manifest
 from examples.bug_hunt.candidates import Candidate

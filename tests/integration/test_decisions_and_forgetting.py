@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
-from debug_loop_pipeline.compute.manifest_text import render_markdown
+from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
+from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows

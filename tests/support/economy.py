@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from debug_loop_pipeline.compute.transaction_id import contribution_id, make_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import contribution_id, make_transaction
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import AttemptFacts, CodeSpan, Contribution, ContributionKind
 from debug_loop_pipeline.models.token import LEGAL_REASONS, Reason, TokenTransaction, TransactionType

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from kafka.admin import KafkaAdminClient
 
-from debug_loop_pipeline.compute.transaction_id import make_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import make_transaction
 from debug_loop_pipeline.effects.kafka import LEDGER_TOPICS, TRANSACTIONS, Kafka, Message
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.resilience import CircuitBreaker, RetryPolicy

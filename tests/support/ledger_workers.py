@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from random import Random
 
-from debug_loop_pipeline.compute.transaction_id import transfer_sides
+from debug_loop_pipeline.compute.economy.transaction_id import transfer_sides
 from debug_loop_pipeline.effects.token_ledger import TokenLedgerEffect
 from debug_loop_pipeline.models.token import TokenTransaction
 from debug_loop_pipeline.steps.ledger_service import LedgerService, Part

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.credit import credit_task
-from debug_loop_pipeline.compute.explain import explain_session
-from debug_loop_pipeline.compute.task_attempts import task_attempts
+from debug_loop_pipeline.compute.fixes.credit import credit_task
+from debug_loop_pipeline.compute.fixes.explain import explain_session
+from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import CodeBlob, Edit, ExecutionError, ExecutionEvent
 from debug_loop_pipeline.models.mapping import MappingOutcome

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.error_cutting import GENERIC, MAX_ERRORS, CutError, cut_errors, has_real_errors
+from debug_loop_pipeline.compute.commands.error_cutting import (
+    GENERIC,
+    MAX_ERRORS,
+    CutError,
+    cut_errors,
+    has_real_errors,
+)
 
 Expected = tuple[str, str | None, str | None, str | None, int | None]
 """message, type, test, path, line"""

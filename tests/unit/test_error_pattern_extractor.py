@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.error_identity import error_key, fold_temporary
 from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
-from debug_loop_pipeline.compute.error_pattern_rules import BARE_NAME_FORMS, HEADLINE_FORMS, PLACEHOLDER_RULES
+from debug_loop_pipeline.compute.errors.error_identity import error_key, fold_temporary
+from debug_loop_pipeline.compute.errors.error_pattern_rules import BARE_NAME_FORMS, HEADLINE_FORMS, PLACEHOLDER_RULES
 from debug_loop_pipeline.models.base import Origin
 from debug_loop_pipeline.models.errors import ErrorCategory, SlotKind
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.goals import Goal, checks_again, covers
-from debug_loop_pipeline.compute.meanings import Action, Meaning
-from debug_loop_pipeline.compute.shell_status import commands_of
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.toolbox import GoalKind
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.goals import Goal, checks_again, covers
+from debug_loop_pipeline.compute.commands.meanings import Action, Meaning
+from debug_loop_pipeline.compute.commands.shell_status import commands_of
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 
 V, C, N = Action.VERIFY, Action.CHANGE, Action.NEITHER
 

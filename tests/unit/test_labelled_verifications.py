@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from debug_loop_pipeline.compute.verdicts import call_verdict
+from debug_loop_pipeline.compute.commands.verdicts import call_verdict
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.claude_code import ClaudeCodeImporter
 from debug_loop_pipeline.importers.segmenter import segment

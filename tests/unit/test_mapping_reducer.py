@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.wilson import wilson_lower_bound
+from debug_loop_pipeline.compute.fixes.wilson import wilson_lower_bound
 from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.models.intents import GrantReward, Notify, PersistState
 from debug_loop_pipeline.models.mapping import (

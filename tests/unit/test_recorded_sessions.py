@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from debug_loop_pipeline.compute.explain import explain_sessions
+from debug_loop_pipeline.compute.fixes.explain import explain_sessions
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import importer_for
 from debug_loop_pipeline.importers.segmenter import segment

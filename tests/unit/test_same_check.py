@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from debug_loop_pipeline.compute.explain import explain_session
+from debug_loop_pipeline.compute.fixes.explain import explain_session
 from debug_loop_pipeline.importers.segmenter import segment
 from debug_loop_pipeline.models.trajectory import (
     FileEdit,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.client.redaction import redact
-from debug_loop_pipeline.compute.credit import credit_task
-from debug_loop_pipeline.compute.task_attempts import task_attempts
+from debug_loop_pipeline.compute.fixes.credit import credit_task
+from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
 from debug_loop_pipeline.importers.unchecked import unchecked

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.shell import Group, parse, simple_commands
-from debug_loop_pipeline.compute.wrappers import unwrap
+from debug_loop_pipeline.compute.commands.shell import Group, parse, simple_commands
+from debug_loop_pipeline.compute.commands.wrappers import unwrap
 
 
 def words(line: str) -> list[list[str]]:

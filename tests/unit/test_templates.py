@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.code_tokens import bound_names, enclosing_function, language_of, tokenise
-from debug_loop_pipeline.compute.resolution import ChangePart, example_diff, resolution_id, resolutions
-from debug_loop_pipeline.compute.templates import (
+from debug_loop_pipeline.compute.code.code_tokens import bound_names, enclosing_function, language_of, tokenise
+from debug_loop_pipeline.compute.fixes.resolution import ChangePart, example_diff, resolution_id, resolutions
+from debug_loop_pipeline.compute.fixes.templates import (
     COMMENTED,
     DELETED,
     REFORMATTED,

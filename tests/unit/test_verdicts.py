@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.shell_status import Told, commands_of
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.shell_status import Told, commands_of
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.models.base import Verdict
 
 

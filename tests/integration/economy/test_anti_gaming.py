@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from debug_loop_pipeline.compute.transaction_id import encode_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import encode_transaction
 from debug_loop_pipeline.effects.contribution_store import ContributionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import PARTITIONS, Batch, Message, partition_of

@@ -13,7 +13,7 @@ import pytest
 from psycopg2 import sql
 from sqlalchemy import text
 
-from debug_loop_pipeline.compute.transaction_id import encode_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import encode_transaction
 from debug_loop_pipeline.effects.kafka import (
     PARTITIONS,
     TRANSACTIONS,

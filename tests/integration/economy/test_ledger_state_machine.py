@@ -304,7 +304,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(peer=PEERS, partition=st.integers(min_value=0, max_value=PARTITIONS - 1))
     def forge_a_well_formed_one(self, peer: str, partition: int) -> None:
-        from debug_loop_pipeline.compute.transaction_id import encode_transaction
+        from debug_loop_pipeline.compute.economy.transaction_id import encode_transaction
 
         forged = grant(self.name(peer), 1_000_000, None, self.now)
         self.log.append(partition, self.name(peer).encode(), encode_transaction(forged))

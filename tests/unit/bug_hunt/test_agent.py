@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from debug_loop_pipeline.compute.resolution import ChangePart, resolution_id
+from debug_loop_pipeline.compute.fixes.resolution import ChangePart, resolution_id
 from debug_loop_pipeline.models.execution import Edit, ExecutionEvent
 from debug_loop_pipeline.models.manifest import Manifest
 from debug_loop_pipeline.models.mapping import ResolutionKind

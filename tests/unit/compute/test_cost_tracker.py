@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.cost_tracker import PriceBook, cost_category, cost_of_usage, price_tokens, track_cost
-from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
+from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.models.cost import (
     BUCKETS,
     BucketPrices,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.cost_tracker import PriceBook, prices_for
-from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices, price_rows
+from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices, price_rows
 from debug_loop_pipeline.models.cost import PRICES_BEGIN, ModelPrice, UnpricedReason
 
 ROWS = bundled_prices()

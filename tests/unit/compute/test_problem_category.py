@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.problem_category import KeywordTable, problem_category
-from debug_loop_pipeline.compute.problem_signature import problem_signature
+from debug_loop_pipeline.compute.matching.problem_category import KeywordTable, problem_category
+from debug_loop_pipeline.compute.matching.problem_signature import problem_signature
 from debug_loop_pipeline.models.problem import ProblemCategory
 
 
@@ -96,7 +96,7 @@ def test_the_longest_signature_is_categorised_well_within_the_limit() -> None:
 
 def test_another_hash_seed_gives_the_same_category() -> None:
     script = (
-        "from debug_loop_pipeline.compute.problem_category import problem_category as c\n"
+        "from debug_loop_pipeline.compute.matching.problem_category import problem_category as c\n"
         "print([c(t).value for t in ('fix slow test', 'bug readme', 'api file schema test', 'rename thread secret')])"
     )
     runs = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.problem_signature import (
+from debug_loop_pipeline.compute.matching.problem_signature import (
     PLACEHOLDERS,
     SIGNATURE_MAX_CHARS,
     problem_hash,

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from debug_loop_pipeline.compute.recommendation_effect import ArmedTask, recommendation_effect, repositories_of
+from debug_loop_pipeline.compute.serving.recommendation_effect import ArmedTask, recommendation_effect, repositories_of
 from debug_loop_pipeline.models.recommendation import Arm
 
 T, H = Arm.TREATMENT, Arm.HOLDOUT

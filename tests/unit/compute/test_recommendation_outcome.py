@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from debug_loop_pipeline.compute.recommendation_outcome import (
+from debug_loop_pipeline.compute.serving.recommendation_outcome import (
     JoinedBy,
     Serving,
     TaskStep,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.command_meaning import meaning_of
-from debug_loop_pipeline.compute.error_cutting import CutError
-from debug_loop_pipeline.compute.goals import Goal, GoalRun
-from debug_loop_pipeline.compute.script_echoes import Echo, echoes_in, goal_runs, may_echo
-from debug_loop_pipeline.compute.task_files import TaskFiles
-from debug_loop_pipeline.compute.toolbox import GoalKind
+from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.error_cutting import CutError
+from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
+from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, goal_runs, may_echo
+from debug_loop_pipeline.compute.commands.task_files import TaskFiles
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 
 
 def script(tool: str, target: tuple[str, ...] = (), cwd: str = "") -> Goal:

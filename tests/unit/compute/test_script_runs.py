@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.script_runs import shown_runners
-from debug_loop_pipeline.compute.summaries import read_summaries
+from debug_loop_pipeline.compute.commands.script_runs import shown_runners
+from debug_loop_pipeline.compute.commands.summaries import read_summaries
 
 
 @pytest.mark.parametrize(

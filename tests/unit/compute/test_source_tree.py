@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from debug_loop_pipeline.compute.code.languages import LANGUAGES, language_named, language_of
+from debug_loop_pipeline.compute.code.source_tree import SourceError, parse_source
+from debug_loop_pipeline.compute.code.stf_similarity import fingerprint
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
-from debug_loop_pipeline.compute.languages import LANGUAGES, language_named, language_of
-from debug_loop_pipeline.compute.source_tree import SourceError, parse_source
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.compute.stf_quality import score_code
-from debug_loop_pipeline.compute.stf_similarity import fingerprint
 from debug_loop_pipeline.models.execution import CodeBlob
 
 HOSTILE = [

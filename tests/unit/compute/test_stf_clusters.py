@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.stf_clusters import ClusterMember, StfCluster, cluster_stfs
+from debug_loop_pipeline.compute.code.stf_clusters import ClusterMember, StfCluster, cluster_stfs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import debug_loop_pipeline.compute.tfidf_index as tfidf
+import debug_loop_pipeline.compute.matching.tfidf_index as tfidf
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)

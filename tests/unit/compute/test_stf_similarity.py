@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from debug_loop_pipeline.compute.stf_similarity import (
+from debug_loop_pipeline.compute.code.stf_similarity import (
     CLUSTER_THRESHOLD,
     Fingerprint,
     bands,
@@ -97,7 +97,7 @@ def test_bands_are_signed_64_bit_and_the_same_in_another_process() -> None:
     here = fingerprint(LOADER, "python").bands
     assert all(-(2**63) <= band < 2**63 for band in here)
     program = (
-        "import sys\nfrom debug_loop_pipeline.compute.stf_similarity import fingerprint\n"
+        "import sys\nfrom debug_loop_pipeline.compute.code.stf_similarity import fingerprint\n"
         "print(fingerprint(sys.stdin.read(), 'python').bands)"
     )
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "99"}

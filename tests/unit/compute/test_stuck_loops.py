@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from debug_loop_pipeline.compute.error_identity import ErrorKey
-from debug_loop_pipeline.compute.stuck_loops import StuckLoop, next_streak, stuck_loops
-from debug_loop_pipeline.compute.task_attempts import task_attempts
+from debug_loop_pipeline.compute.errors.error_identity import ErrorKey
+from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
+from debug_loop_pipeline.compute.serving.stuck_loops import StuckLoop, next_streak, stuck_loops
 from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.execution import ExecutionError
 from tests.unit.credit_events import START, Task

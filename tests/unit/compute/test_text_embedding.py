@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-import debug_loop_pipeline.compute.text_embedding as embedding
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder, TextVectors
+import debug_loop_pipeline.compute.matching.text_embedding as embedding
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
 
 TABLE = np.random.default_rng(1).standard_normal((500, 256)).astype(np.float16).astype(np.float64)
 EMBEDDER = TextEmbedder("toy", TABLE, lambda texts: [[int(word) for word in text.split()] for text in texts])

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
+from debug_loop_pipeline.compute.matching.tfidf_index import INDEX_VERSION, TfidfEpoch, document_text, term_of
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
-from debug_loop_pipeline.compute.text_embedding import TextEmbedder
-from debug_loop_pipeline.compute.tfidf_index import INDEX_VERSION, TfidfEpoch, document_text, term_of
 from debug_loop_pipeline.effects.match_epoch_files import EpochFilesError, VectorsMissingError, load_epoch, save_epoch
 from debug_loop_pipeline.models.matching import MatchCandidate, MatchOptions, MatchQuery
 
@@ -99,7 +99,7 @@ def test_the_bounds_of_a_shortlist_hold_and_it_misses_nothing(
     vector = epoch.vector(query)
     exact = epoch.similarities(vector)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("debug_loop_pipeline.compute.tfidf_index._POSTINGS_BUDGET", 0)
+        patch.setattr("debug_loop_pipeline.compute.matching.tfidf_index._POSTINGS_BUDGET", 0)
         shortlist = epoch.search(vector, threshold)
     for _ in range(2):
         assert set(np.flatnonzero(exact >= threshold)) <= set(shortlist.rows)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from debug_loop_pipeline.compute.wilson import Z_95, wilson_lower_bound
+from debug_loop_pipeline.compute.fixes.wilson import Z_95, wilson_lower_bound
 
 COUNTS = st.integers(1, 100_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
 

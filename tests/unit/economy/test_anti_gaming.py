@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from debug_loop_pipeline.compute.contribution_decision import decide_contribution, reward_transaction
+from debug_loop_pipeline.compute.code.stf_similarity import Hashes, shingles
+from debug_loop_pipeline.compute.economy.contribution_decision import decide_contribution, reward_transaction
+from debug_loop_pipeline.compute.economy.transaction_id import content_digest, encode_transaction
 from debug_loop_pipeline.compute.novelty_score import NoveltyIndex
-from debug_loop_pipeline.compute.stf_similarity import Hashes, shingles
-from debug_loop_pipeline.compute.transaction_id import content_digest, encode_transaction
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import (
     AttemptFacts,

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from debug_loop_pipeline.compute.code.stf_similarity import shingles
 from debug_loop_pipeline.compute.contribution_validator import validate_contribution
-from debug_loop_pipeline.compute.stf_similarity import shingles
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import (
     CodeSpan,

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.economic_metrics import economic_metrics, gini, lorenz_curve, top_share, velocity
+from debug_loop_pipeline.compute.economy.economic_metrics import (
+    economic_metrics,
+    gini,
+    lorenz_curve,
+    top_share,
+    velocity,
+)
 from debug_loop_pipeline.models.economic_metrics import MetricStatus
 
 DAY = date(2026, 3, 31)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.economy_simulation import SimulationParameters, simulate
+from debug_loop_pipeline.compute.economy.economy_simulation import SimulationParameters, simulate
 from debug_loop_pipeline.models.contribution import DecisionStatus
 from debug_loop_pipeline.models.economic_metrics import MetricStatus
 from debug_loop_pipeline.settings import EconomySettings

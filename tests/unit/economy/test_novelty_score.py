@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute import novelty_score
+from debug_loop_pipeline.compute.code.stf_similarity import Hashes, shingles
 from debug_loop_pipeline.compute.novelty_score import (
     NoveltyIndex,
     novelty_cache_key,
@@ -18,7 +19,6 @@ from debug_loop_pipeline.compute.novelty_score import (
     score_novelty,
     unpack_shingles,
 )
-from debug_loop_pipeline.compute.stf_similarity import Hashes, shingles
 from tests.support.economy import CODE, OTHER, RENAMED
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from debug_loop_pipeline.compute.reward_rings import reward_rings
+from debug_loop_pipeline.compute.economy.reward_rings import reward_rings
 
 Use = tuple[str, str, int]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.cost_tracker import PriceBook
-from debug_loop_pipeline.compute.genai_price_catalog import bundled_prices
+from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.token_spender import (
     cheapest_model,
     cover,

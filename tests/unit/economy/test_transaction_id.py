@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from debug_loop_pipeline.compute.transaction_id import (
+from debug_loop_pipeline.compute.economy.transaction_id import (
     InvalidTransactionError,
     content_digest,
     contribution_id,

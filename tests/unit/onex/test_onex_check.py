@@ -100,9 +100,9 @@ def test_what_makes_a_compute_unit_impure_is_found_where_it_stands(
 
 
 def test_impurity_is_found_through_what_a_unit_imports(copied_package: Path) -> None:
-    append(copied_package, "compute/wilson.py", "\nimport time\n")
+    append(copied_package, "compute/fixes/wilson.py", "\nimport time\n")
     [finding] = found(copied_package, "ErrorSuccessMappingReducer")
-    assert (finding.rule, finding.where.split(":")[0]) == (Rule.PURE_IMPORT, "debug_loop_pipeline.compute.wilson")
+    assert (finding.rule, finding.where.split(":")[0]) == (Rule.PURE_IMPORT, "debug_loop_pipeline.compute.fixes.wilson")
     assert found(copied_package, "STFHashCompute") == []
 
 

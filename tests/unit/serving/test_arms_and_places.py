@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debug_loop_pipeline.compute.outside_verdicts import pull_request_number
-from debug_loop_pipeline.compute.recommendation_arm import arm_of
+from debug_loop_pipeline.compute.fixes.outside_verdicts import pull_request_number
+from debug_loop_pipeline.compute.serving.recommendation_arm import arm_of
 from debug_loop_pipeline.models.recommendation import Arm
 from debug_loop_pipeline.serving.address import socket_path
 from debug_loop_pipeline.serving.answers import clip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from debug_loop_pipeline.compute.error_identity import ErrorKey
+from debug_loop_pipeline.compute.errors.error_identity import ErrorKey
 from debug_loop_pipeline.serving.asked_errors import FORGOTTEN_AFTER, SESSIONS, AskedErrors
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

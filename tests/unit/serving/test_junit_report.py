@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from debug_loop_pipeline.compute.error_cutting import cut_errors
+from debug_loop_pipeline.compute.commands.error_cutting import cut_errors
 from debug_loop_pipeline.compute.event_errors import pattern_of
 from debug_loop_pipeline.compute.junit_report import JunitError, read_junit
 from debug_loop_pipeline.models.execution import ExecutionError

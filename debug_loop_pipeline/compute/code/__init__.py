@@ -1,0 +1,1 @@
+"""Source code as the units see it: languages, syntax trees, tokens, names, similarity."""

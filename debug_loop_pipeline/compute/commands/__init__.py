@@ -1,0 +1,1 @@
+"""Command lines and their outputs: structure, goals, changes, exit codes, summaries, verdicts, errors cut out."""

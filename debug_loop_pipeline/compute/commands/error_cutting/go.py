@@ -1,0 +1,184 @@
+"""go test: the leaf `--- FAIL` with its message; panics, races and time-outs; the JSON stream.
+
+Belongs here: test results of Go. Compile errors have the form `file:line:col: message` and are in `compilers`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, block, number, one_line
+
+_FAIL = re.compile(r"^(?P<indent>[ \t]*)--- FAIL: (?P<name>\S+)")
+_MARK = re.compile(
+    r"^[ \t]*(?:=== (?:RUN|CONT|NAME|PAUSE)[ \t]+(?P<run>\S+)|--- (?:PASS|FAIL|SKIP|BENCH): (?P<done>\S+))"
+)
+_LOG = re.compile(r"^[ \t]+(?P<path>[\w./\-]+\.go):(?P<line>\d+):[ \t]?(?P<text>.*)$")
+_TESTIFY_ERROR = re.compile(r"^\s*Error:\s+(?P<text>.*)$")
+_TESTIFY_FIELD = re.compile(r"^\s*(?:Error Trace|Error|Test|Messages):")
+_PANIC = re.compile(r"^(?P<kind>panic|fatal error): (?P<text>.+?)(?: \[recovered.*)?$", re.MULTILINE)
+_FRAME = re.compile(r"^\t(?P<path>\S+\.go):(?P<line>\d+)(?: \+0x[0-9a-f]+)?$", re.MULTILINE)
+_TELLS_FAILURE = re.compile(
+    r"\b(?:want|wanted|expected|expect|got|error|err|fail(?:ed|ure)?|unexpected|should|must|cannot|not|invalid|mismatch|missing)\b|!=",
+    re.IGNORECASE,
+)
+_MAX_BLOCK = 60
+_RAN = re.compile(r"^(?:ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
+_BROKEN = re.compile(
+    r"^FAIL[ \t]+(?P<name>\S+) \[(?:build|setup) failed\]|^# (?P<head>\S+)(?: \[\S+\])?\n(?=(?:vet: )?\S+\.go:\d+)",
+    re.MULTILINE,
+)
+_MAX_PACKAGES = 200
+
+
+class Packages(NamedTuple):
+    """Import paths of packages whose tests ran, and of those that could not be built."""
+
+    ran: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+def cut(output: str) -> list[CutError]:
+    """One error per failing leaf test, with what it logged; a panic as an error of its own kind."""
+    if '"Action":"' in output:
+        output = _from_json(output)
+    if "--- FAIL" not in output and "panic: " not in output and "fatal error: " not in output:
+        return []
+    lines = output.split("\n")
+    failing = [(at, m["name"], len(m["indent"])) for at, line in enumerate(lines) if (m := _FAIL.match(line))]
+    names = {name for _, name, _ in failing}
+    leaves = [f for f in failing if not any(other.startswith(f[1] + "/") for other in names)]
+    logs = _logs(lines)
+    panics = _panics(output)
+    found: list[CutError] = []
+    for at, name, indent in leaves:
+        told = _after(lines, at, indent) or logs.get(name, [])
+        found.append(_error(name, told))
+    if panics:
+        panicked = [e for e in found if e.message.startswith("--- FAIL")]
+        for error in panics:
+            error.test = panicked[0].test if panicked else None
+        found = [e for e in found if e not in panicked]
+    return [*panics, *found]
+
+
+def packages(output: str) -> Packages:
+    r"""Which packages were built, since their tests ran, and which were not, as far as the output tells.
+
+    >>> packages("# a.io/x/db [a.io/x/db.test]\ndb/db.go:3:1: undefined: y\nFAIL\ta.io/x/db [build failed]\nok  \ta.io/x/web\t0.01s\n")
+    Packages(ran=('a.io/x/web',), broken=('a.io/x/db',))
+    """
+    if '"Action":"' in output:
+        output = _from_json(output)
+    ran = dict.fromkeys(m["name"] for m in _RAN.finditer(output))
+    broken = dict.fromkeys(m["name"] or m["head"] for m in _BROKEN.finditer(output))
+    return Packages(tuple(ran)[:_MAX_PACKAGES], tuple(broken)[:_MAX_PACKAGES])
+
+
+def _after(lines: list[str], at: int, indent: int) -> list[str]:
+    """The lines below a `--- FAIL` that are indented deeper than it, up to the next mark."""
+    told: list[str] = []
+    for line in lines[at + 1 : at + _MAX_BLOCK]:
+        if _MARK.match(line) or (line.strip() and len(line) - len(line.lstrip()) <= indent):
+            break
+        told.append(line)
+    return told
+
+
+def _logs(lines: list[str]) -> dict[str, list[str]]:
+    """What each test logged while it ran (`go test -v` prints it before the result)."""
+    logs: dict[str, list[str]] = {}
+    current = ""
+    for line in lines:
+        mark = _MARK.match(line)
+        if mark is not None:
+            current = mark["run"] or ""
+        elif current and line[:1] in " \t" and len(logs.setdefault(current, [])) < _MAX_BLOCK:
+            logs[current].append(line)
+    return logs
+
+
+def _error(name: str, told: list[str]) -> CutError:
+    """The error of one test: testify's `Error:`, else the last line it logged that tells a failure, else the last one."""
+    logged: list[tuple[str, int | None, str]] = []
+    for at, text in enumerate(told):
+        testify = _TESTIFY_ERROR.match(text)
+        if testify is not None:
+            path, line, _ = logged[-1] if logged else (None, None, "")
+            return _test_error(name, _testify(testify["text"], told[at + 1 :]), path, line, told)
+        log = _LOG.match(text)
+        if log is not None:
+            logged.append((log["path"], number(log["line"]), log["text"].strip()))
+    telling = (
+        [entry for entry in logged if _TELLS_FAILURE.search(entry[2])]
+        or [entry for entry in logged if entry[2]]
+        or logged
+    )
+    path, line, message = telling[-1] if telling else (None, None, "")
+    return _test_error(name, message, path, line, told)
+
+
+def _test_error(name: str, message: str, path: str | None, line: int | None, told: list[str]) -> CutError:
+    return CutError(
+        one_line(message) or f"--- FAIL: {name}",
+        tool="go test",
+        test=name,
+        path=path,
+        line=line,
+        stacktrace=block(told) if len(told) > 1 else None,
+    )
+
+
+def _testify(first: str, following: list[str]) -> str:
+    parts = [first.strip()]
+    for line in following[:6]:
+        if _TESTIFY_FIELD.match(line) or not line.strip():
+            break
+        parts.append(line.strip())
+    return " ".join(p for p in parts if p)
+
+
+def _panics(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _PANIC.finditer(output):
+        rest = output[match.end() : match.end() + 8_000]
+        frames = [(f["path"], f["line"]) for f in _FRAME.finditer(rest)]
+        ours = next(
+            (
+                f
+                for f in frames
+                if "/go/src/" not in f[0] and "/usr/local/go/" not in f[0] and "/libexec/src/" not in f[0]
+            ),
+            None,
+        )
+        text = match["text"]
+        kind = "timeout" if text.startswith("test timed out") else match["kind"]
+        found.append(
+            CutError(
+                one_line(f"{match['kind']}: {text}"),
+                type=kind,
+                tool="go test",
+                path=ours[0] if ours else None,
+                line=number(ours[1]) if ours else None,
+                stacktrace=block(rest.split("\n\n\n")[0].split("\n")[:40]),
+            )
+        )
+    return found[:3]
+
+
+def _from_json(output: str) -> str:
+    """The text that `go test -json` carries in its `Output` fields."""
+    parts: list[str] = []
+    for line in output.split("\n"):
+        if not line.startswith("{"):
+            parts.append(line + "\n")
+            continue
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and isinstance(event.get("Output"), str):
+            parts.append(event["Output"])
+    return "".join(parts)

@@ -1,0 +1,359 @@
+"""Test results and uncaught errors of .NET, Ruby, PHP, Elixir, Swift and C++ (gtest, Catch2, sanitizers).
+
+Belongs here: one short cutter per ecosystem. Compiler lines are in `compilers`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, block, is_ours, number, one_line
+
+_DOTNET = re.compile(
+    r"^\s*(?:\[xUnit\.net [^\]]*\]\s+)?(?:Failed|X) (?P<test>[\w.]+(?:\(.*?\))?) \[[^\]]+\]\n\s*Error Message:\n\s*(?P<message>(?:.+\n?)+?)\s*(?:Stack Trace:|\Z)(?P<stack>(?:\n?\s+at .+)*)",
+    re.MULTILINE,
+)
+_DOTNET_LINE = re.compile(r"in (?P<path>\S+\.(?:cs|fs|vb)):line (?P<line>\d+)")
+_DOTNET_UNHANDLED = re.compile(r"^Unhandled exception\. (?P<type>[\w.]+): (?P<message>.+)$", re.MULTILINE)
+_RSPEC = re.compile(
+    r"^  \d+\) (?P<test>.+)\n(?P<body>(?:(?!^  \d+\) |^Finished in|^Failed examples).*\n?)+)", re.MULTILINE
+)
+_RSPEC_LOADING = re.compile(
+    r"^An error occurred (?:while loading|in an? `[^`]+` hook|in a `[^`]+`) ?(?P<file>\S+?)?\.?\nFailure/Error: .*\n(?P<body>(?:(?!^An error occurred|^No examples found|^Finished in|^Run options).*\n?)+)",
+    re.MULTILINE,
+)
+_RSPEC_PLACE = re.compile(r"^\s+# (?P<path>\./\S+?):(?P<line>\d+)", re.MULTILINE)
+_BATS = re.compile(
+    r"^(?: ✗ |not ok \d+ )(?P<test>.+?)(?: \[\d+\]| in \d+ms)?\n(?:#? +\(from .*\n)?(?:#? +\(?(?:from .*)?in test file (?P<path>\S+), line (?P<line>\d+)\)\n)(?:#? +(?P<message>.+))?$",
+    re.MULTILINE,
+)
+_MINITEST = re.compile(
+    r"^(?:\s*\d+\) )?(?P<word>Failure|Error):\n(?P<test>[\w:]+#\S+?)(?: \[(?P<path>[^\]:]+):(?P<line>\d+)\])?:\n(?P<message>(?:.+\n?)+?)(?=\n|\Z)",
+    re.MULTILINE,
+)
+_RUBY = re.compile(
+    r"^(?P<path>[^\s:]+\.rb):(?P<line>\d+):in [`'](?P<where>[^']*)': (?P<message>.+) \((?P<type>[\w:]+)\)$",
+    re.MULTILINE,
+)
+_PHPUNIT = re.compile(
+    r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n?)+?)\n(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
+)
+_PHP = re.compile(
+    r"^(?:PHP )?(?P<type>Fatal error|Parse error|Uncaught \w+):\s+(?P<message>.+?) in (?P<path>\S+)(?: on line |:)(?P<line>\d+)",
+    re.MULTILINE,
+)
+_PHPSTAN = re.compile(r"^\s+(?:Line\s+(?P<path>\S+\.php)|(?P<line>\d+)\s{2,}(?P<message>\S.*))$", re.MULTILINE)
+_EXUNIT = re.compile(
+    r"^  \d+\) (?P<kind>test|doctest|property) (?P<test>.+)\n\s+(?P<path>\S+\.exs?):(?P<line>\d+)\n(?P<body>(?:     .*\n?)+)",
+    re.MULTILINE,
+)
+_ELIXIR = re.compile(r"^\*\* \((?P<type>[\w.]+)\) (?P<message>.+)$", re.MULTILINE)
+_ELIXIR_DIAGNOSTIC = re.compile(
+    r"^\s*(?P<level>error|warning): (?P<message>.+)\n(?:(?!\s*(?:error|warning): ).*\n){0,8}?\s*└─ (?P<path>[^\s:]+):(?P<line>\d+)",
+    re.MULTILINE,
+)
+_CREDO = re.compile(r"^┃ \[[A-Z]\] \S (?P<message>.+)\n┃\s+(?P<path>[^\s:]+):(?P<line>\d+)", re.MULTILINE)
+_XCTEST = re.compile(
+    r"^(?P<path>\S+\.swift):(?P<line>\d+): error: (?:-\[)?(?P<test>[\w.]+(?: \w+\]|\.\w+)) : (?P<message>.+)$",
+    re.MULTILINE,
+)
+_SWIFT_TESTING = re.compile(
+    r"^[✘􀢄] Test (?P<test>.+?) recorded an issue at (?P<path>[^\s:]+):(?P<line>\d+):\d+: (?P<message>.+)$", re.MULTILINE
+)
+_GTEST = re.compile(
+    r"^(?:(?P<path>\S+):(?P<line>\d+)|unknown file): Failure\n(?P<message>(?:.+\n?)+?)(?=\n|\Z|^\[)", re.MULTILINE
+)
+_GTEST_RUN = re.compile(r"^\[ RUN      \] (?P<test>\S+)$", re.MULTILINE)
+_CATCH = re.compile(
+    r"^(?P<path>\S+):(?P<line>\d+): (?:FAILED|ERROR):?\s*\n?(?P<message>(?:.+\n?)+?)(?=\n|\Z)", re.MULTILINE
+)
+_CTEST = re.compile(
+    r"^\s+\d+ - (?P<test>\S+) \((?P<word>Failed|SEGFAULT|Timeout|Not Run|Subprocess aborted|Exception.*)\)$",
+    re.MULTILINE,
+)
+_SANITIZER = re.compile(
+    r"(?:ERROR|WARNING): (?P<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer): (?P<message>[^\n]+?)(?: on (?:unknown )?address 0x\w+.*| \(pid=\d+\))?$",
+    re.MULTILINE,
+)
+_ASSERT = re.compile(r"^\S+: (?P<path>\S+?):(?P<line>\d+): .*: Assertion [`'](?P<message>.+)' failed\.$", re.MULTILINE)
+_CRASH = re.compile(
+    r"^(?:.*?: )?(?P<message>Segmentation fault|Bus error|Aborted|Illegal instruction|Floating point exception|terminate called after throwing an instance of .+|Killed)(?: \(core dumped\))?.*$",
+    re.MULTILINE,
+)
+
+
+def cut(output: str) -> list[CutError]:
+    """Findings of every ecosystem of this module; each is read only where a word of its own occurs."""
+    found: list[CutError] = []
+    for needle, cutter in _CUTTERS:
+        if needle in output:
+            found += cutter(output)
+    return found
+
+
+def _dotnet(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _DOTNET.finditer(output):
+        place = _DOTNET_LINE.search(match["stack"] or "")
+        kind = re.match(r"(?P<type>[\w.]+(?:Exception|Error))\b", match["message"])
+        found.append(
+            CutError(
+                one_line(match["message"]),
+                type=kind["type"].rsplit(".", 1)[-1] if kind else None,
+                tool="dotnet test",
+                test=match["test"],
+                path=place["path"] if place else None,
+                line=number(place["line"]) if place else None,
+                stacktrace=block(match.group().split("\n")),
+            )
+        )
+    return found
+
+
+def _dotnet_unhandled(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(f"{m['type']}: {m['message']}"), type=m["type"].rsplit(".", 1)[-1], tool="dotnet")
+        for m in _DOTNET_UNHANDLED.finditer(output)
+    ]
+
+
+def _rspec(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _RSPEC.finditer(output):
+        body = match["body"]
+        place = next((m for m in _RSPEC_PLACE.finditer(body) if is_ours(m["path"])), None)
+        lines = [line.strip() for line in body.split("\n") if line.strip() and not line.strip().startswith("#")]
+        told = [line for line in lines if not line.startswith(("Failure/Error:", "Shared Example"))]
+        message = " ".join(told[:3]) if told else (lines[0] if lines else "example failed")
+        kind = re.match(r"(?P<type>[A-Z][\w:]*(?:Error|Exception))\b", message)
+        found.append(
+            CutError(
+                one_line(message),
+                type=kind["type"] if kind else None,
+                tool="rspec",
+                test=match["test"].strip(),
+                path=place["path"] if place else None,
+                line=number(place["line"]) if place else None,
+                stacktrace=block(body.split("\n")),
+            )
+        )
+    return found
+
+
+def _rspec_loading(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _RSPEC_LOADING.finditer(output):
+        body = match["body"]
+        place = next((m for m in re.finditer(r"^# (?P<path>\./\S+?):(?P<line>\d+)", body, re.MULTILINE)), None)
+        lines = [line.strip() for line in body.split("\n") if line.strip() and not line.startswith("#")]
+        kind = next((m for line in lines if (m := re.match(r"(?P<type>[A-Z][\w:]*(?:Error|Exception)):?", line))), None)
+        after = lines.index(kind.string) if kind else 0
+        found.append(
+            CutError(
+                one_line(" ".join(lines[after : after + 2])) or "could not be loaded",
+                type=kind["type"] if kind else None,
+                tool="rspec",
+                path=match["file"] or (place["path"] if place else None),
+                line=number(place["line"]) if place else None,
+                stacktrace=block(body.split("\n")),
+            )
+        )
+    return found
+
+
+def _bats(output: str) -> list[CutError]:
+    return [
+        CutError(
+            one_line(m["message"] or "test failed"),
+            tool="bats",
+            test=m["test"].strip(),
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _BATS.finditer(output)
+    ]
+
+
+def _minitest(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _MINITEST.finditer(output):
+        kind = re.match(r"(?P<type>[A-Z][\w:]*(?:Error|Exception)):", match["message"])
+        found.append(
+            CutError(
+                one_line(match["message"].split("\n    ")[0]),
+                type=kind["type"] if kind else None,
+                tool="minitest",
+                test=match["test"],
+                path=match["path"],
+                line=number(match["line"]),
+            )
+        )
+    return found
+
+
+def _ruby(output: str) -> list[CutError]:
+    return [
+        CutError(
+            one_line(f"{m['type']}: {m['message']}"),
+            type=m["type"],
+            tool="ruby",
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _RUBY.finditer(output)
+    ]
+
+
+def _phpunit(output: str) -> list[CutError]:
+    found = [
+        CutError(one_line(m["message"]), tool="phpunit", test=m["test"].strip(), path=m["path"], line=number(m["line"]))
+        for m in _PHPUNIT.finditer(output)
+    ]
+    return found
+
+
+def _php(output: str) -> list[CutError]:
+    return [
+        CutError(
+            one_line(f"{m['type']}: {m['message']}"), type=m["type"], tool="php", path=m["path"], line=number(m["line"])
+        )
+        for m in _PHP.finditer(output)
+    ]
+
+
+def _phpstan(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    path: str | None = None
+    for match in _PHPSTAN.finditer(output):
+        if match["path"]:
+            path = match["path"]
+        elif path:
+            found.append(CutError(one_line(match["message"]), tool="phpstan", path=path, line=number(match["line"])))
+    return found
+
+
+def _credo(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), tool="mix credo", path=m["path"], line=number(m["line"]))
+        for m in _CREDO.finditer(output)
+    ]
+
+
+def _exunit(output: str) -> list[CutError]:
+    found: list[CutError] = []
+    for match in _EXUNIT.finditer(output):
+        lines = [line.strip() for line in match["body"].split("\n") if line.strip()]
+        kind = _ELIXIR.match(lines[0]) if lines else None
+        found.append(
+            CutError(
+                one_line(" ".join(lines[:2])),
+                type=kind["type"] if kind else None,
+                tool="mix test",
+                test=match["test"].strip(),
+                path=match["path"],
+                line=number(match["line"]),
+                stacktrace=block(match["body"].split("\n")),
+            )
+        )
+    return found
+
+
+def _elixir(output: str) -> list[CutError]:
+    found = [
+        CutError(
+            one_line(m["message"]),
+            tool="mix compile",
+            path=m["path"],
+            line=number(m["line"]),
+            warning=m["level"] == "warning",
+        )
+        for m in _ELIXIR_DIAGNOSTIC.finditer(output)
+    ]
+    return found or [
+        CutError(one_line(f"{m['type']}: {m['message']}"), type=m["type"], tool="mix") for m in _ELIXIR.finditer(output)
+    ]
+
+
+def _swift(output: str) -> list[CutError]:
+    matches = [*_XCTEST.finditer(output), *_SWIFT_TESTING.finditer(output)]
+    return [
+        CutError(
+            one_line(m["message"]),
+            tool="swift test",
+            test=m["test"].rstrip("]"),
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in matches
+    ]
+
+
+def _gtest(output: str) -> list[CutError]:
+    runs = [(m.start(), m["test"]) for m in _GTEST_RUN.finditer(output)]
+    found: list[CutError] = []
+    for match in _GTEST.finditer(output):
+        test = next((name for at, name in reversed(runs) if at < match.start()), None)
+        found.append(
+            CutError(
+                one_line(match["message"]), tool="gtest", test=test, path=match["path"], line=number(match["line"])
+            )
+        )
+    return found
+
+
+def _catch(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), tool="catch2", path=m["path"], line=number(m["line"]))
+        for m in _CATCH.finditer(output)
+    ]
+
+
+def _ctest(output: str) -> list[CutError]:
+    return [CutError(f"test failed: {m['word']}", tool="ctest", test=m["test"]) for m in _CTEST.finditer(output)]
+
+
+def _native(output: str) -> list[CutError]:
+    found = [
+        CutError(one_line(f"{m['type']}: {m['message']}"), type=m["type"], tool="sanitizer")
+        for m in _SANITIZER.finditer(output)
+    ]
+    return found + [
+        CutError(
+            one_line(f"Assertion failed: {m['message']}"),
+            type="Assertion",
+            tool="assert",
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _ASSERT.finditer(output)
+    ]
+
+
+def cut_crashes(output: str) -> list[CutError]:
+    """Programs ended by a signal: only where nothing better is known."""
+    return [CutError(one_line(m["message"]), type="signal", tool="shell") for m in _CRASH.finditer(output)]
+
+
+_CUTTERS = (
+    ("Error Message:", _dotnet),
+    ("Unhandled exception. ", _dotnet_unhandled),
+    ("Failure/Error", _rspec),
+    ("An error occurred ", _rspec_loading),
+    ("in test file ", _bats),
+    ("Failure:\n", _minitest),
+    ("Error:\n", _minitest),
+    (".rb:", _ruby),
+    ("::", _phpunit),
+    ("PHP ", _php),
+    (".php", _phpstan),
+    (".exs:", _exunit),
+    ("** (", _elixir),
+    ("┃ [", _credo),
+    ("└─ ", _elixir),
+    (".swift:", _swift),
+    (": Failure\n", _gtest),
+    (": FAILED:", _catch),
+    (" - ", _ctest),
+    ("Sanitizer", _native),
+    ("Assertion ", _native),
+)

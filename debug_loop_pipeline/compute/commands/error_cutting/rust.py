@@ -1,0 +1,112 @@
+"""Rust: rustc and clippy diagnostics, panics of failing tests.
+
+Belongs here: the two-line form `error[E0308]: message` / ` --> file:line:col` and the `---- test stdout ----` sections of cargo test.
+"""
+
+from __future__ import annotations
+
+import re
+
+from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, block, is_ours, number, one_line
+
+_DIAGNOSTIC = re.compile(
+    r"^(?P<level>error|warning)(?:\[(?P<code>[\w\-]+)\])?: (?P<message>.+)\n(?:(?![ \t]*-->)[ \t]*(?:[|=].*)?\n)?[ \t]*--> (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    re.MULTILINE,
+)
+_BARE = re.compile(
+    r"^error(?:\[(?P<code>\w+)\])?: (?P<message>(?!could not compile|aborting due|test failed|\d+ targets? failed|build failed|process didn't|recipe|script ).+)$",
+    re.MULTILINE,
+)
+_RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
+_STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
+_NEW_PANIC = re.compile(
+    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:.+\n?){1,6}?)(?=note: |stack backtrace|\n\s*\n|\Z|^----)",
+    re.MULTILINE,
+)
+_OLD_PANIC = re.compile(
+    r"^thread '(?P<thread>[^']*)' panicked at '(?P<message>.*?)', (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    re.MULTILINE | re.DOTALL,
+)
+_FAILED_LINE = re.compile(r"^test (?P<test>\S+)(?: - .*)? \.\.\. FAILED$", re.MULTILINE)
+_ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
+
+
+def cut(output: str) -> list[CutError]:
+    """Errors of the compiler (warnings only where there is no error), then failing tests, then panics outside tests."""
+    found = _diagnostics(output)
+    tests = _tests(output) if "FAILED" in output or "stdout ----" in output else []
+    if not tests and not found and "panicked at" in output:
+        tests = [
+            e for e in (_panic(output[m.start() :], None) for m in re.finditer(r"^thread '", output, re.MULTILINE)) if e
+        ][:20]
+    if not found and not tests and "error: " in output:
+        found = [CutError(one_line(m["message"]), type=m["code"], tool="cargo") for m in _BARE.finditer(output)]
+    return [*found, *tests]
+
+
+def _diagnostics(output: str) -> list[CutError]:
+    if "-->" not in output:
+        return []
+    strong: list[CutError] = []
+    weak: list[CutError] = []
+    matches = list(_DIAGNOSTIC.finditer(output))
+    for at, match in enumerate(matches):
+        if match["message"].startswith(("aborting due", "could not compile")):
+            continue
+        end = matches[at + 1].start() if at + 1 < len(matches) else len(output)
+        rule = _RULE.search(output, match.end(), min(end, match.end() + 3_000))
+        name = match["code"] or ((rule["rule"] or rule["lint"]) if rule else None)
+        text = match["message"]
+        if match["code"]:
+            text = f"[{match['code']}] {text}"
+        elif name:
+            text = f"{text} ({name})"
+        error = CutError(
+            one_line(text),
+            type=name,
+            tool=_tool(match["path"], rule.group() if rule else ""),
+            path=match["path"],
+            line=number(match["line"]),
+            warning=match["level"] == "warning",
+        )
+        (weak if error.warning else strong).append(error)
+    return strong or weak
+
+
+def _tool(path: str, rule: str) -> str | None:
+    """Others print diagnostics in rustc's form, too: theirs have the goal's own tool."""
+    if not path.endswith(".rs"):
+        return None
+    return "clippy" if "clippy" in rule else "rustc"
+
+
+def _tests(output: str) -> list[CutError]:
+    heads = list(_STDOUT.finditer(output))
+    found: list[CutError] = []
+    for at, head in enumerate(heads):
+        end = heads[at + 1].start() if at + 1 < len(heads) else len(output)
+        text = output[head.end() : end].split("\nfailures:\n", 1)[0]
+        error = _panic(text, head["test"])
+        if error is None:
+            told = _ERROR_RESULT.search(text)
+            error = CutError(one_line(told["message"]) if told else "test failed", tool="cargo test", test=head["test"])
+        error.stacktrace = block(text.split("\n"))
+        found.append(error)
+    if not found:
+        found = [CutError("test failed", tool="cargo test", test=m["test"]) for m in _FAILED_LINE.finditer(output)]
+    return found
+
+
+def _panic(text: str, test: str | None) -> CutError | None:
+    match = _NEW_PANIC.search(text) or _OLD_PANIC.search(text)
+    if match is None:
+        return None
+    ours = is_ours(match["path"])
+    return CutError(
+        one_line(match["message"]),
+        type="panic",
+        tool="cargo test" if test else "rust",
+        test=test,
+        path=match["path"] if ours else None,
+        line=number(match["line"]) if ours else None,
+    )

@@ -1,0 +1,1 @@
+"""The token economy beside its units: identities, one decision, metrics, rings, simulation."""

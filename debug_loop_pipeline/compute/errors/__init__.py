@@ -1,0 +1,1 @@
+"""Error messages as groups: rules of the normaliser, categories, identity, frames, cost."""

@@ -1,0 +1,1 @@
+"""From verifications and changes to what made an error go: credit, resolutions, templates."""

@@ -1,0 +1,268 @@
+"""Which parts of a change are credited with an error (DOMAIN 3.8 "Resolution").
+
+Where the error names files and parts of the change are in them, those parts; else all. An error that says that a name is
+missing names it, too: the parts elsewhere that bring its definition in are among those credited. Before that the change is
+reduced to its net: a hunk that a later one, or a rewrite of the whole file, has undone is no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from debug_loop_pipeline.compute.fixes.resolution import ChangePart
+from debug_loop_pipeline.compute.fixes.task_attempts import TaskError
+from debug_loop_pipeline.models.errors import ErrorCategory, SlotKind
+
+_PROSE = re.compile(r"\.(?:md|mdx|rst|txt|adoc)$", re.IGNORECASE)
+_FIXES = re.compile(r"(?i)--fix\b|--write\b|--unsafe-fixes|[:\s-]fix\b|--apply\b")
+_INSTALLS = re.compile(
+    r"(?:^|\s)(?:install|i|ci|add|get|require|sync|update|upgrade|restore|tidy|download|link)(?:\s|$)"
+)
+_FORMATS = re.compile(
+    r"(?i)\bfmt\b|\bformat\b|\bgofmt\b|\bgofumpt\b|\bgoimports\b|\bprettier\b|\bblack\b|\bisort\b|rustfmt"
+)
+_ABOUT_FORMAT = re.compile(r"(?i)format|fmt|prettier|black|isort|indent|whitespace|import order|sorted")
+
+_HASH_LANGUAGES = (
+    ".py",
+    ".pyi",
+    ".rb",
+    ".sh",
+    ".bash",
+    ".zsh",
+    ".pl",
+    ".r",
+    ".R",
+    ".ex",
+    ".exs",
+    ".yml",
+    ".yaml",
+    ".toml",
+    ".tf",
+)
+_HASH_COMMENT = re.compile(r"\s*#")
+_SLASH_COMMENT = re.compile(r"\s*(?://|/\*|\*/|\*\s+@\w|<!--|\{/\*)|(?:\t|  )* \*(?:\s|$)")
+"""A star alone begins a comment's line where it stands under that of `/*`. A hunk may begin inside a line, at an operator: `* (b - a)`."""
+_ABOUT_COMMENTS = re.compile(
+    r"(?i)comment|doc(?:string|umentation)?\b|nolint|noqa|directive|suppress|unused ignore|godot"
+)
+_SILENCES = re.compile(
+    r"@ts-(?:ignore|expect-error|nocheck)|(?:nolint|noqa|type: ?ignore|pyright: ?ignore|eslint-disable(?:-next-line|-line)?|biome-ignore"
+    r"|rubocop:disable|pylint: ?disable|deno-lint-ignore|phpstan-ignore|noinspection|nosec|swiftlint:disable(?::next)?)\b"
+    r"[:=\[( ]*(?P<rules>[\w@][\w@/.-]*(?:\s*,\s*[\w@][\w@/.-]*)*)?"
+)
+"""Comments that a checker obeys, and the rules that they name."""
+_MISSING = re.compile(
+    r"(?i)undefined|undeclared|unresolved|not (?:defined|declared|found|a member)|unknown (?:name|type|identifier)|does ?n[o']t exist"
+    r"|(?:cannot|can't|could not|unable to) (?:find|resolve|import)|no (?:such|exported|attribute|method|declaration|module|associated|field|member)"
+    r"|has no|not contain"
+)
+_WHOLE_FILE_LINES = 30
+_FEW_FILES = 3
+_NAME = re.compile(r"[A-Za-z_]\w+")
+_DECLARES = (
+    r"\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
+    r"[^=(]*?\b{name}\b|^\s*(?:[\w<>\[\],?*&:.]+\s+)*{name}\s*(?:[(:=?,;]|$)"
+)
+_TEST_PATH = re.compile(
+    r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"
+)
+_TEST_FILES = (
+    re.compile(r"(?P<stem>.+)[._](?:test|spec)\.(?P<extension>\w+)"),
+    re.compile(r"test_(?P<stem>.+)\.(?P<extension>py)"),
+    re.compile(r"(?P<stem>.+?)Tests?\.(?P<extension>java|kt|cs|swift|php)"),
+)
+
+
+def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[ChangePart, ...]:
+    """The parts of `change` that the error's going (or staying) is put down to, in order; never empty for a change."""
+    net = _net(change)
+    named = _named_files(error)
+    beside = {at for at, part in enumerate(net) if _says_only(part, error)}
+    inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
+    inside = inside - beside or inside
+    missing = _missing_names(error)
+    declared = tuple(part for part in net if missing and _defines(part, missing))
+    if declared and not inside:
+        return declared
+    if inside and named:
+        if _test_says_no(error) and all(_is_test(file) for at in inside for file in net[at].files):
+            # A test that says no does not name what it tests, as a rule: either may have been mended. Of many files most are other work.
+            other = {
+                at for at, part in enumerate(net) if at not in beside and part.files and not _is_prose(part)
+            } - inside
+            inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
+        return tuple(part for at, part in enumerate(net) if at in inside or part in declared)
+    code = [part for at, part in enumerate(net) if not _is_prose(part) and at not in beside]
+    return tuple(code or net)
+
+
+def tried_parts(error: TaskError, change: Sequence[ChangePart], others: Sequence[TaskError]) -> tuple[ChangePart, ...]:
+    """The parts of `change` that were tried for `error` and did not help; none where all of it was aimed at something else.
+
+    As `credited_parts`; but where nothing was done in the files that the error names, what was done in those that one of the `others`
+    names, which were there at the same time, was done for that one.
+    """
+    credited = credited_parts(error, change)
+    named = _named_files(error)
+    if not named or any(_in_files(part, named) or _tool_touches(part, error) for part in credited):
+        return credited
+    missing = _missing_names(error)
+    elsewhere = [file for other in others for file in _named_files(other) if file not in named]
+    return tuple(part for part in credited if _defines(part, missing) or not _in_files(part, elsewhere))
+
+
+def _test_says_no(error: TaskError) -> bool:
+    return bool(error.key[2]) and error.pattern.category is ErrorCategory.TEST_FAILURE
+
+
+def _is_test(path: str) -> bool:
+    return _TEST_PATH.search(path.replace("\\", "/")) is not None
+
+
+def _missing_names(error: TaskError) -> list[str]:
+    """The names that the error says are not there."""
+    if _MISSING.search(error.pattern.pattern) is None:
+        return []
+    names = (_NAME.findall(subject.split("(", 1)[0]) for subject in error.pattern.subjects)
+    return [found[-1] for found in names if found]
+
+
+def _defines(part: ChangePart, names: Sequence[str]) -> bool:
+    """Whether an edit brings in a line that declares one of the names, or creates the file of that name."""
+    edit = part.edit
+    after = edit.after if edit is not None else part.command.command if part.command is not None else None
+    before = _lines(edit.before) if edit is not None else set()
+    fresh = [line for line in (after or "").splitlines() if line.strip() not in before]
+    created = [] if edit is None or edit.before is not None else [PurePosixPath(edit.path).name.split(".", 1)[0]]
+    return any(
+        name in created or any(re.search(_DECLARES.format(name=re.escape(name)), line) for line in fresh)
+        for name in names
+    )
+
+
+def _named_files(error: TaskError) -> list[str]:
+    """Files the error names: its path, its frames, its test and what that tests, the paths in its message."""
+    slots = [slot.value for slot in error.pattern.slots if slot.kind is SlotKind.PATH]
+    names = [name for name in (_segments(file) for file in (*error.files, *slots)) if name]
+    return [*names, *(tested for name in names if (tested := _tested_file(name)))]
+
+
+def _tested_file(path: str) -> str:
+    """Name of the file that a test file is about (`x_test.go` and `test_x.py` are about `x`); "" for other files."""
+    name = path.rsplit("/", 1)[-1]
+    for regex in _TEST_FILES:
+        match = regex.fullmatch(name)
+        if match:
+            return f"/{match['stem']}.{match['extension']}"
+    return ""
+
+
+def _segments(path: str) -> str:
+    unix = path.replace("\\", "/").strip()
+    while unix.startswith(("./", "../")):
+        unix = unix.split("/", 1)[1]
+    return "/" + unix.lstrip("/") if unix.strip("/.") else ""
+
+
+def _in_files(part: ChangePart, named: Sequence[str]) -> bool:
+    """Whether a part is in one of the files; the shorter of two paths must end the longer one."""
+    own = [_segments(file) for file in part.files]
+    return any(a and (a.endswith(b) or b.endswith(a)) for a in own for b in named)
+
+
+def _tool_touches(part: ChangePart, error: TaskError) -> bool:
+    """A fixer changes the files that its linter names, a formatter those that are ill formed, an install what can be imported; they
+    name no file.
+    """
+    if part.command is not None and error.pattern.category is ErrorCategory.IMPORT_ERROR:
+        return _INSTALLS.search(part.command.command) is not None
+    if part.command is None or part.files or error.pattern.category is not ErrorCategory.LINT_ERROR:
+        return False
+    if _FIXES.search(part.command.command):
+        return True
+    about = f"{error.pattern.pattern} {error.tool or ''}"
+    return bool(_FORMATS.search(part.command.command) and _ABOUT_FORMAT.search(about))
+
+
+def _is_prose(part: ChangePart) -> bool:
+    return bool(part.files) and all(_PROSE.search(file) for file in part.files)
+
+
+def _says_only(part: ChangePart, error: TaskError) -> bool:
+    """Whether a hunk changes nothing but comments that are not about the error: a note, or the silencing of another rule."""
+    edit = part.edit
+    if edit is None:
+        return False
+    comment = _HASH_COMMENT if edit.path.endswith(_HASH_LANGUAGES) else _SLASH_COMMENT
+    old, new = _lines(edit.before), _lines(edit.after)
+    both = [*(edit.before or "").splitlines(), *(edit.after or "").splitlines()]
+    changed = [line for line in both if line.strip() in old ^ new]
+    if not changed or not all(comment.match(line) for line in changed):
+        return False
+    pattern = error.pattern.pattern
+    if _ABOUT_COMMENTS.search(pattern) or _ABOUT_FORMAT.search(pattern):
+        return False
+    silenced = [found["rules"] or "" for line in new - old for found in _SILENCES.finditer(line)]
+    return not any(rule.strip() in pattern for rules in silenced for rule in rules.split(","))
+
+
+def _net(change: Sequence[ChangePart]) -> list[ChangePart]:
+    """The change without parts that nothing is left of: later parts took out every line they had brought in."""
+    taken: dict[str, set[str]] = {}
+    written: dict[str, str] = {}
+    kept: list[ChangePart] = []
+    for part in reversed(change):
+        edit = part.edit
+        if edit is None:
+            if not part.files or not all(_same_file(file, written) for file in part.files):
+                kept.append(part)
+            continue
+        old, new = _lines(edit.before), _lines(edit.after)
+        brought = new - old
+        final = written.get(edit.path)
+        left = {line for line in brought if line not in taken.get(edit.path, ())}
+        if final is not None:
+            left = {line for line in left if line in final}
+        if left or not brought:
+            kept.append(part)
+        taken.setdefault(edit.path, set()).update(old - new)
+        if edit.after is not None and _rewrites(part):
+            written.setdefault(edit.path, edit.after)
+    return kept[::-1]
+
+
+def _rewrites(part: ChangePart) -> bool:
+    """Whether an edit wrote the whole file. Where only pieces of a file are known, a hunk is all of its content too, but a small one."""
+    edit = part.edit
+    if edit is None or edit.after is None or edit.before is None:
+        return edit is not None
+    shorter = min(edit.before.count("\n"), edit.after.count("\n"))
+    return edit.after == part.content and shorter >= _WHOLE_FILE_LINES
+
+
+def taken_back(parts: Sequence[ChangePart]) -> frozenset[int]:
+    """Indexes of hunks that a later hunk took back to the letter, and of those later ones."""
+    standing: dict[tuple[str, str, str], list[int]] = {}
+    found: set[int] = set()
+    for n, part in enumerate(parts):
+        edit = part.edit
+        if edit is None or edit.before is None or edit.after is None or edit.before == edit.after:
+            continue
+        undone = standing.get((edit.path, edit.after, edit.before))
+        if undone:
+            found |= {n, undone.pop()}
+        else:
+            standing.setdefault((edit.path, edit.before, edit.after), []).append(n)
+    return frozenset(found)
+
+
+def _same_file(file: str, others: Iterable[str]) -> bool:
+    own = _segments(file)
+    return bool(own) and any(_segments(other).endswith(own) for other in others)
+
+
+def _lines(text: str | None) -> set[str]:
+    return {line for line in map(str.strip, (text or "").splitlines()) if line}

@@ -1,0 +1,1 @@
+"""Requests made comparable, and the index that finds what is like them."""

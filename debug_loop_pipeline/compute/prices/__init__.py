@@ -1,0 +1,1 @@
+"""Where prices come from, and which model a name means."""

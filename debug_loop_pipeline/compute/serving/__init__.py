@@ -1,0 +1,1 @@
+"""What agents are handed, whether it helps, and when they are stuck."""

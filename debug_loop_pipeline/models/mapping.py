@@ -86,7 +86,8 @@ class MappingEvent(FrozenModel):
     attempt_id: UUID
     evidence: EvidenceTier
     peer_id: str | None = None
-    details: MappingDetails
+    details: MappingDetails | None = None
+    """How it is known; folding does not ask for it."""
 
 
 class MappingState(StrEnum):

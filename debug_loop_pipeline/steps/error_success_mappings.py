@@ -21,6 +21,7 @@ from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
+from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, MappingEvent, MappingOutcome, Resolution
@@ -187,10 +188,15 @@ def _event_rows(credit: TaskCredit) -> list[tuple[Any, ...]]:
             event.peer_id,
             _summary(errors[event.signature]),
             resolutions[event.resolution_id].model_dump(mode="json"),
-            event.details.model_dump(mode="json"),
+            _details(event),
         )
         for event in credit.mapping_events
     ]
+
+
+def _details(event: MappingEvent) -> dict[str, Any]:
+    assert event.details is not None, "credit always says how it knows"
+    return event.details.model_dump(mode="json")
 
 
 def _summary(error: TaskError) -> dict[str, Any]:
@@ -204,9 +210,9 @@ def _mapping_row(signature: str, resolution_id: str, rows: Sequence[dict[str, An
     state = fold_mapping(signature, resolution_id, events)
     error = rows[0]["error"]
     seen: dict[tuple[str, ...], None] = {}
-    for event in reversed(events):
-        if event.outcome is MappingOutcome.SUCCESS:
-            seen.setdefault(tuple(slot.value for slot in event.details.slots if slot.kind in SUBJECT_SLOTS))
+    for row in reversed(rows):
+        if row["slots"] is not None:
+            seen.setdefault(tuple(slot["value"] for slot in row["slots"] if slot["kind"] in SUBJECT_SLOTS))
     return (
         mapping_id(signature, resolution_id),
         signature,
@@ -258,16 +264,17 @@ def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, A
 
 
 def _event(row: dict[str, Any]) -> MappingEvent:
-    return MappingEvent(
+    """What the fold reads of an event. Not validated again: a popular fix has many thousand."""
+    return MappingEvent.model_construct(
         correlation_id=row["correlation_id"],
         signature=row["signature"],
         resolution_id=row["resolution_id"],
-        outcome=row["outcome"],
+        outcome=MappingOutcome(row["outcome"]),
         occurred_at=row["occurred_at"],
         attempt_id=row["attempt_id"],
-        evidence=row["evidence_tier"],
+        evidence=EvidenceTier(row["evidence_tier"]),
         peer_id=row["peer_id"],
-        details=row["details"],
+        details=None,
     )
 
 
@@ -288,15 +295,26 @@ def _resolution_row(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 _EVENTS_OF_MAPPINGS = """
-select e.*
+select e.signature, e.resolution_id, e.correlation_id, e.outcome, e.occurred_at, e.attempt_id, e.evidence_tier, e.peer_id,
+       case when e.outcome = 'success' then e.details -> 'slots' end as slots,
+       case when row_number() over (
+           partition by e.signature, e.resolution_id order by e.occurred_at, e.attempt_id, e.correlation_id, e.outcome
+       ) = 1 then e.error end as error
 from mapping_events e
 join unnest(cast(:keys as text[])) as k(key) on e.signature = split_part(k.key, ' ', 1) and e.resolution_id = split_part(k.key, ' ', 2)
 order by e.signature, e.resolution_id, e.occurred_at, e.attempt_id, e.correlation_id, e.outcome
 """
+"""What the fold reads, and no more: the rest of an event is some kilobytes, and all events of a mapping are read each time."""
 
 _FIRST_EVENT_OF_RESOLUTION = """
-select distinct on (resolution_id) resolution_id, resolution, details, attempt_id, occurred_at
-from mapping_events
-where resolution_id = any(:ids)
-order by resolution_id, occurred_at, attempt_id, correlation_id, signature
+select k.id as resolution_id, e.resolution, e.details, e.attempt_id, e.occurred_at
+from unnest(cast(:ids as text[])) as k(id)
+cross join lateral (
+    select m.resolution, m.details, m.attempt_id, m.occurred_at
+    from mapping_events m
+    where m.resolution_id = k.id
+    order by m.occurred_at, m.attempt_id, m.correlation_id, m.signature
+    limit 1
+) e
+order by 1
 """

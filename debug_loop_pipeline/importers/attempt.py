@@ -13,7 +13,6 @@ from operator import attrgetter
 from uuid import UUID
 
 from debug_loop_pipeline.compute.commands.verdicts import Judged
-from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import (
     CheckRun,
@@ -28,6 +27,7 @@ from debug_loop_pipeline.models.execution import (
     Verification,
 )
 from debug_loop_pipeline.models.trajectory import FileEdit, Trajectory, Usage
+from debug_loop_pipeline.models.unchecked import unchecked
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_FRAGMENTS = 200

@@ -19,10 +19,10 @@ from debug_loop_pipeline.compute.commands.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
 from debug_loop_pipeline.importers.attempt import Attempt, language_name, verification_of
-from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.execution import Command, Edit, ExecutionError
 from debug_loop_pipeline.models.trajectory import FileEdit, RunVerdict, ToolCall, ToolKind, ToolResult
+from debug_loop_pipeline.models.unchecked import unchecked
 
 _MAX_SAID = 200
 _MAX_COMMAND = 20_000

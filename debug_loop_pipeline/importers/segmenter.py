@@ -33,7 +33,6 @@ from debug_loop_pipeline.importers.attempt import (
 )
 from debug_loop_pipeline.importers.call_results import ResultRecorder, WaitingCall
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
-from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import Status, Verdict
 from debug_loop_pipeline.models.execution import ExecutionError, ExecutionEvent, Verification
 from debug_loop_pipeline.models.identity import attempt_id, correlation_id
@@ -47,6 +46,7 @@ from debug_loop_pipeline.models.trajectory import (
     ToolResult,
     Trajectory,
 )
+from debug_loop_pipeline.models.unchecked import unchecked
 
 _WINDOW = 16
 """Sealed attempts that may wait for results; the oldest is finished without them."""

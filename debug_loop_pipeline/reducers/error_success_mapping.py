@@ -94,15 +94,20 @@ class ErrorSuccessMappingReducer:
         if not result.applied:
             return result
         applied = (*state.applied, AppliedEvent(correlation_id=event.correlation_id, outcome=event.outcome))
-        return replace(result, state=result.state.model_copy(update={"applied": applied}))
+        state = result.state.model_copy(update={"applied": applied})
+        return replace(result, state=state, intents=(_persist(state, event), *result.intents))
 
     def fold(
         self, signature: str, resolution_id: str, events: Iterable[MappingEvent]
     ) -> tuple[ErrorSuccessMapping, tuple[Intent, ...], tuple[Transition, ...]]:
-        """Fold events from nothing, in (occurred_at, attempt_id) order whatever order they come in."""
+        """Fold events from nothing, in (occurred_at, attempt_id) order whatever order they come in.
+
+        The intents are those of the events, but for the state, which is to be written once, at the end.
+        """
         state = self.initial(signature, resolution_id)
         said: dict[UUID, MappingOutcome] = {}  # beside the state: a popular fix has many thousand events
         intents: list[Intent] = []
+        last: MappingEvent | None = None
         transitions: list[Transition] = []
         for event in sorted(events, key=event_order):
             result = self._reduced(state, event, said.get(event.correlation_id))
@@ -110,14 +115,17 @@ class ErrorSuccessMappingReducer:
             if result.applied:
                 said[event.correlation_id] = event.outcome
                 intents += result.intents
+                last = event
                 transitions.append(result.transition)
         applied = tuple(AppliedEvent(correlation_id=task, outcome=outcome) for task, outcome in said.items())
+        if last is not None:
+            intents.append(_persist(state, last))
         return state.model_copy(update={"applied": applied}), tuple(intents), tuple(transitions)
 
     def _reduced(
         self, state: ErrorSuccessMapping, event: MappingEvent, said: MappingOutcome | None
     ) -> Reduced[ErrorSuccessMapping]:
-        """One event on a state; `said` is what its task has said already. The caller remembers the event."""
+        """One event on a state; `said` is what its task has said already. The caller remembers the event and has the state kept."""
         action = f"register_{event.outcome}"
         if (event.signature, event.resolution_id) != (state.signature, state.resolution_id):
             raise IllegalActionError(state.state, action, "the event is about another mapping")
@@ -173,10 +181,9 @@ class ErrorSuccessMappingReducer:
         return MappingState.TRACKING
 
     def _intents(self, old: ErrorSuccessMapping, new: ErrorSuccessMapping, event: MappingEvent) -> tuple[Intent, ...]:
-        subject = f"{new.signature}:{new.resolution_id}"
-        intents: list[Intent] = [
-            PersistState(subject_kind="mapping", subject_id=subject, occurred_at=event.occurred_at)
-        ]
+        """What else follows, besides keeping the state."""
+        subject = _subject(new)
+        intents: list[Intent] = []
         if new.state is not old.state and old.state is not MappingState.NEW:
             intents.append(
                 Notify(
@@ -199,6 +206,14 @@ class ErrorSuccessMappingReducer:
                 )
             )
         return tuple(intents)
+
+
+def _subject(mapping: ErrorSuccessMapping) -> str:
+    return f"{mapping.signature}:{mapping.resolution_id}"
+
+
+def _persist(state: ErrorSuccessMapping, event: MappingEvent) -> Intent:
+    return PersistState(subject_kind="mapping", subject_id=_subject(state), occurred_at=event.occurred_at)
 
 
 def event_order(event: MappingEvent) -> tuple[object, ...]:

@@ -25,6 +25,7 @@ from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, MappingEvent, MappingOutcome, Resolution
+from debug_loop_pipeline.models.unchecked import unchecked
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
@@ -265,7 +266,8 @@ def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, A
 
 def _event(row: dict[str, Any]) -> MappingEvent:
     """What the fold reads of an event. Not validated again: a popular fix has many thousand."""
-    return MappingEvent.model_construct(
+    return unchecked(
+        MappingEvent,
         correlation_id=row["correlation_id"],
         signature=row["signature"],
         resolution_id=row["resolution_id"],
@@ -274,7 +276,6 @@ def _event(row: dict[str, Any]) -> MappingEvent:
         attempt_id=row["attempt_id"],
         evidence=EvidenceTier(row["evidence_tier"]),
         peer_id=row["peer_id"],
-        details=None,
     )
 
 

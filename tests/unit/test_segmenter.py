@@ -15,7 +15,6 @@ from debug_loop_pipeline.compute.fixes.credit import credit_task
 from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
-from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.base import EvidenceTier, Origin, Status, Verdict
 from debug_loop_pipeline.models.execution import Edit, ExecutionEvent
 from debug_loop_pipeline.models.identity import attempt_id, correlation_id
@@ -31,6 +30,7 @@ from debug_loop_pipeline.models.trajectory import (
     Trajectory,
     Usage,
 )
+from debug_loop_pipeline.models.unchecked import unchecked
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

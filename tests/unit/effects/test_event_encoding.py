@@ -11,8 +11,8 @@ from debug_loop_pipeline.effects.event_encoding import event_json
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.importers.segmenter import segment
-from debug_loop_pipeline.importers.unchecked import unchecked
 from debug_loop_pipeline.models.execution import Command, ExecutionEvent
+from debug_loop_pipeline.models.unchecked import unchecked
 from tests.support.events import attempt
 
 

@@ -1,4 +1,4 @@
-"""Building boundary models from values that are already of the right type, as fast as the import needs it.
+"""Building boundary models from values that are already of the right type, as fast as imports and folds need it.
 
 `model_construct` does the same and takes five times as long, which at thousands of models per megabyte of transcript is most of the
 segmenter's time. Nothing here may be used on data from outside.

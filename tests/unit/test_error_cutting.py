@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,6 +177,7 @@ TESTS = [
     ),
     ("rails test", "Failure:\nCartTest#test_adds [test/cart_test.rb:5]:\nExpected: 2\n  Actual: 1\n\n1 runs, 1 assertions, 1 failures, 0 errors, 0 skips\n", [("Expected: 2 Actual: 1", None, "CartTest#test_adds", "test/cart_test.rb", 5)]),
     ("phpunit", "There was 1 failure:\n\n1) CartTest::testAdds\nFailed asserting that 1 matches expected 2.\n\n/r/tests/CartTest.php:12\n\nFAILURES!\n", [("Failed asserting that 1 matches expected 2.", None, "CartTest::testAdds", "/r/tests/CartTest.php", 12)]),
+    ("phpunit", "1) CartTest::testAdds\nMessage was: \"Class not found\" at\n/r/src/Cart.php:3\n/r/tests/CartTest.php:12\n.\n\nFAILURES!\n", [('Message was: "Class not found" at', None, "CartTest::testAdds", "/r/src/Cart.php", 3)]),
     (
         "mix test",
         "  1) test adds (CartTest)\n     test/cart_test.exs:5\n     Assertion with == failed\n     code:  assert 1 == 2\n\n1 test, 1 failure\n",
@@ -383,3 +386,30 @@ def test_googletest_tells_an_exception_without_a_place() -> None:
 
 def test_tap_need_not_be_numbered() -> None:
     assert [e[2] for e in cut("not ok - counts: got 2\nok - empty\n")] == ["counts: got 2"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "1) CartTest::testAdds\n" + "Failed asserting that two strings are identical.\n" * 20 + "\n--\n",
+        "  Failed a.B.C [1 ms]\n  Error Message:\n   "
+        + "Expected: 1 but was a long line of words\n" * 20
+        + "\nthe end\n",
+    ],
+)
+def test_a_block_without_its_end_costs_no_time(output: str) -> None:
+    started = time.process_time()
+    cut_errors(output, "phpunit")
+    assert time.process_time() - started < 1
+
+
+def test_phpcs_tells_one_error_a_row_and_joins_what_it_wrapped() -> None:
+    rule = "-" * 20
+    rows = "  1 | ERROR   | [x] Header blocks must be separated by a single blank\n    |         |     line\n 35 | WARNING | [ ] Line exceeds 120 characters"
+    output = f"FILE: /r/src/Desk.php\n{rule}\nFOUND 1 ERROR AND 1 WARNING AFFECTING 2 LINES\n{rule}\n{rows}\n{rule}\n"
+    assert cut(output, "phpcs") == [
+        ("Header blocks must be separated by a single blank line", None, None, "/r/src/Desk.php", 1)
+    ]
+    assert cut(output.replace("ERROR  ", "WARNING"), "phpcs")[1:] == [
+        ("Line exceeds 120 characters", None, None, "/r/src/Desk.php", 35)
+    ]

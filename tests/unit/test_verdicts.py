@@ -335,6 +335,13 @@ def test_a_missing_file_that_a_program_was_asked_for_is_not_the_builds_error() -
 def test_a_formatter_that_lists_a_file_fails_also_before_a_silent_goal() -> None:
     assert verdict("gofmt -l . && go vet ./...", "store/store.go\n", 0) == "fail"
     assert verdict("gofmt -l . && go test ./...", "ok  \tm/a\t0.1s\n", 0) == "pass"
+    assert verdict("gofmt -l . ; go vet ./...", "store/store.go\nstore/fake.go\n", 0) == "fail"
+    assert verdict("gofmt -l . ; go vet ./...", "", 0) == "pass"
+
+
+def test_the_table_of_phpcs_is_a_failure_behind_a_pipe() -> None:
+    table = "\nFILE: /r/a.php\n----\nFOUND 1 ERROR AFFECTING 1 LINE\n----\n 9 | ERROR | Each class must be in a namespace\n----\n"
+    assert verdict("phpcs --standard=PSR12 src | head -30", table, 0) == "fail"
 
 
 def test_what_rustfmt_prints_is_not_clippys_failure() -> None:

@@ -196,6 +196,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("phpunit", r"^\s*Tests:\s+\d+ (?:failed|passed|skipped).*\(\d+ assertions?\)", _worded),
     _Row("phpunit", r"^No tests executed!", N),
     _Row("phpstan", r"\[OK\] No errors|^No errors found!", P),
+    _Row("phpcs", r"^FOUND \d+ (?:ERROR|WARNING)S?(?: AND \d+ WARNINGS?)? AFFECTING \d+ LINES?$", F),
     _Row("phpstan", r"\[ERROR\] Found \d+ errors?|^\d+ errors found$", F),
     _Row("ctest", r"^\d+% tests passed, (\d+) tests? failed out of (\d+)", _out_of),
     _Row("ctest", r"^No tests were found!!!", N),

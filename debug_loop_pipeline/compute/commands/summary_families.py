@@ -51,6 +51,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "rails test": frozenset({"minitest"}),
     "rubocop": frozenset({"rubocop"}),
     "phpunit": frozenset({"phpunit"}),
+    "phpcs": frozenset({"phpcs"}),
     "phpstan": frozenset({"phpstan"}),
     "dotnet test": frozenset({"dotnet"}),
     "dotnet build": frozenset({"dotnet"}),

@@ -405,7 +405,11 @@ class _Line:
         if view.opaque:
             return self._unclear(ran, goal) if alone else None
         if goal.prints_means_fail:
-            return self._judged(ran, goal, Verdict.FAIL if section.strip() else Verdict.PASS) if alone else None
+            if alone:
+                return self._judged(ran, goal, Verdict.FAIL if section.strip() else Verdict.PASS)
+            # `gofmt -l . ; go vet ./...`: of what the line printed, only a bare path is surely its own.
+            listed = view.whole and not self.others.commands and self._printed(ran, section)
+            return self._judged(ran, goal, Verdict.FAIL) if listed else None
         noisy = goal.tool in _NOISY_RUNNERS
         if section and (
             (not noisy and self._has_errors(ran, goal)) or (alone and view.head is None and ends_in_error(section))

@@ -10,7 +10,7 @@ import re
 from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, block, is_ours, number, one_line
 
 _DOTNET = re.compile(
-    r"^\s*(?:\[xUnit\.net [^\]]*\]\s+)?(?:Failed|X) (?P<test>[\w.]+(?:\(.*?\))?) \[[^\]]+\]\n\s*Error Message:\n\s*(?P<message>(?:.+\n?)+?)\s*(?:Stack Trace:|\Z)(?P<stack>(?:\n?\s+at .+)*)",
+    r"^\s*(?:\[xUnit\.net [^\]]*\]\s+)?(?:Failed|X) (?P<test>[\w.]+(?:\(.*?\))?) \[[^\]]+\]\n\s*Error Message:\n\s*(?P<message>(?:.+(?:\n|\Z))+?)\s*(?:Stack Trace:|\Z)(?P<stack>(?:\n?\s+at .+)*)",
     re.MULTILINE,
 )
 _DOTNET_LINE = re.compile(r"in (?P<path>\S+\.(?:cs|fs|vb)):line (?P<line>\d+)")
@@ -36,13 +36,17 @@ _RUBY = re.compile(
     re.MULTILINE,
 )
 _PHPUNIT = re.compile(
-    r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n?)+?)\n(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
+    r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n)+?)\n?(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
 )
 _PHP = re.compile(
     r"^(?:PHP )?(?P<type>Fatal error|Parse error|Uncaught \w+):\s+(?P<message>.+?) in (?P<path>\S+)(?: on line |:)(?P<line>\d+)",
     re.MULTILINE,
 )
 _PHPSTAN = re.compile(r"^\s+(?:Line\s+(?P<path>\S+\.php)|(?P<line>\d+)\s{2,}(?P<message>\S.*))$", re.MULTILINE)
+_PHPCS = re.compile(
+    r"^(?:FILE: (?P<path>\S.*)| *(?P<line>\d+) \| (?P<level>ERROR|WARNING) +\| (?:\[[x ]\] )?(?P<message>.+(?:\n +\| +\| .+)*))$",
+    re.MULTILINE,
+)
 _EXUNIT = re.compile(
     r"^  \d+\) (?P<kind>test|doctest|property) (?P<test>.+)\n\s+(?P<path>\S+\.exs?):(?P<line>\d+)\n(?P<body>(?:     .*\n?)+)",
     re.MULTILINE,
@@ -232,6 +236,19 @@ def _phpstan(output: str) -> list[CutError]:
     return found
 
 
+def _phpcs(output: str) -> list[CutError]:
+    """Warnings only where there are no errors: phpcs fails for either."""
+    found: dict[str, list[CutError]] = {"ERROR": [], "WARNING": []}
+    path: str | None = None
+    for match in _PHPCS.finditer(output):
+        if match["path"]:
+            path = match["path"].strip()
+        else:
+            message = one_line(re.sub(r"\n +\| +\| +", " ", match["message"]))
+            found[match["level"]].append(CutError(message, tool="phpcs", path=path, line=number(match["line"])))
+    return found["ERROR"] or found["WARNING"]
+
+
 def _credo(output: str) -> list[CutError]:
     return [
         CutError(one_line(m["message"]), tool="mix credo", path=m["path"], line=number(m["line"]))
@@ -346,6 +363,7 @@ _CUTTERS = (
     ("::", _phpunit),
     ("PHP ", _php),
     (".php", _phpstan),
+    ("FILE: ", _phpcs),
     (".exs:", _exunit),
     ("** (", _elixir),
     ("┃ [", _credo),

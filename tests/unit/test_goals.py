@@ -65,6 +65,7 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("gofmt -l .", "gofmt .", GoalKind.FORMAT),
         ("golangci-lint run --timeout 5m", "golangci-lint run", GoalKind.LINT),
         ("cargo test -p core parser", "cargo test core parser", GoalKind.TEST),
+        ("cargo test --lib -q", "cargo test --lib", GoalKind.TEST),
         ("cargo +nightly clippy --all-targets -- -D warnings", "cargo clippy", GoalKind.LINT),
         ("cargo fmt --all -- --check", "cargo fmt", GoalKind.FORMAT),
         ("cargo check --workspace", "cargo check", GoalKind.TYPES),
@@ -130,7 +131,7 @@ def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind
     "line",
     [
         "npm install", "npm ci", "poetry install", "vendor/bin/rector process src", "yarn", "pip install -e .", "uv sync", "go mod tidy", "go generate ./...", "cargo add serde",
-        "eslint --fix src", "npm run lint:fix", "bun run format", "ruff check --fix .", "ruff format .", "black .", "gofmt -w .",
+        "eslint --fix src", "npm run lint:fix", "bun run format", "ruff check --fix .", "ruff format .", "black .", "gofmt -w .", "phpcbf --standard=PSR12 src",
         "cargo fmt", "mise run fmt", "make generate", "npx prettier --write .", "npx biome check --write src", "prettier -w src",
         "sed -i 's/a/b/' x.py", "git checkout -- x.py", "git restore x.py", "git stash", "rm -rf dist", "mv a b", "cp a b",
         "cat > x.py <<'EOF'\nprint(1)\nEOF", "echo x >> .env", "alembic upgrade head", "npx prisma migrate dev", "docker compose up -d db",
@@ -258,6 +259,12 @@ def test_a_goal_covers_another_of_its_tool_whose_target_it_contains(wider: str, 
     files = TaskFiles()
     files.record_build("/tmp/app")
     assert covers(goal(wider, files), goal(narrower, files)) is expected
+
+
+def test_the_unit_tests_of_a_crate_are_not_all_of_its_tests() -> None:
+    assert covers(goal("cargo test"), goal("cargo test --lib"))
+    assert not covers(goal("cargo test --lib"), goal("cargo test --no-fail-fast"))
+    assert not covers(goal("cargo test --lib check::"), goal("cargo test --lib"))
 
 
 def test_build_errors_do_not_depend_on_test_filters() -> None:

@@ -36,6 +36,7 @@ class Tool:
     fix: frozenset[str] = frozenset()
     check: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
+    narrows: frozenset[str] = frozenset()
     positional: str = "target"
     silent: bool = False
     prints_means_fail: bool = False
@@ -49,7 +50,9 @@ class Tool:
 
 def _tool(row: dict[str, Any], program: str) -> Tool:
     values: dict[str, Any] = {"name": row.get("name", program), "kind": GoalKind(row["kind"])}
-    values |= {key: frozenset(row[key]) for key in ("filters", "values", "fix", "check", "scopes") if key in row}
+    values |= {
+        key: frozenset(row[key]) for key in ("filters", "values", "fix", "check", "scopes", "narrows") if key in row
+    }
     values |= {key: row[key] for key in ("positional", "silent", "prints_means_fail", "recursive") if key in row}
     return Tool(**values)
 
@@ -138,6 +141,8 @@ def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[st
         flag, equals, value = arg.partition("=")
         if value not in ("false", "0"):
             options.add(flag)
+        if flag in tool.narrows:
+            filters.append(flag)
         if equals:
             pass
         elif flag in values and at < len(args):

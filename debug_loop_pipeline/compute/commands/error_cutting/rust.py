@@ -93,8 +93,17 @@ def _tests(output: str) -> list[CutError]:
         error.stacktrace = block(text.split("\n"))
         found.append(error)
     if not found:
-        found = [CutError("test failed", tool="cargo test", test=m["test"]) for m in _FAILED_LINE.finditer(output)]
+        found = [
+            _thread_of(output, test) or CutError("test failed", tool="cargo test", test=test)
+            for test in (m["test"] for m in _FAILED_LINE.finditer(output))
+        ]
     return found
+
+
+def _thread_of(output: str, test: str) -> CutError | None:
+    """The panic of a test's own thread, where `grep` took the head of its section off."""
+    at = output.find(f"thread '{test}'")
+    return _panic(output[at:].split("\nfailures:\n", 1)[0].split("\nthread '", 1)[0], test) if at >= 0 else None
 
 
 def _panic(text: str, test: str | None) -> CutError | None:

@@ -415,9 +415,9 @@ def test_phpcs_tells_one_error_a_row_and_joins_what_it_wrapped() -> None:
     ]
 
 
-def test_a_panic_is_its_tests_also_where_the_head_of_its_section_was_filtered_off() -> None:
+def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filtered_off() -> None:
     output = (
-        "test a ... FAILED\ntest b ... FAILED\nfailures:\nthread 'a' (7) panicked at tests/x.rs:6:5:\n"
+        "test a ... FAILED\ntest b ... FAILED\nfailures:\nthread 'b' (6) panicked at tests/x.rs:2:1:\nthread 'a' (7) panicked at tests/x.rs:6:5:\n"
         "assertion `left == right` failed\n  left: 1\n right: 2\nfailures:\ntest result: FAILED. 0 passed; 2 failed\n"
     )
     assert cut(output, "cargo test") == [

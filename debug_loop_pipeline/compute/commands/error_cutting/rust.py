@@ -101,9 +101,10 @@ def _tests(output: str) -> list[CutError]:
 
 
 def _thread_of(output: str, test: str) -> CutError | None:
-    """The panic of a test's own thread, where `grep` took the head of its section off."""
+    """The assertion of a test's own thread, where `grep` took the head of its section off; another panic's message may be off too."""
     at = output.find(f"thread '{test}'")
-    return _panic(output[at:].split("\nfailures:\n", 1)[0].split("\nthread '", 1)[0], test) if at >= 0 else None
+    error = _panic(output[at:].split("\nfailures:\n", 1)[0].split("\nthread '", 1)[0], test) if at >= 0 else None
+    return error if error is not None and error.message.startswith("assertion ") else None
 
 
 def _panic(text: str, test: str | None) -> CutError | None:

@@ -281,3 +281,9 @@ def test_two_scripts_of_one_line_are_told_apart_by_their_banners() -> None:
     line = ("npm run lint && npm test", both)
     assert credited(line, VITEST)
     assert not credited(line, ("npx eslint .", eslint))
+
+
+def test_of_two_calls_with_a_change_between_the_later_one_is_the_one_that_failed() -> None:
+    script = npm("test", "vitest run", vitest)
+    told = (("npm test", script, True), None, ("npx vitest run", vitest, True), None, ("npm test", script, False))
+    assert fixes(*told) == [("c2", "c4")]

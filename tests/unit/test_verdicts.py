@@ -366,3 +366,16 @@ def test_a_failed_go_test_tells_which_packages_were_built() -> None:
     )
     (found,) = judged("go test ./... 2>&1 | tail -60", text, 0)
     assert found.packages == (("x.io/m/a", "x.io/m/b", "x.io/m/e"), ("x.io/m/d",))
+
+
+def test_a_script_of_a_failed_line_that_has_begun_says_that_those_before_it_passed() -> None:
+    lint = "\n> app@1.0.0 lint\n> eslint .\n\n"
+    build = (
+        "\n> app@1.0.0 build\n> tsc -p .\n\nsrc/a.ts(1,5): error TS2345: Argument of type 'string' is not assignable.\n"
+    )
+    found = judged("npm run lint && npm run build", lint + build, 2)
+    assert [(one.goal.tool, one.verdict) for one in found] == [("npm run lint", "pass"), ("npm run build", "fail")]
+    # A script that calls the other one itself: that it was called says nothing.
+    nested = "\n> app@1.0.0 ci\n> npm run build && npm run docs\n\n"
+    found = judged("npm run ci && npm run build", nested + build, 2)
+    assert [(one.goal.tool, one.verdict) for one in found] == [("npm run ci", "fail")]

@@ -68,6 +68,9 @@ _SENTENCE = re.compile(r"\w[.:!?,…]+$|[()<>]| v\d+\.\d+")
 _NAMES_ITSELF = re.compile(r"[-./]|::")
 
 
+_WORDS = re.compile(r"[\w:.-]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Echo:
     """One command that a runner says it runs: of which script and package, and where, as far as it says so."""
@@ -113,6 +116,16 @@ def echoes_in(output: str, goal: Goal, others: Sequence[Goal] = ()) -> tuple[Ech
     start = next((at for at, echo in enumerate(found) if echo.script == own), len(found))
     end = next((at for at, echo in enumerate(found) if at > start and echo.script in foreign), len(found))
     return tuple(found[start:end])
+
+
+def has_begun(goal: Goal, output: str) -> bool:
+    """Whether the runner says that the script of `goal` itself has begun, called by the command line and not by another script."""
+    if not may_echo(goal):
+        return False
+    echoes = echoes_in(output, goal)
+    name = _script(goal)
+    at = next((at for at, echo in enumerate(echoes) if echo.script == name), None)
+    return at is not None and not any(name in _WORDS.findall(echo.line) for echo in echoes[:at])
 
 
 def goal_runs(

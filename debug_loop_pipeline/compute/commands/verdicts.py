@@ -34,6 +34,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     reports_errors,
     shows_errors,
 )
+from debug_loop_pipeline.compute.commands.script_echoes import has_begun
 from debug_loop_pipeline.compute.commands.script_runs import shown_runners
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
 from debug_loop_pipeline.compute.commands.summaries import Found, Says, read_summaries
@@ -196,6 +197,7 @@ class _Line:
         judged: list[Judged] = []
         held: list[tuple[Ran, Goal]] = []
         named = self._named_failure()
+        begun = self._last_begun()
         failed = False
         for ran, goal in self.goals:
             if any(earlier.told is Told.FAILED for earlier in ran.before):
@@ -206,7 +208,7 @@ class _Line:
                 continue
             if failed:
                 continue
-            verdict = self._suspect(ran, goal, named)
+            verdict = self._suspect(ran, goal, named, begun)
             if verdict is None:
                 held.append((ran, goal))
                 continue
@@ -234,12 +236,18 @@ class _Line:
         names = failed_scripts(self.text)
         return next((at for at, (_, goal) in enumerate(self.goals) if goal.tool.split(" ")[-1] in names), None)
 
-    def _suspect(self, ran: Ran, goal: Goal, named: int | None) -> Judged | None:
+    def _last_begun(self) -> int:
+        """The last goal of a failed and-list whose script has begun: those before it have passed."""
+        suspects = [at for at, (ran, _) in enumerate(self.goals) if ran.told is Told.SUSPECT]
+        return max((at for at in suspects[1:] if has_begun(self.goals[at][1], self.text)), default=0)
+
+    def _suspect(self, ran: Ran, goal: Goal, named: int | None, begun: int) -> Judged | None:
         """The verdict of a goal in a failed and-list, where the output tells it."""
-        if named is not None:
-            at = next(i for i, (r, _) in enumerate(self.goals) if r is ran)
-            if at <= named:
-                return self._judged(ran, goal, Verdict.FAIL if at == named else Verdict.PASS)
+        at = next(i for i, (r, _) in enumerate(self.goals) if r is ran)
+        if named is not None and at <= named:
+            return self._judged(ran, goal, Verdict.FAIL if at == named else Verdict.PASS)
+        if at < begun:
+            return self._judged(ran, goal, Verdict.PASS)
         if goal.kind is GoalKind.RUN:
             return None
         own = self._own(ran, goal)

@@ -100,8 +100,9 @@ class _Tracked:
     """How many parts came before `gone`, or before a narrower verification that had shown already that it is not there."""
     absent: int | None = None
     """How many parts came before the first narrower verification of just that test or file that did not show it."""
-    elsewhere: tuple[TaskVerification, ...] = ()
-    """Those that showed it before `shown`, of goals that `shown` does not cover (`npm run check`, then `tsc`); the latest last."""
+    elsewhere: tuple[tuple[TaskVerification, int], ...] = ()
+    """Those that showed it before `shown`, of goals that `shown` does not cover (`npm run check`, then `tsc`), each with how many parts
+    came before it; the latest last."""
 
 
 @dataclass(slots=True)
@@ -349,24 +350,29 @@ def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
     return seen.covers(tracked.shown, tracked.error, at_build=at_build(tracked.error))
 
 
-def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[TaskVerification, ...]:
+def _elsewhere(tracked: _Tracked | None, seen: TaskVerification) -> tuple[tuple[TaskVerification, int], ...]:
     """What had shown the error before `seen` did and is not covered by it as it is called."""
     if tracked is None or tracked.gone is not None:
         return ()
-    shown = (*tracked.elsewhere, tracked.shown)
+    shown = (*tracked.elsewhere, (tracked.shown, tracked.at))
     own = at_build(tracked.error)
-    return tuple(v for v in shown if not seen.same_goal(v, at_build=own))[-_MAX_ELSEWHERE:]
+    return tuple(one for one in shown if not seen.same_goal(one[0], at_build=own))[-_MAX_ELSEWHERE:]
 
 
 def _look_elsewhere(seen: TaskVerification, tracked: _Tracked) -> None:
-    """Two checks may show one error: where `seen` is the one that did not show it last, it is compared with its own showing."""
+    """Two checks may show one error: where `seen` is the one that did not show it last, it is compared with its own showing.
+
+    But where something was changed since that, and `seen` speaks for the later showing too, the later one counts.
+    """
     own = at_build(tracked.error)
-    at = next((v for v in reversed(tracked.elsewhere) if seen.same_goal(v, at_build=own)), None)
-    if at is None and not _covers(seen, tracked):
-        at = next((v for v in reversed(tracked.elsewhere) if seen.covers(v, tracked.error, at_build=own)), None)
+    covers = _covers(seen, tracked)
+    before = [one for one in reversed(tracked.elsewhere) if not covers or one[1] == tracked.at]
+    at = next((one for one in before if seen.same_goal(one[0], at_build=own)), None)
+    if at is None and not covers:
+        at = next((one for one in before if seen.covers(one[0], tracked.error, at_build=own)), None)
     if at is not None and seen.complete:
-        tracked.elsewhere = (*(v for v in tracked.elsewhere if v is not at), tracked.shown)
-        tracked.shown = at
+        tracked.elsewhere = (*(one for one in tracked.elsewhere if one is not at), (tracked.shown, tracked.at))
+        tracked.shown = at[0]
 
 
 def _checked_again(seen: TaskVerification, tracked: _Tracked) -> bool:

@@ -424,3 +424,13 @@ def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filter
         ("assertion `left == right` failed left: 1 right: 2", "panic", "a", "tests/x.rs", 6),
         ("test failed", None, "b", None, None),
     ]
+
+
+def test_many_panics_without_an_end_are_cut_in_bounded_time() -> None:
+    """Where lines could be split between repetitions in any way, this ran for hours; the suite's time-out tells."""
+    head = (
+        "error: could not compile `grid` (lib)\nthread 'check::tests::ean13' (24948) panicked at src/check.rs:17:9:\n"
+    )
+    errors, more = cut_errors(head * 900, None, 1)
+    assert errors
+    assert len(errors) + more <= 900

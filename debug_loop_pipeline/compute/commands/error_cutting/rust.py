@@ -20,9 +20,11 @@ _BARE = re.compile(
 _RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
 _STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
 _NEW_PANIC = re.compile(
-    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:.+\n?){1,6}?)(?=note: |stack backtrace|\n\s*\n|\Z|^----)",
+    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:[^\n]+(?:\n|\Z)){1,6}?)(?=note: |stack backtrace|[ \t]*\n|\Z|----)",
     re.MULTILINE,
 )
+_THREAD = re.compile(r"^thread '", re.MULTILINE)
+_MAX_PANICS = 20
 _OLD_PANIC = re.compile(
     r"^thread '(?P<thread>[^']*)' panicked at '(?P<message>.*?)', (?P<path>[^\s:]+):(?P<line>\d+):\d+",
     re.MULTILINE | re.DOTALL,
@@ -36,9 +38,7 @@ def cut(output: str) -> list[CutError]:
     found = _diagnostics(output)
     tests = _tests(output) if "FAILED" in output or "stdout ----" in output else []
     if not tests and not found and "panicked at" in output:
-        tests = [
-            e for e in (_panic(output[m.start() :], None) for m in re.finditer(r"^thread '", output, re.MULTILINE)) if e
-        ][:20]
+        tests = _panics(output)
     if not found and not tests and "error: " in output:
         found = [CutError(one_line(m["message"]), type=m["code"], tool="cargo") for m in _BARE.finditer(output)]
     return [*found, *tests]
@@ -98,6 +98,13 @@ def _tests(output: str) -> list[CutError]:
             for test in (m["test"] for m in _FAILED_LINE.finditer(output))
         ]
     return found
+
+
+def _panics(output: str) -> list[CutError]:
+    """The panics of all threads, each looked for up to the next one."""
+    heads = [match.start() for match in _THREAD.finditer(output)][:_MAX_PANICS]
+    texts = (output[at:end] for at, end in zip(heads, [*heads[1:], len(output)], strict=False))
+    return [error for error in (_panic(text, None) for text in texts) if error is not None]
 
 
 def _thread_of(output: str, test: str) -> CutError | None:

@@ -36,7 +36,7 @@ _RUBY = re.compile(
     re.MULTILINE,
 )
 _PHPUNIT = re.compile(
-    r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n)+?)\n?(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
+    r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n){1,80}?)\n?(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
 )
 _PHP = re.compile(
     r"^(?:PHP )?(?P<type>Fatal error|Parse error|Uncaught \w+):\s+(?P<message>.+?) in (?P<path>\S+)(?: on line |:)(?P<line>\d+)",

@@ -14,6 +14,7 @@ from debug_loop_pipeline.onex.check import package_root
 from debug_loop_pipeline.onex.contracts import contracts_folder, export_nodes
 from debug_loop_pipeline.onex.registry import UNITS
 from debug_loop_pipeline.onex.source import Source
+from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import STEPS
 from tests.support.events import CODE, attempt, uid
 from tests.support.onex_env import PROJECT, python_with_onex
 
@@ -90,7 +91,7 @@ def test_a_reducer_asks_by_the_packages_intents_and_its_machine_moves_along(prob
 
 def test_an_orchestrator_tells_its_steps(probed: Any) -> None:
     assert probed["orchestrator"]["status"] == "completed"
-    assert len(probed["orchestrator"]["node"][1]) == 11
+    assert list(probed["orchestrator"]["node"][1]) == ["ingest", *(name for name, _ in STEPS)]
 
 
 def test_our_errors_become_the_packages_with_a_code_that_says_what_kind(probed: Any) -> None:

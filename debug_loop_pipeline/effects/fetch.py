@@ -25,7 +25,7 @@ def fetch_rows(
     def read(on: Connection) -> list[dict[str, Any]]:
         result = execute(on, query, params)
         names = tuple(result.keys())
-        return [dict(zip(names, row, strict=True)) for row in result]  # a third of what `mappings()` takes
+        return [dict(zip(names, row, strict=True)) for row in result.all()]  # a third of what `mappings()` takes
 
     if connection is not None:
         return read(connection)

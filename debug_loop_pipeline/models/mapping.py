@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -88,6 +89,17 @@ class MappingEvent(FrozenModel):
     peer_id: str | None = None
     details: MappingDetails | None = None
     """How it is known; folding does not ask for it."""
+
+
+class TaskWord(NamedTuple):
+    """What folding reads of an event, in the order of folding: a popular fix has many thousand events."""
+
+    occurred_at: datetime
+    attempt_id: str
+    """Ids as text, which sorts as they do."""
+    correlation_id: str
+    outcome: MappingOutcome
+    peer_id: str | None
 
 
 class MappingState(StrEnum):

@@ -5,8 +5,10 @@ Here: folding the events of one (error signature, resolution). Not here: finding
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import itemgetter
 from uuid import UUID
 
 from debug_loop_pipeline.compute.fixes.wilson import wilson_lower_bound
@@ -17,6 +19,7 @@ from debug_loop_pipeline.models.mapping import (
     MappingEvent,
     MappingOutcome,
     MappingState,
+    TaskWord,
 )
 from debug_loop_pipeline.reducers.machine import (
     IllegalActionError,
@@ -70,6 +73,59 @@ def mapping_confidence(successes: int, failures: int) -> float:
     return max(MIN_CONFIDENCE, successes / total) if total else MIN_CONFIDENCE
 
 
+@dataclass(slots=True)
+class MappingTally:
+    """What the events of a mapping come to. Changed in place: a popular fix has many thousand events."""
+
+    state: MappingState = MappingState.NEW
+    success_count: int = 0
+    failure_count: int = 0
+    confidence: float = MIN_CONFIDENCE
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    last_attempt_id: str | None = None
+    first_success_at: datetime | None = None
+    first_success_attempt_id: str | None = None
+    first_success_peer_id: str | None = None
+    confident_at: datetime | None = None
+
+    @property
+    def wilson_lower_bound(self) -> float:
+        """What the share of successes is at least."""
+        return wilson_lower_bound(self.success_count, self.success_count + self.failure_count)
+
+    def count(self, word: TaskWord, limits: MappingThresholds) -> None:
+        """One more event, which lies after those before it."""
+        at = word.occurred_at
+        if word.outcome is MappingOutcome.SUCCESS:
+            self.success_count += 1
+            if self.first_success_at is None:
+                self.first_success_at = at
+                self.first_success_attempt_id = word.attempt_id
+                self.first_success_peer_id = word.peer_id
+        else:
+            self.failure_count += 1
+        self.confidence = mapping_confidence(self.success_count, self.failure_count)
+        self.state = self._next(limits)
+        if self.state is MappingState.CONFIDENT and self.confident_at is None:
+            self.confident_at = at
+        if self.first_event_at is None:
+            self.first_event_at = at
+        self.last_event_at, self.last_attempt_id = at, word.attempt_id
+
+    def _next(self, limits: MappingThresholds) -> MappingState:
+        state, confidence = self.state, self.confidence
+        if state is MappingState.DEPRECATED:
+            return state
+        if self.failure_count >= limits.deprecated_failures and confidence < limits.deprecated_below:
+            return MappingState.DEPRECATED
+        if confidence >= limits.confident_at and self.success_count >= limits.confident_successes:
+            return MappingState.CONFIDENT
+        if state is MappingState.CONFIDENT and confidence >= limits.doubtful_below:
+            return state
+        return MappingState.TRACKING
+
+
 class ErrorSuccessMappingReducer:
     """The state machine of one mapping. Stateless itself: the same arguments give the same result."""
 
@@ -89,13 +145,22 @@ class ErrorSuccessMappingReducer:
         Raises:
             IllegalActionError: the event does not fit the state.
         """
+        word = _word_about(state, event)
         said = next((a.outcome for a in state.applied if a.correlation_id == event.correlation_id), None)
-        result = self._reduced(state, event, said)
-        if not result.applied:
-            return result
-        applied = (*state.applied, AppliedEvent(correlation_id=event.correlation_id, outcome=event.outcome))
-        state = result.state.model_copy(update={"applied": applied})
-        return replace(result, state=state, intents=(_persist(state, event), *result.intents))
+        if said is not None:
+            _must_agree(state.state, word, said)
+            return repeated(state, state.state, _action(word))
+        if state.last_event_at is not None and state.last_attempt_id is not None:
+            last = (state.last_event_at, str(state.last_attempt_id))
+            if (word.occurred_at, word.attempt_id) < last:
+                reason = f"it lies before the last event of {last[0]}; refold"
+                raise IllegalActionError(state.state, _action(word), reason)
+        tally = _tally_of(state)
+        tally.count(word, self._thresholds)
+        made = transition(LEGAL_TRANSITIONS, state.state, _action(word), tally.state)
+        new = _mapping(state, tally, (*state.applied, _applied(word)))
+        confident = new.confident_at is not None and state.confident_at is None
+        return Reduced(new, (_persist(new, event.occurred_at), *_intents(state, tally, word, made, confident)), made)
 
     def fold(
         self, signature: str, resolution_id: str, events: Iterable[MappingEvent]
@@ -103,119 +168,128 @@ class ErrorSuccessMappingReducer:
         """Fold events from nothing, in (occurred_at, attempt_id) order whatever order they come in.
 
         The intents are those of the events, but for the state, which is to be written once, at the end.
+
+        Raises:
+            IllegalActionError: a task says two things, or an event is about another mapping.
         """
-        state = self.initial(signature, resolution_id)
-        said: dict[UUID, MappingOutcome] = {}  # beside the state: a popular fix has many thousand events
+        initial = self.initial(signature, resolution_id)
+        applied: list[AppliedEvent] = []
         intents: list[Intent] = []
-        last: MappingEvent | None = None
         transitions: list[Transition] = []
-        for event in sorted(events, key=event_order):
-            result = self._reduced(state, event, said.get(event.correlation_id))
-            state = result.state
-            if result.applied:
-                said[event.correlation_id] = event.outcome
-                intents += result.intents
-                last = event
-                transitions.append(result.transition)
-        applied = tuple(AppliedEvent(correlation_id=task, outcome=outcome) for task, outcome in said.items())
-        if last is not None:
-            intents.append(_persist(state, last))
-        return state.model_copy(update={"applied": applied}), tuple(intents), tuple(transitions)
+        tally = MappingTally()
+        before, confident = tally.state, False
+        for word in self._counted(tally, [_word_about(initial, event) for event in events]):
+            made = transition(LEGAL_TRANSITIONS, before, _action(word), tally.state)
+            first = tally.confident_at is not None and not confident
+            intents += _intents(initial, tally, word, made, first)
+            before, confident = tally.state, confident or first
+            transitions.append(made)
+            applied.append(_applied(word))
+        state = _mapping(initial, tally, tuple(applied))
+        if state.last_event_at is not None:
+            intents.append(_persist(state, state.last_event_at))
+        return state, tuple(intents), tuple(transitions)
 
-    def _reduced(
-        self, state: ErrorSuccessMapping, event: MappingEvent, said: MappingOutcome | None
-    ) -> Reduced[ErrorSuccessMapping]:
-        """One event on a state; `said` is what its task has said already. The caller remembers the event and has the state kept."""
-        action = f"register_{event.outcome}"
-        if (event.signature, event.resolution_id) != (state.signature, state.resolution_id):
-            raise IllegalActionError(state.state, action, "the event is about another mapping")
-        if said is event.outcome:
-            return repeated(state, state.state, action)
-        if said is not None:
-            raise IllegalActionError(
-                state.state, action, f"task {event.correlation_id} has already said {said}; refold"
-            )
-        if state.last_event_at is not None and state.last_attempt_id is not None:
-            last = (state.last_event_at, str(state.last_attempt_id))
-            if (event.occurred_at, str(event.attempt_id)) < last:
-                raise IllegalActionError(state.state, action, f"it lies before the last event of {last[0]}; refold")
-        new = self._counted(state, event)
-        made = transition(LEGAL_TRANSITIONS, state.state, action, new.state)
-        return Reduced(new, self._intents(state, new, event), made)
+    def tally(self, words: Iterable[TaskWord]) -> MappingTally:
+        """What `fold` counts, without what follows from each event.
 
-    def _counted(self, state: ErrorSuccessMapping, event: MappingEvent) -> ErrorSuccessMapping:
-        success = event.outcome is MappingOutcome.SUCCESS
-        successes, failures = state.success_count + success, state.failure_count + (not success)
-        confidence = mapping_confidence(successes, failures)
-        now = self._next(state.state, successes, failures, confidence)
-        update = {
-            "state": now,
-            "success_count": successes,
-            "failure_count": failures,
-            "confidence": confidence,
-            "wilson_lower_bound": wilson_lower_bound(successes, successes + failures),
-            "first_event_at": state.first_event_at or event.occurred_at,
-            "last_event_at": event.occurred_at,
-            "last_attempt_id": event.attempt_id,
-        }
-        if success and state.first_success_at is None:
-            update |= {
-                "first_success_at": event.occurred_at,
-                "first_success_attempt_id": event.attempt_id,
-                "first_success_peer_id": event.peer_id,
-            }
-        if now is MappingState.CONFIDENT and state.confident_at is None:
-            update["confident_at"] = event.occurred_at
-        return state.model_copy(update=update)
+        Raises:
+            IllegalActionError: a task says two things.
+        """
+        tally = MappingTally()
+        for _ in self._counted(tally, words):
+            pass
+        return tally
 
-    def _next(self, state: MappingState, successes: int, failures: int, confidence: float) -> MappingState:
+    def _counted(self, tally: MappingTally, words: Iterable[TaskWord]) -> Iterator[TaskWord]:
+        """Counts every task's word once, in order; each word after it was counted."""
+        said: dict[str, MappingOutcome] = {}
         limits = self._thresholds
-        if state is MappingState.DEPRECATED:
-            return state
-        if failures >= limits.deprecated_failures and confidence < limits.deprecated_below:
-            return MappingState.DEPRECATED
-        if confidence >= limits.confident_at and successes >= limits.confident_successes:
-            return MappingState.CONFIDENT
-        if state is MappingState.CONFIDENT and confidence >= limits.doubtful_below:
-            return state
-        return MappingState.TRACKING
+        for word in sorted(words, key=_ORDER):
+            known = said.get(word.correlation_id)
+            if known is not None:
+                _must_agree(tally.state, word, known)
+                continue
+            said[word.correlation_id] = word.outcome
+            tally.count(word, limits)
+            yield word
 
-    def _intents(self, old: ErrorSuccessMapping, new: ErrorSuccessMapping, event: MappingEvent) -> tuple[Intent, ...]:
-        """What else follows, besides keeping the state."""
-        subject = _subject(new)
-        intents: list[Intent] = []
-        if new.state is not old.state and old.state is not MappingState.NEW:
-            intents.append(
-                Notify(
-                    subject_kind="mapping",
-                    subject_id=subject,
-                    topic=f"mapping_{new.state}",
-                    occurred_at=event.occurred_at,
-                    details={"confidence": new.confidence, "from": old.state.value},
-                )
+
+_ORDER = itemgetter(0, 1, 2, 3)
+_FIELDS = tuple(field.name for field in fields(MappingTally))
+
+
+def _tally_of(mapping: ErrorSuccessMapping) -> MappingTally:
+    values = mapping.model_dump(include=set(_FIELDS))
+    for name in ("last_attempt_id", "first_success_attempt_id"):
+        values[name] = None if values[name] is None else str(values[name])
+    return MappingTally(**values)
+
+
+def _mapping(
+    before: ErrorSuccessMapping, tally: MappingTally, applied: tuple[AppliedEvent, ...]
+) -> ErrorSuccessMapping:
+    return ErrorSuccessMapping(
+        signature=before.signature,
+        resolution_id=before.resolution_id,
+        wilson_lower_bound=tally.wilson_lower_bound,
+        applied=applied,
+        **{name: getattr(tally, name) for name in _FIELDS},
+    )
+
+
+def _word_about(state: ErrorSuccessMapping, event: MappingEvent) -> TaskWord:
+    if (event.signature, event.resolution_id) != (state.signature, state.resolution_id):
+        raise IllegalActionError(state.state, f"register_{event.outcome}", "the event is about another mapping")
+    return TaskWord(event.occurred_at, str(event.attempt_id), str(event.correlation_id), event.outcome, event.peer_id)
+
+
+def _must_agree(state: MappingState, word: TaskWord, said: MappingOutcome) -> None:
+    if said is not word.outcome:
+        reason = f"task {word.correlation_id} has already said {said}; refold"
+        raise IllegalActionError(state, _action(word), reason)
+
+
+def _action(word: TaskWord) -> str:
+    return f"register_{word.outcome}"
+
+
+def _applied(word: TaskWord) -> AppliedEvent:
+    return AppliedEvent(correlation_id=UUID(word.correlation_id), outcome=word.outcome)
+
+
+def _intents(
+    mapping: ErrorSuccessMapping, tally: MappingTally, word: TaskWord, made: Transition, confident: bool
+) -> tuple[Intent, ...]:
+    """What follows from an event besides keeping the state; `confident`: for the first time."""
+    intents: list[Intent] = []
+    if made.changed and made.from_state != MappingState.NEW:
+        intents.append(
+            Notify(
+                subject_kind="mapping",
+                subject_id=_subject(mapping),
+                topic=f"mapping_{made.to_state}",
+                occurred_at=word.occurred_at,
+                details={"confidence": tally.confidence, "from": made.from_state},
             )
-        if new.confident_at is not None and old.confident_at is None and new.first_success_attempt_id is not None:
-            intents.append(
-                GrantReward(
-                    kind="fix",
-                    subject_id=subject,
-                    attempt_id=new.first_success_attempt_id,
-                    peer_id=new.first_success_peer_id,
-                    occurred_at=event.occurred_at,
-                    details={"signature": new.signature, "resolution_id": new.resolution_id},
-                )
+        )
+    if confident and tally.first_success_attempt_id is not None:
+        intents.append(
+            GrantReward(
+                kind="fix",
+                subject_id=_subject(mapping),
+                attempt_id=UUID(tally.first_success_attempt_id),
+                peer_id=tally.first_success_peer_id,
+                occurred_at=word.occurred_at,
+                details={"signature": mapping.signature, "resolution_id": mapping.resolution_id},
             )
-        return tuple(intents)
+        )
+    return tuple(intents)
 
 
 def _subject(mapping: ErrorSuccessMapping) -> str:
     return f"{mapping.signature}:{mapping.resolution_id}"
 
 
-def _persist(state: ErrorSuccessMapping, event: MappingEvent) -> Intent:
-    return PersistState(subject_kind="mapping", subject_id=_subject(state), occurred_at=event.occurred_at)
-
-
-def event_order(event: MappingEvent) -> tuple[object, ...]:
-    """The total order of a fold: (time, attempt), then the task."""
-    return event.occurred_at, str(event.attempt_id), str(event.correlation_id), event.outcome.value
+def _persist(state: ErrorSuccessMapping, at: datetime) -> Intent:
+    return PersistState(subject_kind="mapping", subject_id=_subject(state), occurred_at=at)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -21,18 +20,19 @@ from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.step_store import RowChanges, Table
-from debug_loop_pipeline.models.base import EvidenceTier
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.models.execution import ExecutionEvent
-from debug_loop_pipeline.models.mapping import ErrorSuccessMapping, MappingEvent, MappingOutcome, Resolution
-from debug_loop_pipeline.models.unchecked import unchecked
+from debug_loop_pipeline.models.mapping import MappingEvent, MappingOutcome, Resolution, TaskWord
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 
 FOLD = "error_success_mappings"
 _SLOT_VALUES = 50
-"""Slot values kept per mapping, the latest ones."""
+"""Slot values kept per mapping: the latest that differ,"""
+_SLOTS_READ = 200
+"""of so many successes."""
+_OUTCOMES = {outcome.value: outcome for outcome in MappingOutcome}
 
 EVENTS = Table(
     "mapping_events",
@@ -146,10 +146,9 @@ def _refold_mappings(
 ) -> dict[str, RowChanges]:
     resolution_ids = sorted({resolution for _, resolution in keys})
     mapping_ids = [mapping_id(*key) for key in keys]
-    events = fetch_rows(context.database, _EVENTS_OF_MAPPINGS, {"keys": [f"{s} {r}" for s, r in keys]}, connection)
-    mappings: list[tuple[Any, ...]] = []
-    for (signature, resolution_id), group in groupby(events, key=lambda row: (row["signature"], row["resolution_id"])):
-        mappings.append(_mapping_row(signature, resolution_id, list(group)))
+    words = _words(context.database, keys, connection)
+    shown = fetch_rows(context.database, _SHOWN_OF_MAPPINGS, {"keys": _texts(keys), "slots": _SLOTS_READ}, connection)
+    mappings = [_mapping_row(row, words[row["signature"], row["resolution_id"]]) for row in shown]
     known = {
         row["mapping_id"]: row["first_success_at"]
         for row in fetch_rows(
@@ -206,40 +205,51 @@ def _summary(error: TaskError) -> dict[str, Any]:
     return {"pattern": pattern.pattern, "error_type": pattern.error_type, "category": pattern.category.value}
 
 
-def _mapping_row(signature: str, resolution_id: str, rows: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
-    events = [_event(row) for row in rows]
-    state = fold_mapping(signature, resolution_id, events)
-    error = rows[0]["error"]
-    seen: dict[tuple[str, ...], None] = {}
-    for row in reversed(rows):
-        if row["slots"] is not None:
-            seen.setdefault(tuple(slot["value"] for slot in row["slots"] if slot["kind"] in SUBJECT_SLOTS))
+def _mapping_row(shown: dict[str, Any], words: Sequence[TaskWord]) -> tuple[Any, ...]:
+    signature, resolution_id, error = shown["signature"], shown["resolution_id"], shown["error"]
+    tally = ErrorSuccessMappingReducer().tally(words)
+    seen = dict.fromkeys(
+        tuple(slot["value"] for slot in slots if slot["kind"] in SUBJECT_SLOTS) for slots in shown["slots"] or ()
+    )
     return (
         mapping_id(signature, resolution_id),
         signature,
         resolution_id,
-        state.state.value,
-        state.success_count,
-        state.failure_count,
-        state.confidence,
-        state.wilson_lower_bound,
+        tally.state.value,
+        tally.success_count,
+        tally.failure_count,
+        tally.confidence,
+        tally.wilson_lower_bound,
         error["error_type"],
         error["category"],
         error["pattern"],
         [list(values) for values in list(seen)[:_SLOT_VALUES]],
-        state.first_event_at,
-        state.last_event_at,
-        state.first_success_at,
-        state.first_success_attempt_id,
-        state.first_success_peer_id,
-        state.confident_at,
+        tally.first_event_at,
+        tally.last_event_at,
+        tally.first_success_at,
+        tally.first_success_attempt_id,
+        tally.first_success_peer_id,
+        tally.confident_at,
     )
 
 
-def fold_mapping(signature: str, resolution_id: str, events: Sequence[MappingEvent]) -> ErrorSuccessMapping:
-    """The state of a mapping after all its events, from nothing, in (occurred_at, attempt_id) order."""
-    state, _, _ = ErrorSuccessMappingReducer().fold(signature, resolution_id, events)
-    return state
+def _words(
+    database: Database, keys: Iterable[tuple[str, str]], connection: Connection | None = None
+) -> dict[tuple[str, str], list[TaskWord]]:
+    """What tasks say about each mapping (signature, resolution), in any order."""
+    words: dict[tuple[str, str], list[TaskWord]] = {}
+    for row in fetch_rows(database, _WORDS_ON_MAPPINGS, {"keys": _texts(keys)}, connection):
+        words[row["signature"], row["resolution_id"]] = [
+            TaskWord(at, attempt, task, _OUTCOMES[outcome], peer)
+            for at, attempt, task, outcome, peer in zip(
+                row["at"], row["attempts"], row["tasks"], row["outcomes"], row["peers"], strict=True
+            )
+        ]
+    return words
+
+
+def _texts(keys: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{signature} {resolution_id}" for signature, resolution_id in keys]
 
 
 def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, Any]], int]:
@@ -250,33 +260,14 @@ def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, A
         " from debug_error_success_mappings order by md5(mapping_id || current_date::text) limit :sample",
         {"sample": sample},
     )
-    keys = [f"{row['signature']} {row['resolution_id']}" for row in stored]
-    events: dict[tuple[str, str], list[MappingEvent]] = {}
-    for row in fetch_rows(database, _EVENTS_OF_MAPPINGS, {"keys": keys}):
-        events.setdefault((row["signature"], row["resolution_id"]), []).append(_event(row))
+    words = _words(database, [(row["signature"], row["resolution_id"]) for row in stored])
     wrong: list[dict[str, Any]] = []
     for row in stored:
-        key = (row["signature"], row["resolution_id"])
-        state = fold_mapping(*key, events.get(key, []))
-        now = (state.state.value, state.success_count, state.failure_count, state.confidence)
+        tally = ErrorSuccessMappingReducer().tally(words.get((row["signature"], row["resolution_id"]), ()))
+        now = (tally.state.value, tally.success_count, tally.failure_count, tally.confidence)
         if now != (row["state"], row["success_count"], row["failure_count"], row["confidence"]):
-            wrong.append({"mapping_id": row["mapping_id"], "stored": row["state"], "folded": state.state.value})
+            wrong.append({"mapping_id": row["mapping_id"], "stored": row["state"], "folded": tally.state.value})
     return wrong, len(stored)
-
-
-def _event(row: dict[str, Any]) -> MappingEvent:
-    """What the fold reads of an event. Not validated again: a popular fix has many thousand."""
-    return unchecked(
-        MappingEvent,
-        correlation_id=row["correlation_id"],
-        signature=row["signature"],
-        resolution_id=row["resolution_id"],
-        outcome=MappingOutcome(row["outcome"]),
-        occurred_at=row["occurred_at"],
-        attempt_id=row["attempt_id"],
-        evidence=EvidenceTier(row["evidence_tier"]),
-        peer_id=row["peer_id"],
-    )
 
 
 def _resolution_row(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -295,17 +286,47 @@ def _resolution_row(row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-_EVENTS_OF_MAPPINGS = """
-select e.signature, e.resolution_id, e.correlation_id, e.outcome, e.occurred_at, e.attempt_id, e.evidence_tier, e.peer_id,
-       case when e.outcome = 'success' then e.details -> 'slots' end as slots,
-       case when row_number() over (
-           partition by e.signature, e.resolution_id order by e.occurred_at, e.attempt_id, e.correlation_id, e.outcome
-       ) = 1 then e.error end as error
-from mapping_events e
-join unnest(cast(:keys as text[])) as k(key) on e.signature = split_part(k.key, ' ', 1) and e.resolution_id = split_part(k.key, ' ', 2)
-order by e.signature, e.resolution_id, e.occurred_at, e.attempt_id, e.correlation_id, e.outcome
+_KEYS = """
+(select split_part(k.key, ' ', 1) as signature, split_part(k.key, ' ', 2) as resolution_id
+ from unnest(cast(:keys as text[])) as k(key)) k
 """
-"""What the fold reads, and no more: the rest of an event is some kilobytes, and all events of a mapping are read each time."""
+
+_WORDS_ON_MAPPINGS = f"""
+select k.signature, k.resolution_id, e.*
+from {_KEYS}
+cross join lateral (
+    select array_agg(w.occurred_at) as at, array_agg(w.attempt_id::text) as attempts, array_agg(w.correlation_id::text) as tasks,
+           array_agg(w.outcome) as outcomes, array_agg(w.peer_id) as peers
+    from mapping_events w
+    where w.signature = k.signature and w.resolution_id = k.resolution_id
+) e
+where e.at is not null
+"""
+"""A row per mapping and ids as text: a popular fix has many thousand events, which the fold reads all each time."""
+
+_SHOWN_OF_MAPPINGS = f"""
+select k.signature, k.resolution_id, first.error, latest.slots
+from {_KEYS}
+cross join lateral (
+    select f.error
+    from mapping_events f
+    where f.signature = k.signature and f.resolution_id = k.resolution_id
+    order by f.occurred_at, f.attempt_id, f.correlation_id, f.outcome
+    limit 1
+) first
+cross join lateral (
+    select jsonb_agg(l.slots) as slots
+    from (
+        select s.details -> 'slots' as slots
+        from mapping_events s
+        where s.signature = k.signature and s.resolution_id = k.resolution_id and s.outcome = 'success'
+        order by s.occurred_at desc, s.attempt_id desc, s.correlation_id desc
+        limit :slots
+    ) l
+    where l.slots is not null
+) latest
+"""
+"""What else of its events is kept with a mapping: how its error reads, and the latest values in it."""
 
 _FIRST_EVENT_OF_RESOLUTION = """
 select k.id as resolution_id, e.resolution, e.details, e.attempt_id, e.occurred_at

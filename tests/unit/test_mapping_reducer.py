@@ -17,6 +17,7 @@ from debug_loop_pipeline.models.mapping import (
     MappingEvent,
     MappingOutcome,
     MappingState,
+    TaskWord,
     VerificationRef,
 )
 from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer, mapping_confidence
@@ -134,3 +135,28 @@ def test_a_fold_does_not_depend_on_the_order_of_arrival_and_counts_are_the_event
     assert state.success_count == sum(outcomes)
     assert state.failure_count == len(outcomes) - sum(outcomes)
     assert state.confidence == mapping_confidence(state.success_count, state.failure_count)
+
+
+@given(st.lists(st.booleans(), max_size=40), st.randoms(use_true_random=False))
+def test_a_tally_is_the_fold_without_the_memory_of_each_event_and_reducing_one_by_one_is_both(outcomes, random):
+    events = [event(i, success=s, peer=f"p{i}") for i, s in enumerate(outcomes, 1)]
+    state = REDUCER.initial(SIGNATURE, RESOLUTION)
+    for one in events:
+        state = REDUCER.reduce(state, one).state
+    assert REDUCER.fold(SIGNATURE, RESOLUTION, events)[0] == state
+    words = [TaskWord(e.occurred_at, str(e.attempt_id), str(e.correlation_id), e.outcome, e.peer_id) for e in events]
+    random.shuffle(words)
+    tally = REDUCER.tally(words)
+    assert tally.wilson_lower_bound == state.wilson_lower_bound
+    for name in ("state", "success_count", "failure_count", "confidence", "first_event_at", "last_event_at"):
+        assert getattr(tally, name) == getattr(state, name)
+    for name in ("first_success_at", "first_success_peer_id", "confident_at"):
+        assert getattr(tally, name) == getattr(state, name)
+    for name in ("last_attempt_id", "first_success_attempt_id"):
+        assert str(getattr(tally, name)) == str(getattr(state, name))
+
+
+def test_a_tally_refuses_a_task_that_says_two_things():
+    words = [TaskWord(START, str(UUID(int=n)), "task", outcome, None) for n, outcome in enumerate(MappingOutcome)]
+    with pytest.raises(IllegalActionError, match="already said"):
+        REDUCER.tally(words)

@@ -45,6 +45,14 @@ class ValkeyRunLauncher(CeleryRunLauncher):
         """No: what died is done again from the failed step by `run_retries`."""
         return False
 
+    def terminate(self, run_id: str) -> bool:
+        """Interrupts the run in its worker. The run has to know why, else it counts as failed and is done again."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
+            return False
+        self._instance.report_run_canceling(run)
+        return super().terminate(run_id)
+
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """As the result backend tells; a worker that is gone, or that does not know of the run any more, has failed."""
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)

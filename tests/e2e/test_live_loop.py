@@ -79,6 +79,21 @@ def test_a_run_whose_worker_is_killed_is_found_and_done_again(short_directory: P
         dev.alive()
 
 
+def test_a_run_that_a_user_terminates_is_cancelled_and_not_retried(short_directory: Path) -> None:
+    pytest.importorskip("dagster_celery")
+    with running_dev(short_directory, "--celery") as dev:
+        recorded = str(PROJECT / "tests" / "data" / "recorded_sessions")
+        command = [sys.executable, "-m", "debug_loop_pipeline.cli.main", "import", "claude-code", recorded]
+        subprocess.run(command, env=dev.environment, stdout=subprocess.DEVNULL, check=True, timeout=120)
+        started = wait_for("a run", lambda: statuses(dev, "STARTED"), PATIENCE_S, every=0.05)[0]["runId"]
+        told = dev.ui.ask("mutation($id: String!) {terminateRun(runId: $id) {__typename}}", id=started)
+        assert told == {"terminateRun": {"__typename": "TerminateRunSuccess"}}
+        wait_for("the run to end", lambda: started in ids(dev, "CANCELED"), PATIENCE_S)
+        wait_for("the sensor to have it done after all", lambda: not dev.context.executions.dirty_days(), 600)
+        assert [run for run in dev.ui.runs() if run["tags"].get("dagster/parent_run_id") == started] == []
+        assert ids(dev, "FAILURE") == []
+
+
 def agent(dev: Dev, workspace: Path, task: str) -> list[str]:
     """An agent process of its own; the ids of its attempts."""
     workspace.mkdir()
@@ -107,6 +122,10 @@ def mapping(dev: Dev) -> dict[str, Any] | None:
 
 def statuses(dev: Dev, status: str) -> list[dict[str, Any]]:
     return [run for run in dev.ui.runs() if run["status"] == status and run["jobName"].startswith("debug_intelligence")]
+
+
+def ids(dev: Dev, status: str) -> list[str]:
+    return [run["runId"] for run in statuses(dev, status)]
 
 
 def wait_until_serving(dev: Dev) -> None:

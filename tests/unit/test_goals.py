@@ -380,3 +380,30 @@ def test_a_script_that_only_runs_one_tool_is_that_tool() -> None:
 )
 def test_a_goal_has_the_place_that_its_options_name(line: str, text: str) -> None:
     assert goal(line).text == text
+
+
+@pytest.mark.parametrize(
+    ("line", "texts"),
+    [
+        ("CARGO=~/.cargo/bin/cargo\n$CARGO test -p core", ["cargo test core"]),
+        ('PY="uv run python"; ${PY} -m pytest tests', ["pytest tests"]),
+        ("export T=tests/test_a.py && pytest $T", ["pytest tests/test_a.py"]),
+        ("RUFF=$(which ruff); $RUFF check src", ["ruff check src"]),
+        ("D=web; cd $D && npx vitest run", ["vitest (in web)"]),
+        ("BIN=$HOME/.venv/bin; $BIN/pytest; $BIN/mypy src", ["pytest", "mypy src"]),
+        ("L=/tmp/o.log; pytest > $L; tail -3 $L", ["pytest"]),
+        ("RUN=$(cat runner); $RUN test", []),
+        ("CARGO=cargo make; $CARGO test", ["make"]),
+        ("RUN=pytest; RUN=$(pick); $RUN tests", []),
+    ],
+)
+def test_a_variable_that_the_line_gives_a_value_is_read_as_its_value(line: str, texts: list[str]) -> None:
+    assert [goal.text for goal in goals(line)] == texts
+
+
+@pytest.mark.parametrize("path", ["~/.cargo/bin/cargo", "/home/me/.rustup/toolchains/x/bin/cargo", "/usr/bin/cargo"])
+def test_an_installed_tool_is_none_of_the_programs_that_the_task_built(path: str) -> None:
+    files = TaskFiles()
+    files.record_build(None)
+    assert goal(f"{path} test", files).text == "cargo test"
+    assert goal("./target/debug/cargo test", files).kind is GoalKind.RUN

@@ -40,6 +40,10 @@ _CALLED_BY_PATH = frozenset(
         "playwright",
     ]
 )
+_INSTALLED = re.compile(
+    r"(?:^|/)(?:node_modules|\.(?!\.?/|build/)[\w-]+/.*bin|[\w.-]*venv[\w.-]*)/|^(?:/usr|/opt|/nix|~|\$HOME|\$\{HOME\})/"
+)
+"""Where tools are installed: packages, hidden directories with a `bin` (`.rustup/.../bin`), the system's and the user's own."""
 _PACKAGE_PROGRAMS = {
     "@biomejs/biome": "biome",
     "@playwright/test": "playwright",
@@ -119,8 +123,9 @@ def _place(ran: Ran, base: str) -> Place:
 def _program_name(path: str, ran: Ran, files: TaskFiles) -> str:
     """A known tool called by its path (`./node_modules/.bin/jest`, `./gradlew`, `.venv/bin/pytest`) by its name; others as they are."""
     name = path.rsplit("/", 1)[-1]
-    installed = "node_modules" in path or "venv" in path
-    if files.edited_path(path, ran.cwd) is not None or (files.is_built(path, ran.cwd) and not installed):
+    if files.edited_path(path, ran.cwd) is not None:
+        return path
+    if files.is_built(path, ran.cwd) and not _INSTALLED.search(path):
         return path
     known = starts_a_tool(name) or _PYTHON.fullmatch(name) is not None or name in _CALLED_BY_PATH
     return name if known else path

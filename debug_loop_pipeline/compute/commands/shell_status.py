@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from debug_loop_pipeline.compute.commands.output_view import View, seen_through
 from debug_loop_pipeline.compute.commands.shell import Group, Item, Pipeline, Simple, parse
+from debug_loop_pipeline.compute.commands.shell_variables import expanded, remember
 from debug_loop_pipeline.compute.commands.wrappers import unwrap
 
 _MAX_NESTED = 4
@@ -69,6 +70,8 @@ class _Context:
     errexit: bool = False
     ran: list[Ran] = field(default_factory=list)
     variables: dict[str, list[Ran]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    """Of variables that were given a value that can be told."""
     printed: list[tuple[Ran, int]] = field(default_factory=list)
     marker: str | None = None
     depth: int = 0
@@ -299,6 +302,7 @@ def _pipeline(
 def _simple(
     simple: Simple, here: tuple[Told, int | None], context: _Context, view: View, block: bool, background: bool
 ) -> list[Ran]:
+    remember(simple, context.values)
     if not simple.words:
         _remember_status(simple, context)
         found: list[Ran] = []
@@ -310,7 +314,7 @@ def _simple(
         return found
     if simple.words[0] == "set":
         _shell_options(simple.words[1:], context)
-    words, nested = _unwrapped(tuple(simple.words))
+    words, nested = _unwrapped(tuple(expanded(simple.words, context.values)))
     if nested is not None and context.depth < _MAX_NESTED:
         context.depth += 1
         saved = context.cwd
@@ -351,7 +355,7 @@ def _shown_later(reader: Ran, context: _Context) -> None:
     """`cmd > log; tail -20 log`: what the reader shows is what is seen of the command's output."""
     if reader.name not in ("cat", "tail", "head", "grep", "rg", "less", "more", "sed"):
         return
-    named = set(reader.words[1:])
+    named = {*reader.words[1:], *reader.simple.words[1:]}
     for earlier in context.ran[:-1]:
         if earlier.view.opaque and named.intersection(earlier.simple.writes()):
             earlier.view = seen_through([reader.simple], reader.view)

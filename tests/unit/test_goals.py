@@ -206,6 +206,25 @@ def test_a_built_program_is_verified_by_running_it() -> None:
     assert goals("/tmp/other x", files) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "texts"),
+    [
+        ("GO=/opt/go/bin/go; $GO test ./pkg", ["go test ./pkg"]),
+        ("export PY=.venv/bin/python\n$PY -m pytest tests", ["pytest tests"]),
+        ("T=tests/a.py && pytest ${T}", ["pytest tests/a.py"]),
+        ("CARGO='cargo +nightly'; $CARGO check -p core", ["cargo check core"]),
+        ("D=web; A=$D/app; cd $A && npm test", ["npm run test (in web/app)"]),
+        ("F=$(ls tests | head -1); pytest $F", ["pytest $F"]),
+        ("F=a.py; read F; pytest $F", ["pytest $F"]),
+        ("test -d a && F=a.py || F=b.py; pytest $F", ["pytest $F"]),
+        ("for T in a.py b.py; do X=$T; pytest $X; done", ["pytest $X"]),
+        ("(F=a.py; pytest $F); pytest $F", ["pytest a.py", "pytest $F"]),
+    ],
+)
+def test_a_variable_holds_what_the_line_certainly_gave_it_last(line: str, texts: list[str]) -> None:
+    assert [found.text for found in goals(line)] == texts
+
+
 def test_inline_code_verifies_where_it_imports_what_was_edited() -> None:
     files = TaskFiles()
     line = "python -c 'from shop.cart import total; print(total([]))'"

@@ -163,6 +163,7 @@ def _chain(
     for item, (told, known) in zip(chain, codes, strict=True):
         simple = _single(item.pipeline)
         if simple is not None:
+            remember(simple, context.values, certain=not block and item.connector != "||")
             _read_status(
                 simple,
                 item.connector,
@@ -288,11 +289,11 @@ def _pipeline(
         else:
             here = (Told.HIDDEN, None)
         if isinstance(stage, Group):
-            saved, depth = context.cwd, context.depth
+            saved, depth, values = context.cwd, context.depth, dict(context.values)
             inner = here[1] if here[0] in (Told.PASSED, Told.FAILED) and stage.kind != "block" else None
             everything += _walk(stage.items, inner, context, seen, block or stage.kind == "block")
             if stage.kind == "subshell":
-                context.cwd = saved
+                context.cwd, context.values = saved, values
             context.depth = depth
         else:
             everything += _simple(stage, here, context, seen, block, pipeline.background)
@@ -302,7 +303,6 @@ def _pipeline(
 def _simple(
     simple: Simple, here: tuple[Told, int | None], context: _Context, view: View, block: bool, background: bool
 ) -> list[Ran]:
-    remember(simple, context.values)
     if not simple.words:
         _remember_status(simple, context)
         found: list[Ran] = []

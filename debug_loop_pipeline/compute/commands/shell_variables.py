@@ -14,20 +14,27 @@ _NAMED = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _LOOKED_UP = re.compile(r"(?:\$\(|`)\s*(?:which|command -v|type -P)\s+([\w./+-]+)\s*(?:2>/dev/null\s*)?[)`]")
 _DECLARES = frozenset({"export", "readonly", "declare", "typeset", "local"})
+_READS = frozenset({"read", "mapfile", "readarray", "unset"})
 _MAX_VALUE = 500
 
 
-def remember(simple: Simple, known: dict[str, str]) -> None:
-    """Keep what a command that only assigns (`X=1`, `export X=1`) gives its variables; a value that cannot be told makes them unknown."""
+def remember(simple: Simple, known: dict[str, str], *, certain: bool = True) -> None:
+    """Keep what a command that only assigns (`X=1`, `export X=1`) gives its variables; a value that cannot be told makes them unknown.
+
+    certain: False where it may not have run, or more than once (`|| X=1`, a loop).
+    """
     pairs = simple.assignments
     if simple.words:
+        if simple.words[0] in _READS:
+            for name in simple.words[1:]:
+                known.pop(name, None)
         if simple.words[0] not in _DECLARES:
             return
         pairs = [(match[1], match[2]) for word in simple.words[1:] if (match := _ASSIGNED.fullmatch(word))]
     for name, value in pairs:
         looked_up = _LOOKED_UP.fullmatch(value)
         value = looked_up[1] if looked_up is not None else _filled_in(value, known)
-        if not value or len(value) > _MAX_VALUE or "$(" in value or "`" in value or "$?" in value:
+        if not certain or not value or len(value) > _MAX_VALUE or "$(" in value or "`" in value or "$?" in value:
             known.pop(name, None)
         else:
             known[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
+from debug_loop_pipeline.compute.commands.error_cutting import without_task_prefixes
 from debug_loop_pipeline.compute.commands.shell_status import Told, commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
@@ -152,6 +153,16 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
 )  # fmt: skip
 def test_verdicts_follow_summary_exit_code_and_what_is_seen(line: str, text: str, code: int, expected: str) -> None:
     assert verdict(line, text, code) == expected
+
+
+def test_the_name_that_mise_puts_before_what_a_task_prints_is_no_part_of_it() -> None:
+    text = (
+        "[check:go] $ golangci-lint run\n[check:sh] Finished in 3ms\n[check:go] a.go:3:5: bad thing (revive)\n"
+        "[check:go] 1 issues:\n[check:go] * revive: 1\n[note] kept\n[check:go] ERROR task failed\n"
+    )
+    (one,) = judged("mise run check", text, 1)
+    assert [(e.message, e.path, e.line) for e in one.errors] == [("bad thing (revive)", "a.go", 3)]
+    assert without_task_prefixes(text).count("[") == 4
 
 
 def test_a_failed_and_list_blames_the_goal_whose_errors_show() -> None:

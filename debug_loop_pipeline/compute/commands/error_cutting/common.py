@@ -56,11 +56,25 @@ _TASKS_TOTAL = re.compile(r"^ *Tasks: +\d+ successful, \d+ total$", re.MULTILINE
 _MONOREPO = ("Packages in scope", "workspace projects", "Scope: ", "• Running ", "turbo ")
 
 
+_MISE_SIGNS = ("] $ ", "] ERROR task failed", "] Finished in ")
+_MISE_OWN = re.compile(r"^(\[[\w:./@-]+\] )(?:\$ |ERROR task failed|Finished in )", re.MULTILINE)
+
+
 def without_task_prefixes(text: str) -> str:
-    """An output of turbo or `pnpm -r` without the `package:task: ` at the head of each line."""
+    """An output of turbo, `pnpm -r` or mise without the name of the task at the head of each line that the task itself printed."""
+    if any(sign in text for sign in _MISE_SIGNS):
+        heads = tuple(dict.fromkeys(_MISE_OWN.findall(text)))
+        if heads:
+            return "\n".join(_of_task(line, heads) for line in text.split("\n"))
     if not any(sign in text for sign in _MONOREPO) and _TASKS_TOTAL.search(text) is None:
         return text
     return _TASK_PREFIX.sub("", text)
+
+
+def _of_task(line: str, heads: tuple[str, ...]) -> str:
+    if not line.startswith(heads) or _MISE_OWN.match(line):
+        return line
+    return line[line.index("] ") + 2 :]
 
 
 def one_line(text: str, limit: int = MAX_MESSAGE) -> str:

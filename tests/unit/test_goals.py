@@ -118,6 +118,11 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("pnpm turbo run lint test", "turbo run lint test", GoalKind.TEST),
         ("yarn nx test app", "nx run test [app]", GoalKind.TEST),
         ("bundle exec rake", "rake", GoalKind.TEST),
+        ("pnpm vp run test:api", "vp run test:api", GoalKind.TEST),
+        ("vp test src/a.test.ts -t adds", "vitest src/a.test.ts -t adds", GoalKind.TEST),
+        ("vpx eslint src", "eslint src", GoalKind.LINT),
+        ("vp lint src", "oxlint src", GoalKind.LINT),
+        ("vp fmt --check", "oxfmt", GoalKind.FORMAT),
         ("./scripts/run_tests.sh", "./scripts/run_tests.sh", GoalKind.TEST),
         ("cd packages/a && npm test", "npm run test (in packages/a)", GoalKind.TEST),
     ],
@@ -136,7 +141,7 @@ def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind
         "sed -i 's/a/b/' x.py", "git checkout -- x.py", "git restore x.py", "git stash", "rm -rf dist", "mv a b", "cp a b",
         "cat > x.py <<'EOF'\nprint(1)\nEOF", "echo x >> .env", "alembic upgrade head", "npx prisma migrate dev", "docker compose up -d db",
         "python manage.py migrate", "npx jest -u", "cargo clippy --fix", "golangci-lint run --fix", "patch -p1 < x.diff",
-        "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get", "bin/rails db:test:prepare", "bundle exec rake db:rollback",
+        "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get", "vp fmt", "vp check --fix", "vp add zod", "bin/rails db:test:prepare", "bundle exec rake db:rollback",
     ],
 )  # fmt: skip
 def test_fixers_installs_and_writes_are_changes(line: str) -> None:
@@ -170,6 +175,14 @@ def test_a_script_that_the_task_wrote_is_verified_by_running_it() -> None:
     assert goal("python show.py", files).text == "python show.py"
     assert goal("cd /repo && python3 ./show.py --fast", files).text == "python ./show.py --fast"
     assert goals("python show.py --help", files) == []
+
+
+def test_reading_a_data_file_that_the_task_edited_is_no_run_of_it() -> None:
+    files = TaskFiles()
+    files.record_edit("/repo/conf/app.json")
+    files.record_edit("/repo/lib/app.js")
+    assert goals("node -p \"require('./conf/app.json').name\"", files) == []
+    assert goals("node -p \"require('./lib/app.js').name\"", files) != []
 
 
 def test_a_script_that_writes_files_is_a_change_and_no_verification() -> None:

@@ -37,6 +37,7 @@ _SUBCOMMANDS = _pairs(
     """
 npm pnpm yarn bun: install i add ci remove rm uninstall un update up upgrade link unlink dedupe rebuild prune init pkg version set
 npm: config cache shrinkwrap
+vp: install i add remove rm update up dedupe link unlink create migrate
 pnpm yarn: import patch config approve-builds
 pip pip3: install uninstall
 uv: add remove sync lock venv init

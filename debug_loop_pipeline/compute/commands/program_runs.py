@@ -81,6 +81,8 @@ _IMPORTS = re.compile(
     r"""|(?:require|import)\(\s*['"]([^'"]+)['"]|\bfrom\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]""",
     re.MULTILINE,
 )
+_DATA_FILE = re.compile(r"\.(?:json[c5]?|ya?ml|toml|csv|txt|md)\Z")
+"""A file that code loads to read it: what is in it is not run."""
 _RUNS_TESTS = re.compile(r"\b(?:devtools::(?:test|check)|testthat::test_\w+|Pkg\.test|unittest\.main|pytest\.main)\b")
 """Inline code that asks the language's own runner for the tests."""
 _INLINE_FLAGS = {"-c", "-e", "-p", "--eval", "--print", "-E", "-r"}
@@ -189,6 +191,8 @@ def _imports_edited(code: str, files: TaskFiles) -> bool:
         text = next(g for g in match.groups() if g)
         for name in text.split(","):
             name = name.strip()
+            if _DATA_FILE.search(name):
+                continue
             if name.startswith((".", "/")) and "/" in name:
                 stem = name.rsplit("/", 1)[-1].split(".")[0]
                 if stem and files.edits_package(stem):

@@ -135,6 +135,7 @@ _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
     "moon": ("run",),
     "nx": ("run", "run-many", "affected"),
     "turbo": ("run",),
+    "vp": ("run",),
     "lerna": ("run",),
     "rush": (),
     "wireit": (),
@@ -170,7 +171,7 @@ _TASK_RUNNERS: dict[str, tuple[str, ...]] = {
 }
 PYTHON_MANAGERS = frozenset({"pdm", "hatch", "rye", "pipenv", "poetry"})
 """`pdm run X` runs the program X, or the project's own script of that name."""
-_NEEDS_VERB = frozenset({"pipenv", "poetry", "cargo", "deno", "pixi", "bb", "devbox", "melos"})
+_NEEDS_VERB = frozenset({"pipenv", "poetry", "cargo", "deno", "pixi", "bb", "devbox", "melos", "vp"})
 _OWN_COMMANDS: dict[str, frozenset[str]] = {
     "mise": frozenset(
         "install use ls list exec x env activate trust which current outdated upgrade up plugins settings tasks doctor where".split()
@@ -187,7 +188,7 @@ _OWN_COMMANDS: dict[str, frozenset[str]] = {
     "rye": frozenset("add remove sync lock install publish toolchain self fetch".split()),
     "moon": frozenset("setup sync".split()),
 }
-_RUN_BY_MANAGERS = frozenset({"turbo", "nx", "lerna", "moon", "gulp", "grunt", "rush"})
+_RUN_BY_MANAGERS = frozenset({"turbo", "nx", "lerna", "moon", "gulp", "grunt", "rush", "vp"})
 """Task runners of the project that a package manager runs by their name (`pnpm turbo run test`)."""
 _DEFAULT_TASKS = {"rake": "spec", "ant": "build", "gulp": "build", "grunt": "build"}
 """What runners do without a task, where that is the custom: Rake runs the tests."""

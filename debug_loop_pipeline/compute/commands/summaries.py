@@ -231,6 +231,8 @@ _ROWS: tuple[_Row, ...] = (
     _Row("tsc", r"(?:^|[\s:])error TS\d{4,5}:", F),
     _Row("eslint", r"✖ \d+ problems? \((\d+) errors?, \d+ warnings?\)", _counted(failed=(1,))),
     _Row("oxlint", r"^Found \d+ warnings? and (\d+) errors?", _counted(failed=(1,))),
+    _Row("oxfmt", r"^All matched files use the correct format\.", P),
+    _Row("oxfmt", r"^Format issues found in above \d+ files?", F),
     _Row("biome", r"^Found (\d+) errors?\.", _counted(failed=(1,))),
     _Row("biome", r"Some (?:errors|warnings) were emitted while (?:running|applying)", F),
     _Row("biome", r"^Checked \d+ files? in ", P),

@@ -41,6 +41,9 @@ FAMILIES: dict[str, frozenset[str]] = {
     "biome ci": frozenset({"biome"}),
     "biome format": frozenset({"biome"}),
     "prettier": frozenset({"prettier"}),
+    "oxlint": frozenset({"oxlint"}),
+    "oxfmt": frozenset({"oxfmt"}),
+    "vp check": frozenset({"oxfmt", "oxlint"}),
     "ruff check": frozenset({"ruff"}),
     "ruff format": frozenset({"ruff"}),
     "black": frozenset({"black"}),
@@ -82,6 +85,7 @@ TRAILING_RUNNERS = (
     "just",
     "task",
     "turbo",
+    "vp run",
     "nx",
     "gradle",
     "mvn",
@@ -104,7 +108,7 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxlint phpstan pre-commit prettier rubocop ruff rustfmt "
+    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint phpstan pre-commit prettier rubocop ruff rustfmt "
     "swiftlint".split()
 )
 _BUILD_FAMILIES = frozenset(

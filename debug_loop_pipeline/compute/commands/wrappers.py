@@ -74,6 +74,9 @@ _TABLE = _wrappers(
     ("yarn exec", "--cwd", 0),
     ("yarn dlx", "-p --package", 0),
     ("corepack", "", 0),
+    ("vp exec", "", 0),
+    ("vp dlx", "-p --package", 0),
+    ("vpx", "-p --package", 0),
     (
         "uv run",
         "--with --python -p --extra --group --package --directory --project --env-file --index --with-requirements",

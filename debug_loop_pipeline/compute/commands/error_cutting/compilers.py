@@ -29,13 +29,14 @@ _MAVEN = re.compile(rf"^\[ERROR\] (?P<path>{_PATH}):\[(?P<line>\d+),(?P<col>\d+)
 _SEVERITY = re.compile(
     r"^(?P<severity>fatal error|fatal|error|warning|warn|note|info|information|remark|hint|style|help|convention|refactor|suggestion"
     r"|Error|Warning|Note|Info|ERROR|WARNING|[CWEFRNS](?=: ))"
-    r"(?:\[(?P<bracket>[\w\-:/]+)\])?(?:[ \t]*:[ \t]+|[ \t]+(?=[A-Z]+\d+[ \t]*:))(?:(?P<code>(?:TS|CS|FS|BC|MSB|NU|CA|SA|IDE|NETSDK|AVLN|SYSLIB|LNK|C)\d{3,5})[ \t]*:[ \t]*)?",
+    r"(?:\[(?P<bracket>[\w\-:/]+)\])?(?:[ \t]*:[ \t]+|[ \t]+(?=[A-Z]+\d+[ \t]*:|[\w\-@/]+\([\w\-@/]+\): ))(?:(?P<code>(?:TS|CS|FS|BC|MSB|NU|CA|SA|IDE|NETSDK|AVLN|SYSLIB|LNK|C)\d{3,5})[ \t]*:[ \t]*)?",
 )
 _RULE_AT_END = re.compile(r"[ \t]+[\[(](?P<rule>[a-zA-Z][\w\-./:@]*\d*)[\])]\s*$")
 _CODE_AT_START = re.compile(
     r"^(?P<code>[A-Z]{1,5}\d{2,5}|SC\d{4}|DL\d{4})(?::|[ \t])[ \t]*(?:(?:warning|error|info|style)[: ]+)?(?:\[\*\] )?"
 )
 _CODE_BEFORE_SEVERITY = re.compile(r"^(?P<code>(?:DL|SC)\d{4}) (?P<severity>error|warning|info|style): ")
+_OXLINT_RULE = re.compile(r"^(?P<rule>[\w\-@/]+\([\w\-@/]+\)): ")
 _PROJECT_TRAILER = re.compile(r"\s+\[[^\]]*\.\w*proj[^\]]*\]\s*$")
 _NOISE = re.compile(
     r"^(?:[)\\]}]+[,;]?$|too many errors|# |: # |\d+ (?:errors?|warnings?) generated|In (?:file included|function|member|constructor)|required from|instantiat"
@@ -139,6 +140,9 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
     elif marked is not None:
         severity, code = marked["severity"], marked["code"] or marked["bracket"]
         rest = rest[marked.end() :]
+        oxlint = _OXLINT_RULE.match(rest)
+        if oxlint is not None:
+            code, named = oxlint["rule"], "oxlint"
     if severity in _QUIET:
         return None
     rest = _PROJECT_TRAILER.sub("", rest)

@@ -52,6 +52,11 @@ def verdict(line: str, text: str, code: int | None = None, files: TaskFiles | No
         ("! go test", 0, "hidden"),
         ("go test > log 2>&1; rc=$?; cat log; exit $rc", 1, "failed"),
         ("set -e\ngo vet\ngo test", 0, "passed"),
+        ("go vet && go test | tail", 1, "unreached"),
+        ("go vet && go generate && go test 2>&1 | tail -3", 1, "unreached"),
+        ("go test | tail && go vet", 1, "hidden"),
+        ("set -o pipefail && go vet && go test | tail", 1, "suspect"),
+        ("cd a && go test | tail", 1, "hidden"),
     ],
 )
 def test_the_exit_code_of_a_line_is_told_apart_from_that_of_its_commands(line: str, code: int, told: str) -> None:
@@ -391,3 +396,56 @@ def test_a_script_of_a_failed_line_that_has_begun_says_that_those_before_it_pass
     nested = "\n> app@1.0.0 ci\n> npm run build && npm run docs\n\n"
     found = judged("npm run ci && npm run build", nested + build, 2)
     assert [(one.goal.tool, one.verdict) for one in found] == [("npm run ci", "fail")]
+
+
+def test_what_stands_behind_the_command_that_failed_and_a_pipe_was_not_reached() -> None:
+    line, refused = "npm ci && npm test 2>&1 | tail -20", "npm error code ENOTFOUND"
+    (one,) = judged(line, refused, 1)
+    assert (one.verdict, one.reached) == (Verdict.FAIL, False)
+    assert verdict("./start_db && npm test 2>&1 | tail -20", "could not start", 1) == "unclear"
+    assert verdict("./start_db && npx vitest run 2>&1 | tail -20", "      Tests  1 failed | 2 passed (3)", 1) == "fail"
+
+
+def test_of_a_line_that_ends_in_a_tail_only_the_last_lines_are_the_goals() -> None:
+    line = "git diff && npm run typecheck 2>&1 | tail -2"
+    diff = "+  throw new Error('no such key')\n+  // an error of the server\n"
+    assert verdict(line, f"{diff}> tsc --noEmit\nDone in 2.1s", 0) == "pass"
+    assert verdict(line, f"{diff}src/a.ts(1,2): error TS2304: Cannot find name 'b'.\nFound 1 error.", 0) == "fail"
+    # What goes to the other stream is not counted by tail.
+    assert verdict("git diff && npm run typecheck | tail -2", f"{diff}> tsc --noEmit\nDone in 2.1s", 0) == "unclear"
+
+
+def test_an_exception_that_ended_node_fails_the_goal_whose_exit_code_is_hidden() -> None:
+    end = "    at run (/app/seed.mjs:4:9) {\n  code: 'ECONNREFUSED',\n  syscall: 'connect',\n  address: '127.0.0.1',\n  port: 6379\n}\n\nNode.js v22.3.0"
+    (one,) = judged("npm run test:e2e 2>&1 | tail -8", end, 0)
+    assert one.verdict is Verdict.FAIL
+    assert [(e.message, e.type) for e in one.errors] == [("connect ECONNREFUSED 127.0.0.1:6379", "ECONNREFUSED")]
+    assert verdict("npm run test:e2e 2>&1 | tail -8", "using Node.js v22.3.0\nall done", 0) == "pass"
+
+
+def test_the_dots_of_a_quiet_pytest_say_passed_where_nothing_stands_below_them() -> None:
+    line, dots = "pytest -q 2>&1 | tail -20", "......s........ [ 62%]\n.........x      [100%]"
+    assert verdict(line, dots, 0) == "pass"
+    assert verdict(line, dots.replace("s", "F"), 0) == "unclear"
+    assert verdict(line, dots.replace("100", " 98"), 0) == "unclear"
+    assert verdict("pytest -q -rN --tb=no 2>&1 | tail -1", ".........       [100%]", 0) == "unclear"
+
+
+def test_warnings_of_oxlint_fail_nothing() -> None:
+    warned = "src/a.ts:4:2: warning eslint(no-console): Unexpected console statement."
+    line = "npx oxlint --format=unix 2>&1 | tail -3 && npm test 2>&1 | tail -3"
+    assert [one.verdict for one in judged(line, f"{warned}\n\nTests: 4 passed, 4 total", 0)] == [Verdict.PASS]
+    (failed,) = judged("vp lint --format=unix", warned.replace("warning", "error"), 1)
+    assert [(e.tool, e.type, e.path) for e in failed.errors] == [("oxlint", "eslint(no-console)", "src/a.ts")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("All matched files use the correct format.\nFound 0 warnings and 0 errors.", "pass"),
+        ("All matched files use the correct format.\nFound 2 warnings and 1 error.", "fail"),
+        ("src/a.ts (3ms)\n\nFormat issues found in above 1 files. Run without `--check` to fix.", "fail"),
+    ],
+)
+def test_vite_plus_tells_what_its_formatter_and_linter_found(text: str, expected: str) -> None:
+    assert verdict("vp check 2>&1 | cat", text, 0) == expected

@@ -37,7 +37,8 @@ _REPORTS_ERROR = re.compile(
     r"\berror\b\s*(?:TS\d+|\[|:)|^\s*(?:error|fail(?:ed|ure)?)\b|\bERR!|\bFAILED\b|\b[1-9]\d* (?:errors?|failed|failures?)\b",
     re.IGNORECASE,
 )
-_ERROR_LINE = re.compile(r"\s*(?:error|fatal|Error|FATAL|ERROR|\w+Error)(?:\[\w+\])?: \S")
+_ERROR_LINE = re.compile(r"\s*(?:error|fatal|Error|FATAL|ERROR|\w+Error)(?:\[\w+\])?: \S|Node\.js v\d+\.\d+\.\d+\Z")
+"""Node writes its version last when an exception that nothing caught has ended it."""
 _FAILING_LINES = (
     "error TS2345: Argument",
     "src/a.ts:1:2: error: something",
@@ -120,6 +121,20 @@ def reports_errors(section: str) -> bool:
 def ends_in_error(section: str) -> bool:
     """Whether the last line is an error: a runner that got to its end would have printed a summary."""
     return _ERROR_LINE.match(section.rstrip().rsplit("\n", 1)[-1]) is not None
+
+
+_DOTS = re.compile(r"([.sxXFERpP]+) +\[ *(\d+)%\]")
+_TELLS_NO_FAILURES = frozenset({"-rN", "--no-summary"})
+
+
+def ends_in_dots(words: list[str], section: str) -> bool:
+    """Whether an output of `pytest -qq` ends with the last dots and none of those seen is a failure, which it would have told below them."""
+    lines = section.rstrip().split("\n")
+    last = _DOTS.fullmatch(lines[-1].strip())
+    if last is None or last[2] != "100" or _TELLS_NO_FAILURES.intersection(words):
+        return False
+    seen = (_DOTS.fullmatch(line.strip()) for line in lines)
+    return not any(match is not None and {"F", "E"}.intersection(match[1]) for match in seen)
 
 
 def _matches(pattern: str, lines: tuple[str, ...]) -> bool:

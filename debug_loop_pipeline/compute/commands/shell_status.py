@@ -31,6 +31,8 @@ class Told(StrEnum):
     SUSPECT = "suspect"
     """The line failed, and it may have been this command."""
     HIDDEN = "hidden"
+    UNREACHED = "unreached"
+    """The line stopped before it."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,8 @@ class Ran:
     """Commands of the same and-list before it: when the line failed, one of them may have been why."""
     marker: str | None = None
     """The last literal line that the command line echoed before it."""
+    ends: bool = False
+    """`... 2>&1 | tail -n N` at the end of the line: all that is seen of it is among the last N lines of the output."""
 
     @property
     def may_have_failed(self) -> bool:
@@ -84,7 +88,9 @@ def commands_of(line: str, cwd: str = "", exit_code: int | None = None, output: 
     substitutions of plain assignments are entered.
     """
     context = _Context(cwd, output)
-    _walk(_parsed(line[:_MAX_LINE]), exit_code, context, View(), False)
+    items = _parsed(line[:_MAX_LINE])
+    _walk(items, exit_code, context, View(), False)
+    _mark_end(items, context.ran)
     for ran, code in context.printed:
         ran.exit_code = code
         ran.told = Told.PASSED if code == 0 else Told.FAILED
@@ -96,6 +102,19 @@ def _parsed(line: str) -> list[Item]:
     """The tree of a line; it is asked for when the command is called and again when its result comes."""
     # A placeholder's signs would be redirections.
     return parse(_REDACTED.sub(r"REDACTED-\1", line))
+
+
+def _mark_end(items: list[Item], ran: list[Ran]) -> None:
+    stages = items[-1].pipeline.stages if items and items[-1].connector != "||" else []
+    if len(stages) != 2:
+        return
+    command, tail = stages
+    if not isinstance(command, Simple) or not isinstance(tail, Simple) or tail.name != "tail":
+        return
+    merged = any(r.fd == 2 and r.op == ">&" and r.target == "1" for r in command.redirections)
+    if merged and not any(word.startswith(("-c", "--bytes", "-f", "-F")) for word in tail.words[1:]):
+        for one in ran:
+            one.ends = one.simple is command
 
 
 def _walk(items: list[Item], code: int | None, context: _Context, view: View, block: bool) -> list[Ran]:
@@ -156,7 +175,7 @@ def _single(pipeline: Pipeline) -> Simple | None:
 def _chain(
     chain: list[Item], code: int | None, context: _Context, view: View, block: bool, previous: list[Ran]
 ) -> list[Ran]:
-    codes = _codes(chain, code)
+    codes = _codes(chain, code, pipefail=context.pipefail or _sets_pipefail(chain))
     everything: list[Ran] = []
     and_list: list[Ran] = []
     preceding = previous
@@ -188,8 +207,11 @@ def _not_echo(ran: list[Ran]) -> list[Ran]:
     return [one for one in ran if one.simple.name not in ("echo", "printf")]
 
 
-def _codes(chain: list[Item], code: int | None) -> list[tuple[Told, int | None]]:
-    """What the exit code of an and-or chain says about each pipeline of it (and its own exit code, where that is certain)."""
+def _codes(chain: list[Item], code: int | None, *, pipefail: bool = False) -> list[tuple[Told, int | None]]:
+    """What the exit code of an and-or chain says about each pipeline of it (and its own exit code, where that is certain).
+
+    What ends an and-list that failed and cannot fail itself (`a && b | tail`) was not reached.
+    """
     told: list[tuple[Told, int | None]] = [(Told.HIDDEN, None)] * len(chain)
     if code is None:
         return told
@@ -219,11 +241,22 @@ def _codes(chain: list[Item], code: int | None) -> list[tuple[Told, int | None]]
     if start and chain[start].connector == "||":
         for index in range(start):
             told[index] = (Told.SUSPECT, None)
-    certain = [i for i in range(start, at + 1) if not _hardly_fails(chain[i].pipeline)]
-    if start != at and len(certain) == 1:
-        for index in range(start, at + 1):
-            told[index] = (Told.FAILED if index == certain[0] else Told.PASSED, code_left if index == certain[0] else 0)
+    able = [i for i in range(start, at + 1) if not _hardly_fails(chain[i].pipeline, pipefail=pipefail)]
+    if start != at and len(able) == 1:
+        for index in range(start, able[0]):
+            told[index] = (Told.PASSED, 0)
+        told[able[0]] = (Told.FAILED, code_left)
+    if able:
+        for index in range(able[-1] + 1, at + 1):
+            told[index] = (Told.UNREACHED, None)
     return told
+
+
+def _sets_pipefail(chain: list[Item]) -> bool:
+    return any(
+        simple is not None and simple.words[:1] == ["set"] and "pipefail" in simple.words
+        for simple in (_single(item.pipeline) for item in chain)
+    )
 
 
 _NEVER_FAIL = frozenset({"tail", "head", "cat", "tee", "sort", "sed", "awk", "wc", "tr", "cut", "uniq", "less"})
@@ -256,11 +289,11 @@ _SAFE = frozenset(
 )
 
 
-def _hardly_fails(pipeline: Pipeline) -> bool:
+def _hardly_fails(pipeline: Pipeline, *, pipefail: bool) -> bool:
     """Commands that stand before the one that matters and are not what failed (a failing `cd` says so in the output)."""
     last = pipeline.stages[-1] if pipeline.stages else None
     if len(pipeline.stages) > 1:
-        return isinstance(last, Simple) and last.name in _NEVER_FAIL
+        return isinstance(last, Simple) and last.name in _NEVER_FAIL and not pipefail
     return isinstance(last, Simple) and (not last.words or last.name in _SAFE)
 
 
@@ -284,7 +317,7 @@ def _pipeline(
     for index, stage in enumerate(stages):
         last = index == len(stages) - 1
         seen = seen_through(stages[index + 1 :], view)
-        if last or context.pipefail:
+        if last or context.pipefail or told is Told.UNREACHED:
             here: tuple[Told, int | None] = (told, code)
         else:
             here = (Told.HIDDEN, None)

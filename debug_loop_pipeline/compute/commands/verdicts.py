@@ -23,6 +23,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     CD_FAILED,
     CRASH,
     NO_OUTPUT,
+    ends_in_dots,
     ends_in_error,
     failed_scripts,
     is_complete,
@@ -162,7 +163,7 @@ def _with_errors(one: Judged, line: _Line) -> None:
     )
     if not line.alone(one.ran):
         one.errors = line.own_errors(one.ran, one.goal, one.errors) or one.errors
-    hidden = may_hide_errors(one.ran.view, section) and not _all_told(one)
+    hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran)) and not _all_told(one)
     one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut
     one.packages = packages(section)
@@ -182,10 +183,20 @@ class _Line:
         self.text = text
         self.others = others
         self.sections = _sections(goals, text) if len(goals) > 1 else {}
+        self.end: str | None = None
+        """What the `tail` at the end of the line left of the output."""
         self.summaries: dict[int, list[Found]] = {}
 
     def section(self, ran: Ran) -> str:
-        """The part of the output that is this command's, where separators that were echoed tell it; else all of it."""
+        """The part of the output that is this command's, as far as separators that were echoed, or a `tail` at the end of the line, tell it."""
+        if not ran.ends or id(ran) in self.sections:
+            return self.between_marks(ran)
+        if self.end is None:
+            self.end = _last_lines(self.text, ran)
+        return self.end
+
+    def between_marks(self, ran: Ran) -> str:
+        """The part of the output that separators that were echoed give to this command; else all of it."""
         return self.sections.get(id(ran), self.text)
 
     def alone(self, ran: Ran) -> bool:
@@ -200,7 +211,7 @@ class _Line:
         begun = self._last_begun()
         failed = False
         for ran, goal in self.goals:
-            if any(earlier.told is Told.FAILED for earlier in ran.before):
+            if self._stopped_before(ran, goal):
                 continue
             if ran.told is not Told.SUSPECT:
                 one = self._one(ran, goal)
@@ -220,7 +231,21 @@ class _Line:
             judged += self._unattributed(held)
         elif not failed and not (self.others.commands or self.others.changes_before):
             self._contradict(judged)
-        return judged or [self._judged(*self.goals[-1], Verdict.UNCLEAR, reached=False)]
+        return judged or [self._not_reached(*self.goals[-1])]
+
+    def _stopped_before(self, ran: Ran, goal: Goal) -> bool:
+        """Whether the line failed before it came to this command.
+
+        A summary that can only be its own says that it ran: in that shell a pipe does fail with its first command.
+        """
+        if ran.told is Told.UNREACHED and len(self.goals) == 1 and self._own(ran, goal):
+            return False
+        return ran.told is Told.UNREACHED or any(earlier.told is Told.FAILED for earlier in ran.before)
+
+    def _not_reached(self, ran: Ran, goal: Goal) -> Judged:
+        """No goal of the line has a verdict: what made ready for it failed, and so did it; of anything else nothing is known."""
+        failed = self._stopped_before(ran, goal) and self.others.changes_before and not self.others.commands
+        return self._judged(ran, goal, Verdict.FAIL if failed else Verdict.UNCLEAR, reached=False)
 
     @staticmethod
     def _contradict(judged: list[Judged]) -> None:
@@ -429,6 +454,8 @@ class _Line:
             # The end of the output is the last one's.
             well = last and not self.others.commands and self._end_looks_well(ran, goal, section)
             return self._judged(ran, goal, Verdict.PASS) if well else None
+        if goal.tool == "pytest" and alone and ends_in_dots(ran.words, section):
+            return self._judged(ran, goal, Verdict.PASS)
         if is_complete(view, section):
             tells_nothing = goal.kind is GoalKind.TEST and (not section.strip() or goal.tool in FAMILIES)
             return self._unclear(ran, goal) if tells_nothing else self._judged(ran, goal, Verdict.PASS)
@@ -464,6 +491,18 @@ class _Line:
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
+
+
+_RUNNERS_WORD = re.compile(r"\n+(?:Shell cwd was reset to .*)?\s*\Z")
+"""What an agent's own tool adds behind an output."""
+
+
+def _last_lines(text: str, ran: Ran) -> str:
+    """What a command at the end of its line can have printed at most, after `2>&1 | tail -n N`."""
+    if not ran.ends or ran.view.tail is None:
+        return text
+    lines = _RUNNERS_WORD.sub("", text).split("\n")
+    return "\n".join(lines[-ran.view.tail :]) if len(lines) > ran.view.tail else text
 
 
 def _sections(goals: list[tuple[Ran, Goal]], text: str) -> dict[int, str]:

@@ -156,6 +156,6 @@ def _uncaught(text: str) -> list[CutError]:
     found: list[CutError] = []
     if "Traceback (most recent" in text or "SyntaxError" in text or "IndentationError" in text or "python" in text:
         found += python.cut_tracebacks(text)
-    if "\n    at " in text or "annot find" in text or "resolve" in text:
+    if "\n    at " in text or "annot find" in text or "resolve" in text or "syscall: '" in text:
         found += javascript.cut_uncaught(text)
     return found

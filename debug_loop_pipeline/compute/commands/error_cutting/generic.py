@@ -38,7 +38,10 @@ _TRAILER_LINE = re.compile(
     re.MULTILINE,
 )
 _COUNTED_OK = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|fail)\b", re.IGNORECASE)
-_EXIT_LINE = re.compile(r"^(?:Exit code|exit status|\[exit code|Process exited)\b.*$", re.IGNORECASE)
+_EXIT_LINE = re.compile(
+    r"^(?:(?:Exit code|exit status|\[exit code|Process exited)\b.*|Node\.js v\d+\.\d+\.\d+|[\]})>,;]+)$", re.IGNORECASE
+)
+"""Lines without a message: what an agent's tool, or Node behind an uncaught exception, adds, and closing brackets."""
 
 
 def cut_shell(output: str) -> list[CutError]:

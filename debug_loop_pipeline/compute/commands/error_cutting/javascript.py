@@ -36,6 +36,11 @@ _BUN_ERROR = re.compile(
 _UNHANDLED = re.compile(r"^# Unhandled error between tests\n-+\n(?P<body>.*?)\n-{5,}$", re.MULTILINE | re.DOTALL)
 _MOCHA = re.compile(r"^  (?P<n>\d+)\) (?P<name>.+)$", re.MULTILINE)
 _PLAYWRIGHT = re.compile(r"^  \d+\) (?P<name>(?:\[[^\]]+\] › )?\S+\.\w+:\d+:\d+ › .+?)(?: [─-]+)?$", re.MULTILINE)
+_SYSTEM_ERROR = re.compile(
+    r"^\s*code: '(?P<code>E[A-Z]+)',\n\s*syscall: '(?P<call>\w+)'"
+    r"(?:,\n\s*(?:address|hostname|path): '(?P<address>[^'\n]{1,200})')?(?:,\n\s*port: (?P<port>\d+))?",
+    re.MULTILINE,
+)
 _NODE_SPEC = re.compile(r"^test at (?P<path>.+):(?P<line>\d+):\d+\n✖ (?P<name>.+?) \([\d.]+m?s\)$", re.MULTILINE)
 _TAP = re.compile(r"^[ \t]*not ok (?:\d+ (?:- )?|- )(?P<name>[^#\n]*)(?P<rest>#.*)?$", re.MULTILINE)
 _TAP_FIELD = re.compile(r"^\s*(?P<key>error|message|code|location|type|failureType):\s*(?P<value>\|-?|.*)$")
@@ -238,6 +243,18 @@ def cut_uncaught(output: str) -> list[CutError]:
     if not found:
         told = (_without_origin(m["message"]) for m in _RESOLVE.finditer(output))
         found = [CutError(one_line(text), type="ModuleNotFound", tool="bundler") for text in told]
+    return found or _cut_system_errors(output)
+
+
+def _cut_system_errors(output: str) -> list[CutError]:
+    """What ended Node, out of the fields it prints below the stack, where a `tail` left no more: `connect ECONNREFUSED 127.0.0.1:1`."""
+    if "\nNode.js v" not in output:
+        return []
+    found: list[CutError] = []
+    for match in _SYSTEM_ERROR.finditer(output):
+        host = f" {match['address']}" if match["address"] else ""
+        port = f":{match['port']}" if match["port"] else ""
+        found.append(CutError(f"{match['call']} {match['code']}{host}{port}", type=match["code"], tool="node"))
     return found
 
 

@@ -44,6 +44,12 @@ _BACKGROUND = "Command running in background with ID: "
 _STATUS = re.compile(r"<status>(\w+)</status>")
 _TASK_EXIT_CODE = re.compile(r"(?:<exit_code>|<summary>[^<]*\bexit code )(-?\d+)")
 _STREAMS = re.compile(r"<(stdout|stderr|output)>\n?(.*?)\n?</\1>", re.DOTALL)
+_OUTPUT_FILE = re.compile(r"/tasks/([\w-]+)\.output$")
+_PRINTED_FILE = re.compile(
+    r"(?:^|[;&\n]\s*|\bdo\s+)cat\s[^;&|<>\n]*/tasks/([\w-]+)\.output['\"]?\s*(?:2>\s*/dev/null\s*)?(?:\|\||$)"
+)
+_LINE_NUMBER = re.compile(r"^ *\d+(?:\t|→)", re.MULTILINE)
+_EXITED = re.compile(r"(?:^|\n)\[exited with code (-?\d+)\]\s*\Z")
 _RUNNING = frozenset({"running", "pending"})
 
 
@@ -73,11 +79,17 @@ def tool_call(block: dict[str, Any], cwd: str | None) -> ToolCall:
 
 
 def background_task_read(block: dict[str, Any]) -> str | None:
-    """The id of the background command whose output a `tool_use` block asks for."""
-    if block.get("name") not in ("BashOutput", "TaskOutput", "AgentOutputTool"):
-        return None
+    """The id of the background command whose output a `tool_use` block asks for: by a tool of its own, or out of the command's file."""
     given = block.get("input")
     if not isinstance(given, dict):
+        return None
+    if block.get("name") in ("Read", "Bash"):
+        if given.get("offset") or given.get("limit"):
+            return None  # a part of it does not tell what the rest says
+        place = _text(given.get("file_path")) or _text(given.get("command")) or ""
+        named = (_OUTPUT_FILE if block["name"] == "Read" else _PRINTED_FILE).search(place)
+        return named[1] if named is not None else None
+    if block.get("name") not in ("BashOutput", "TaskOutput", "AgentOutputTool"):
         return None
     return _text(given.get("bash_id")) or _text(given.get("task_id"))
 
@@ -123,7 +135,9 @@ def background_task_started(result: ToolResult, details: object) -> str | None:
 def background_task_end(call_id: str, report: str) -> ToolResult | None:
     """How a background command ended, told by the text of a tool that reads its output; None while it runs."""
     status = _STATUS.search(report)
-    if status is None or status[1] in _RUNNING:
+    if status is None:
+        return _file_end(call_id, report)
+    if status[1] in _RUNNING:
         return None
     code = _TASK_EXIT_CODE.search(report)
     streams = [match[2] for match in _STREAMS.finditer(report)]
@@ -135,6 +149,16 @@ def background_task_end(call_id: str, report: str) -> ToolResult | None:
         result.is_error = True
     result.cancelled = status[1] in ("killed", "stopped", "cancelled")
     return result
+
+
+def _file_end(call_id: str, report: str) -> ToolResult | None:
+    """The end of a background command, told by the last line of the file that holds its output."""
+    text = _LINE_NUMBER.sub("", report) if _LINE_NUMBER.match(report) else report
+    ended = _EXITED.search(text)
+    if ended is None:
+        return None
+    code = int(ended[1])
+    return ToolResult(call_id, text[: ended.start()].rstrip("\n"), code != 0, exit_code=code)
 
 
 def content_text(content: object) -> str:

@@ -35,6 +35,17 @@ LINES = [
             ("x.Y undefined (type Z has no field)", None, None, "a/c.go", 1),
         ],
     ),
+    (
+        "swift build",
+        'errors[3]{file,line,message}:\n  null,null,emit-module command failed with exit code 1\n  /r/A.swift,45,type \'Span\' has no member \'hours\'\n'
+        '  /r/B.swift,7,"Line Length: 128, not 120 (line_length)"\nwarnings[1]{file,line,message}:\n  /r/C.swift,1,old\n',
+        [
+            ("type 'Span' has no member 'hours'", None, None, "/r/A.swift", 45),
+            ("Line Length: 128, not 120 (line_length)", None, None, "/r/B.swift", 7),
+        ],
+    ),
+    ("make", "failed_tests[1]{test,message,file,line}:\n  adds two,\"got 1, not 2\",a.x,null\n", [("got 1, not 2", None, "adds two", "a.x", None)]),
+    ("make", "errors[1]{file,line,message}:\n  null,null,link command failed with exit code 1\n", [("link command failed with exit code 1", GENERIC, None, None, None)]),
     ("tsc", "src/a.ts(12,5): error TS2345: Argument of type 'x' is not assignable.\n", [("TS2345: Argument of type 'x' is not assignable.", "TS2345", None, "src/a.ts", 12)]),
     ("tsc", "src/a.ts:12:5 - error TS2304: Cannot find name 'y'.\n\n12 y()\n   ~\n", [("TS2304: Cannot find name 'y'.", "TS2304", None, "src/a.ts", 12)]),
     ("mypy", "a.py:3: error: Name \"x\" is not defined  [name-defined]\na.py:3: note: hint\nFound 1 error in 1 file (checked 2 source files)\n", [('Name "x" is not defined [name-defined]', None, None, "a.py", 3)]),

@@ -37,6 +37,7 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("python manage.py test app.tests --settings=x", "django-test app.tests", GoalKind.TEST),
         ("./tests/runtests.py --verbosity 2 model_forms", "django-test model_forms", GoalKind.TEST),
         ("tox -e py311", "tox -e py311", GoalKind.TEST),
+        ("swiftc -typecheck -swift-version 6 -sdk /S.sdk a.swift", "swift build a.swift", GoalKind.BUILD),
         ("mypy --strict src", "mypy src", GoalKind.TYPES),
         ("pyright", "pyright", GoalKind.TYPES),
         ("ruff check .", "ruff check .", GoalKind.LINT),

@@ -85,6 +85,11 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         # a failure summary wins over the exit code
         ("npm test || true", "Tests:       1 failed, 3 passed, 4 total\n", 0, "fail"),
         ("pytest | tee log", "=== 1 failed, 2 passed in 0.10s ===\n", 0, "fail"),
+        ("make test | tail -4", "status: failed\nsummary:\n  errors: 0\n  failed_tests: 2\n", 0, "fail"),
+        ("swift test | grep -A2 status", "status: success\n  errors: 0\n  passed_tests: 9\n", 0, "pass"),
+        ("make | grep -A3 'errors.3'", "errors[3]{file,line,message}:\n  null,null,fatalError\n", 0, "fail"),
+        ("swift build --target App | tail -2", "[9/9] Linking\nBuild of target: 'App' complete! (2.1s)\n", 0, "pass"),
+        ("curl -s /status; make test | tail -3", "status: success\nbusy: 1\nmake: *** [test] Error 1\n", 0, "fail"),
         ("L=/tmp/l.txt; go build ./... > $L 2>&1; tail -5 $L", "a.go:3:1: undefined: x\n", 0, "fail"),
         ("go test ./... | tail -3", "--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx\t0.1s\n", 0, "fail"),
         ("make test; true", "make: *** [Makefile:3: test] Error 2\n", 0, "fail"),

@@ -59,8 +59,8 @@ FAMILIES: dict[str, frozenset[str]] = {
     "dotnet test": frozenset({"dotnet"}),
     "dotnet build": frozenset({"dotnet"}),
     "ctest": frozenset({"ctest"}),
-    "swift test": frozenset({"swift"}),
-    "swift build": frozenset({"swift"}),
+    "swift test": frozenset({"swift", "xcsift"}),
+    "swift build": frozenset({"swift", "xcsift"}),
     "mix test": frozenset({"exunit"}),
     "mix credo": frozenset({"credo"}),
     "mix dialyzer": frozenset({"dialyzer"}),
@@ -104,7 +104,7 @@ TRAILING_RUNNERS = (
 TEST_FAMILIES = frozenset(
     "bazel bun busted cargo catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
     "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
-    "unittest vitest zig".split()
+    "unittest vitest xcsift zig".split()
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
@@ -113,7 +113,7 @@ _LINT_FAMILIES = frozenset(
 )
 _BUILD_FAMILIES = frozenset(
     "bazel bundler cargo cargo-build cmake dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "
-    "zig".split()
+    "xcsift zig".split()
 )
 KIND_FAMILIES: dict[GoalKind, frozenset[str]] = {
     GoalKind.TEST: TEST_FAMILIES | ALWAYS,

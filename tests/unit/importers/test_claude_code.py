@@ -465,6 +465,36 @@ def test_a_background_command_ends_with_the_reading_of_its_output(tmp_path: Path
     assert results[4].output == "1 failed"
 
 
+@pytest.mark.parametrize(
+    ("reader", "shown", "ended"),
+    [
+        (
+            call("r", "Read", file_path="/t/tasks/b1.output"),
+            "1\t2 failed\n2\t\n3\t[exited with code 1]\n",
+            (1, "2 failed"),
+        ),
+        (call("r", "Read", file_path="/t/tasks/b1.output"), "     1→ok\n     2→[exited with code 0]", (0, "ok")),
+        (call("r", command="sleep 5; cat /t/tasks/b1.output"), "ok\n\n[exited with code 0]\n", (0, "ok")),
+        (call("r", "Read", file_path="/t/tasks/b1.output"), "1\tcompiling\n", None),
+        (call("r", "Read", file_path="/t/tasks/b1.output", offset=90), "90\tok\n91\t[exited with code 0]\n", None),
+        (call("r", command="tail -2 /t/tasks/b1.output"), "ok\n[exited with code 0]\n", None),
+        (call("r", command="cat /t/tasks/b1.output | grep error"), "[exited with code 0]\n", None),
+        (call("r", "Read", file_path="/t/tasks/b2.output"), "1\tok\n2\t[exited with code 0]\n", None),
+    ],
+)
+def test_a_background_command_ends_with_the_reading_of_its_whole_file(
+    tmp_path: Path, reader: dict[str, Any], shown: str, ended: tuple[int, str] | None
+) -> None:
+    session = Session()
+    session.agent("m1", call("t1", command="make check", run_in_background=True))
+    session.result("t1", "Command running in background with ID: b1. Output is being written to: /t/tasks/b1.output")
+    session.agent("m2", reader)
+    session.result("r", shown)
+    results = [result for step in read_steps(session.write(tmp_path)) for result in step.results]
+    found = [(result.exit_code, result.output) for result in results if result.call_id == "t1" and not result.pending]
+    assert found == ([ended] if ended is not None else [])
+
+
 def test_a_file_without_a_conversation_gives_no_run(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"type":"summary","summary":"s","leafUuid":"x"}\n')

@@ -16,6 +16,7 @@ from debug_loop_pipeline.compute.commands.error_cutting import (
     others,
     python,
     rust,
+    tables,
 )
 from debug_loop_pipeline.compute.commands.error_cutting.common import (
     GENERIC,
@@ -103,6 +104,8 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
     if "error" in text or "panicked" in text or "warning" in text:
         rusty = rust.cut(text) if "-->" in text or "panicked" in text or "cargo" in (tool or "") else []
         builds = [*rusty, *builds]
+    if "]{" in text:
+        builds += tables.cut(text)
     if "--> " in text:
         builds += compilers.cut_arrows(text)
     if "\nIn " in text or text.startswith("In "):

@@ -437,6 +437,25 @@ def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filter
     ]
 
 
+def test_the_list_at_the_end_names_the_tests_whose_sections_were_cut_off() -> None:
+    output = "\n\nfailures:\n    shop::adds\n    src/a.rs - a (line 3)\n\ntest result: FAILED. 4 passed; 2 failed; 0 ignored\n"
+    assert [found[2] for found in cut(output, "cargo test")] == ["shop::adds", "src/a.rs"]
+
+
+def test_the_last_cause_is_what_cargo_found() -> None:
+    output = (
+        "error: failed to load manifest for workspace member `/r/core`\n\nCaused by:\n  failed to parse manifest at `/r/core/Cargo.toml`\n"
+        "\nCaused by:\n  no targets specified in the manifest\n  either src/lib.rs, or a [lib] section must be present\n"
+    )
+    assert [found[0] for found in cut(output, "cargo check")] == [
+        "failed to load manifest for workspace member `/r/core`: no targets specified in the manifest"
+    ]
+    assert (
+        cut("error: no matching package named `a` found\n", "cargo check")[0][0]
+        == "no matching package named `a` found"
+    )
+
+
 def test_many_panics_without_an_end_are_cut_in_bounded_time() -> None:
     """Where lines could be split between repetitions in any way, this ran for hours; the suite's time-out tells."""
     head = (

@@ -101,7 +101,7 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
     if tool == "docker build":
         text = blocks.without_step_prefix(text)
     builds = [*compilers.cut(text, tool), *compilers.cut_builds(text), *blocks.cut(text), *compilers.cut_formats(text)]
-    if "error" in text or "panicked" in text or "warning" in text:
+    if "error" in text or "panicked" in text or "warning" in text or "test result: FAILED" in text:
         rusty = rust.cut(text) if "-->" in text or "panicked" in text or "cargo" in (tool or "") else []
         builds = [*rusty, *builds]
     if "]{" in text:

@@ -17,6 +17,8 @@ _BARE = re.compile(
     r"^error(?:\[(?P<code>\w+)\])?: (?P<message>(?!could not compile|aborting due|test failed|\d+ targets? failed|build failed|process didn't|recipe|script ).+)$",
     re.MULTILINE,
 )
+_CAUSES = re.compile(r"\n(?:\nCaused by:\n(?P<cause>(?:[ \t]+\S.*(?:\n|\Z))+))+")
+"""What cargo found behind an error of its own; the last one is where it began."""
 _RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
 _STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
 _NEW_PANIC = re.compile(
@@ -30,6 +32,8 @@ _OLD_PANIC = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _FAILED_LINE = re.compile(r"^test (?P<test>\S+)(?: - .*)? \.\.\. FAILED$", re.MULTILINE)
+_LISTED = re.compile(r"^failures:\n(?P<tests>(?: {4}\S.*\n)+)(?=\n|\Z)", re.MULTILINE)
+"""The names of the failing tests at the end, all that `tail` left of them."""
 _ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
 
 
@@ -40,8 +44,16 @@ def cut(output: str) -> list[CutError]:
     if not tests and not found and "panicked at" in output:
         tests = _panics(output)
     if not found and not tests and "error: " in output:
-        found = [CutError(one_line(m["message"]), type=m["code"], tool="cargo") for m in _BARE.finditer(output)]
+        found = [
+            CutError(_with_cause(m["message"], output, m.end()), type=m["code"], tool="cargo")
+            for m in _BARE.finditer(output)
+        ]
     return [*found, *tests]
+
+
+def _with_cause(message: str, output: str, end: int) -> str:
+    causes = _CAUSES.match(output, end)
+    return one_line(f"{message}: {causes['cause'].strip().splitlines()[0]}" if causes is not None else message)
 
 
 def _diagnostics(output: str) -> list[CutError]:
@@ -95,9 +107,15 @@ def _tests(output: str) -> list[CutError]:
     if not found:
         found = [
             _thread_of(output, test) or CutError("test failed", tool="cargo test", test=test)
-            for test in (m["test"] for m in _FAILED_LINE.finditer(output))
+            for test in _failing(output)
         ]
     return found
+
+
+def _failing(output: str) -> list[str]:
+    marked = [match["test"] for match in _FAILED_LINE.finditer(output)]
+    listed = [line.split()[0] for match in _LISTED.finditer(output) for line in match["tests"].splitlines()]
+    return list(dict.fromkeys([*marked, *listed]))
 
 
 def _panics(output: str) -> list[CutError]:

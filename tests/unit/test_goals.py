@@ -440,3 +440,19 @@ def test_an_installed_tool_is_none_of_the_programs_that_the_task_built(path: str
     files.record_build(None)
     assert goal(f"{path} test", files).text == "cargo test"
     assert goal("./target/debug/cargo test", files).kind is GoalKind.RUN
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "expected"),
+    [
+        ("go test -run TestAdd ./a", "go test -run 'TestAdd_Twice|TestAddAll' ./a", True),
+        ("go test -run 'TestAdd|TestSub' ./a", "go test -run TestSub_Zero ./a", True),
+        ("go test -run TestAdd_Twice ./a", "go test -run TestAdd ./a", False),
+        ("go test -run 'TestAdd$' ./a", "go test -run TestAdd_Twice ./a", False),
+        ("go test -run TestAdd/one ./a", "go test -run TestAdd/one_more ./a", False),
+        ("npx jest -t adds", "npx jest -t adds_twice", True),
+        ("mvn test -Dtest=Add", "mvn test -Dtest=AddTwice", False),
+    ],
+)
+def test_a_part_of_a_tests_name_picks_it_too(wider: str, narrower: str, expected: bool) -> None:
+    assert covers(goal(wider), goal(narrower)) is expected

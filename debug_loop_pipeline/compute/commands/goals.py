@@ -241,8 +241,21 @@ def _filters_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
         flag_a, _, expr_a = wider[0].partition(" ")
         flag_b, _, expr_b = narrower[0].partition(" ")
         if flag_a == flag_b and expr_a and not re.search(r"[()]", expr_a + expr_b):
-            return set(expr_b.split("|")) <= set(expr_a.split("|"))
+            picked, asked = expr_a.split("|"), expr_b.split("|")
+            return all(text in picked or (flag_a in _FINDS_ANYWHERE and _picked(text, picked)) for text in asked)
     return False
+
+
+_FINDS_ANYWHERE = frozenset({"-run", "-t", "--testNamePattern"})
+"""Filters that pick every test in whose name the text is found."""
+
+
+def _picked(text: str, picked: list[str]) -> bool:
+    """Whether each test that the plain name `text` picks is picked by a part of that name too (`-run TestAdd`, `-run TestAdd_Twice`)."""
+    return _NAME.fullmatch(text) is not None and any(part in text and _NAME.fullmatch(part) for part in picked)
+
+
+_NAME = re.compile(r"\w+")
 
 
 _TYPED = re.compile(r"\.[cm]?[jt]sx?(?: |$)")

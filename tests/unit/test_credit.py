@@ -873,3 +873,28 @@ def test_a_mark_names_a_known_test_without_its_suite():
     unclear = task("scale › ends", "ticks › ends").verify("v2", no("ends", "test failed"), tool="jest")
     told = fixes(unclear.edit(after="a = 3", call="e2").verify("v3", tool="jest").credit())
     assert [fix[:2] for fix in told] == [("v1", "v3"), ("v1", "v3"), ("v2", "v3")]
+
+
+def test_what_the_compiler_says_shows_that_cargo_came_past_the_manifest():
+    """However much of the output is cut."""
+    manifest = ExecutionError(message="failed to parse manifest at `/r/Cargo.toml`: no targets", tool="cargo")
+    linker = ExecutionError(message="linking with `cc` failed", tool="cargo")
+    rustc = ExecutionError(message="cannot find value `x`", tool="rustc", path="src/a.rs")
+    for error, gone in ((manifest, "v2"), (linker, "v3")):
+        task = Task().verify("v1", error, tool="cargo check").edit(path="Cargo.toml", call="e1")
+        task.verify("v2", rustc, tool="cargo check", reached=False).edit(path="src/a.rs", call="e2")
+        assert fixes(task.verify("v3", tool="cargo check").credit())[0][:2] == ("v1", gone)
+
+
+def test_a_go_test_fails_while_a_subtest_of_it_fails():
+    def no(test: str, message: str) -> ExecutionError:
+        return ExecutionError(message=message, tool="go test", test=test)
+
+    marked, inside = no("TestShop", "--- FAIL: TestShop"), no("TestShop/empty", "want 1, got 2")
+    task = Task().verify("v1", marked, tool="go test").edit(call="e1").verify("v2", inside, tool="go test")
+    credit = task.edit(after="a = 3", call="e2").verify("v3", tool="go test").credit()
+    assert {fix[:2] for fix in fixes(credit)} == {("v2", "v3")}
+    assert [tried.failed_again.ref.tool_call_id for tried in credit.failed_tries] == ["v2"]
+    # The mark alone does not tell which of its subtests fails.
+    back = Task().verify("v1", inside, tool="go test").edit(call="e1").verify("v2", marked, tool="go test")
+    assert ("v1", "v3") in {f[:2] for f in fixes(back.edit(after="a = 3").verify("v3", tool="go test").credit())}

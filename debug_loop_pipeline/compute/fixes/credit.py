@@ -48,6 +48,11 @@ _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?
 
 _COMPILED_FIRST = frozenset({"rustc", "cargo", "javac", "kotlinc", "scalac", "dotnet build"})
 """Compilers whose runner compiles everything before the first test: where tests ran, there is no error of theirs, cut or not."""
+_BEFORE_COMPILING = re.compile(
+    r"failed to (?:parse|load|read|get|select|resolve|download|fetch|query)\b|no matching package|the lock file"
+    r"|unexpected argument|no such (?:sub)?command|found a virtual manifest"
+)
+"""What cargo itself says about manifests, dependencies and its arguments: where the compiler speaks, it came past that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +232,7 @@ def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
 def _verify(walk: _Walk, seen: TaskVerification) -> None:
     shown = {error.key: error for error in (_in_full(walk, error) for error in seen.errors)}
     there = [tracked.error for tracked in walk.tracked.values() if tracked.gone is None]
+    shown |= {test.key: test for test in there if any(_holds_subtest(test, error) for error in seen.errors)}
     for key, error in shown.items():
         tracked = walk.tracked.get(key)
         if tracked is not None:
@@ -266,9 +272,18 @@ def _marks(error: TaskError, known: TaskError) -> bool:
     return bool(own) and known.key[2].endswith(f" › {error.key[2]}")
 
 
+def _holds_subtest(test: TaskError, sub: TaskError) -> bool:
+    """Whether `test` only says that a Go test failed, and `sub` is in a subtest of it: where one fails the other does."""
+    return test.generic and test.tool == sub.tool and sub.key[2].startswith(f"{test.key[2]}/") and test.key[2] != ""
+
+
 def _short_for(error: TaskError, known: TaskError) -> bool:
     """Whether it may be `known` in fewer words."""
-    return _marks(error, known) or (error.shortened and error.key[2] != "" and error.key[2] == known.key[2])
+    return (
+        _marks(error, known)
+        or _holds_subtest(error, known)
+        or (error.shortened and error.key[2] != "" and error.key[2] == known.key[2])
+    )
 
 
 def _still_there(walk: _Walk, tracked: _Tracked, others: Sequence[TaskError], seen: TaskVerification) -> None:
@@ -299,6 +314,8 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether not showing the error means that it is gone: the goal is covered and the check got that far."""
     if not _covers(seen, tracked):
         return False
+    if tracked.error.tool == "cargo" and _BEFORE_COMPILING.match(tracked.error.pattern.pattern):
+        return seen.complete or any(error.tool in ("rustc", "clippy") for error in seen.errors)
     builds = [error for error in seen.errors if at_build(error)]
     if at_build(tracked.error):
         built = not builds and tracked.error.tool in _COMPILED_FIRST and _ran_tests(seen)

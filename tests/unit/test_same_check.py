@@ -39,6 +39,10 @@ def eslint(fails: bool) -> str:
     )
 
 
+def ruff(fails: bool) -> str:
+    return "tools/x.py:1:8: F401 `os` imported but unused\nFound 1 error.\n" if fails else "All checks passed!\n"
+
+
 def tsc(fails: bool) -> str:
     return "src/x.ts(3,5): error TS2322: Type 'string' is not assignable to type 'number'.\n" * fails
 
@@ -133,6 +137,7 @@ SAME: list[tuple[str, Call, Call]] = [
     ("yarn 1", ("yarn test", after("yarn run v1.22.19\n$ /repo/node_modules/.bin/vitest run\n", vitest)), VITEST),
     ("bun", ("bun run test", after("$ vitest run\n", vitest)), ("bunx vitest run", vitest)),
     ("make", ("make test", after("go test ./...\n", go_test, MAKE_FAILED)), GO_TEST),
+    ("plain words", ("make check", after("pytest --version\nruff check tools\n", ruff, MAKE_FAILED)), ("ruff check tools", ruff)),
     ("just", ("just test", after("go test ./...\n", go_test)), GO_TEST),
     ("task", ("task test", after("task: [test] go test ./...\n", go_test)), GO_TEST),
     ("mise", ("mise run test", after("[test] $ go test ./...\n", go_test)), GO_TEST),
@@ -212,6 +217,7 @@ OTHER: list[tuple[str, Call, Call]] = [
     ("a failure that does not count", ("npx eslint .", eslint), ("npm run check", npm("check", "eslint . || true; vitest run", vitest))),
     ("files without the project's settings", ("npx tsc --noEmit src/x.ts", tsc), ("npm run build", npm("build", "tsc", tsc))),
     ("files that are not known", ("npm run lint", npm("lint", "eslint .", eslint)), ("git ls-files | xargs npx eslint", eslint)),
+    ("a report of plain words", ("make check", after("pytest --version\nruff check passed here\n", ruff, MAKE_FAILED)), ("ruff check passed here", ruff)),
     ("a sentence that begins like a command", ("make test", after("pytest tests\n", lambda f: "go test failed\n" + pytest_says(f))), ("go test failed", go_test)),
     ("types for tests", ("npx tsc --noEmit", tsc), VITEST),
     ("another platform", ("GOOS=windows go build ./...", go_build), GO_TEST),

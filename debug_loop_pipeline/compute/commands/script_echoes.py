@@ -18,7 +18,7 @@ from debug_loop_pipeline.compute.commands.goals import ROOTED_RUNNERS, Goal, Goa
 from debug_loop_pipeline.compute.commands.meanings import Meaning, Place
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told, commands_of
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
-from debug_loop_pipeline.compute.commands.toolbox import GoalKind, starts_a_tool
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind, find_tool, starts_a_tool
 
 MeaningOf = Callable[[Ran, str], Meaning]
 """What a command means that ran in the run's directory: `command_meaning.meaning_of` for a task that has written nothing."""
@@ -65,6 +65,13 @@ _STARTS_A_LINE = frozenset(
     "cd env time npx bunx npm pnpm yarn bun uv uvx poetry pipenv pdm hatch python python3 make just task mise docker bundle nx turbo".split()
 )
 _SENTENCE = re.compile(r"\w[.:!?,…]+$|[()<>]| v\d+\.\d+")
+_PLAIN_WORD = re.compile(r"[a-z0-9_]+")
+_OF_A_REPORT = frozenset(
+    "a all an and are as at be been but by can cannot complete completed could did does done error errors exited fail failed fails failing failure "
+    "failures fine finished for found from had has have in into is it its ms must needs new no not now of ok on only or out passed passes "
+    "passing reported reports require required requires returned running s says seconds should skipped so started still succeeded success "
+    "successful successfully than that the then they this to took up using warning warnings was were will with without would you your".split()
+)
 _NAMES_ITSELF = re.compile(r"[-./]|::")
 
 
@@ -250,7 +257,12 @@ def _is_recipe(line: str, first: bool) -> bool:
     if not (starts_a_tool(name) or name in _STARTS_A_LINE) or _SENTENCE.search(line):
         return False
     words = line.split()
-    return first or len(words) < 3 or any(_NAMES_ITSELF.search(word) for word in words[1:])
+    if first or len(words) < 3 or any(_NAMES_ITSELF.search(word) for word in words[1:]):
+        return True
+    # `ruff check tools`: plain words too, where nothing of a report is among them.
+    return (
+        all(_PLAIN_WORD.fullmatch(word) and word not in _OF_A_REPORT for word in words) and find_tool(words) is not None
+    )
 
 
 class _Reader:

@@ -270,6 +270,13 @@ def test_an_error_that_says_only_that_something_failed_is_a_fix_when_it_is_alone
     assert fixes(beside) == [("v1", "v3", "v3", ("e1", "e2"))]
 
 
+def test_where_two_runs_say_only_that_something_failed_it_may_be_the_same():
+    first, then = (ExecutionError(message=text, type="RunFailed") for text in ("test failed in m/a", "2 failed"))
+    assert fixes(Task().verify("v1", first).edit(call="e1").verify("v2", then).verify("v3").credit()) == []
+    later = Task().verify("v1", first).edit(call="e1").verify("v2", then).edit(call="e2").verify("v3").credit()
+    assert fixes(later) == [("v2", "v3", "v3", ("e2",))]
+
+
 def test_a_pass_of_another_goal_credits_nothing():
     assert fixes(Task().verify("v1", KEY).edit().verify("v2", tool="ruff check").credit()) == []
 

@@ -45,7 +45,7 @@ LINES = [
         ],
     ),
     ("make", "failed_tests[1]{test,message,file,line}:\n  adds two,\"got 1, not 2\",a.x,null\n", [("got 1, not 2", None, "adds two", "a.x", None)]),
-    ("make", "errors[1]{file,line,message}:\n  null,null,link command failed with exit code 1\n", [("link command failed with exit code 1", GENERIC, None, None, None)]),
+    ("make", "errors[1]{file,line,message}:\n  clang,null,link command failed with exit code 1\n", [("link command failed with exit code 1", GENERIC, None, None, None)]),
     ("tsc", "src/a.ts(12,5): error TS2345: Argument of type 'x' is not assignable.\n", [("TS2345: Argument of type 'x' is not assignable.", "TS2345", None, "src/a.ts", 12)]),
     ("tsc", "src/a.ts:12:5 - error TS2304: Cannot find name 'y'.\n\n12 y()\n   ~\n", [("TS2304: Cannot find name 'y'.", "TS2304", None, "src/a.ts", 12)]),
     ("mypy", "a.py:3: error: Name \"x\" is not defined  [name-defined]\na.py:3: note: hint\nFound 1 error in 1 file (checked 2 source files)\n", [('Name "x" is not defined [name-defined]', None, None, "a.py", 3)]),
@@ -343,6 +343,16 @@ def test_gradle_says_the_innermost_reason() -> None:
     assert [m for m, *_ in cut(output, "gradle build")] == [
         "A problem occurred configuring root project 'a'. Read timed out"
     ]
+
+
+def test_a_go_package_that_failed_is_no_more_than_that_without_its_tests() -> None:
+    output = "ok  \tm/b\t1.0s\nFAIL\tm/a\t0.3s\nFAIL\nFinished in 3s\n"
+    assert cut(output) == [("test failed in m/a", GENERIC, None, None, None)]
+    assert cut("--- FAIL: TestX (0.00s)\n    x_test.go:3: got 1\n" + output)[0][2] == "TestX"
+
+
+def test_a_word_of_failure_alone_on_its_line_says_nothing_of_the_next() -> None:
+    assert [message for message, *_ in cut("FAIL\nmore of it below\nerror: no such key: a\n")] == ["no such key: a"]
 
 
 def test_a_trailer_is_no_error_beside_a_real_one() -> None:

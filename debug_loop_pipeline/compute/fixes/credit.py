@@ -241,8 +241,13 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
         walk.tracked[key] = _Tracked(
             error, seen, tracked.first if tracked is not None else now, now, elsewhere=_elsewhere(tracked, seen)
         )
+    only_that_it_failed = bool(shown) and not any(error.located or not error.generic for error in shown.values())
     for key, tracked in list(walk.tracked.items()):
         if key in shown or tracked.gone is not None:
+            continue
+        if only_that_it_failed and tracked.error.generic and not tracked.error.located and _covers(seen, tracked):
+            # What failed is not told now, as it was not then: it may be the same, and what is shown now stands for it.
+            del walk.tracked[key]
             continue
         if not seen.same_goal(tracked.shown, at_build=at_build(tracked.error)):
             _look_elsewhere(seen, tracked)

@@ -20,7 +20,8 @@ _PACKAGE = re.compile(
     re.MULTILINE,
 )
 _ERROR_LINE = re.compile(
-    r"^\s*(?:\[[^\]\n]{1,40}\]\s*)?(?:(?P<kind>\w*(?:Error|Exception)|error|ERROR|fatal|FATAL|Fatal|critical|CRITICAL)(?:\[[^\]]+\])?|[✗✘✖×❌]|FAIL(?:ED|URE)?|E)\s*[:\s]\s*(?P<message>\S.{2,})$",
+    r"^\s*(?:\[[^\]\n]{1,40}\]\s*)?(?:(?P<kind>\w*(?:Error|Exception)|error|ERROR|fatal|FATAL|Fatal|critical|CRITICAL)(?:\[[^\]]+\])?\s*[:\s]\s*"
+    r"|(?:[✗✘✖×❌]|FAIL(?:ED|URE)?|E)[ \t]*[: \t][ \t]*)(?P<message>\S.{2,})$",
     re.MULTILINE,
 )
 _TEST_LINE = re.compile(
@@ -37,6 +38,8 @@ _TRAILER_LINE = re.compile(
     r"^(?P<message>.*(?:script \"[^\"]+\" (?:exited|was terminated)|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted|\*\*\* .*Error \d+|could not compile|test failed, to rerun|\b[1-9]\d* (?:fail|failed|failing|failures|errors?|problems?)\b|FAILED|BUILD FAILURE|Build failed|Failed to compile|evaluation failed).*)$",
     re.MULTILINE,
 )
+_GO_PACKAGE = re.compile(r"^\s*FAIL[ \t]+(?P<name>\S+)[ \t]+[\d.]+s$", re.MULTILINE)
+"""`FAIL pkg 0.3s`: some test of the package failed, `tail` or `grep` has taken off which."""
 _COUNTED_OK = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|fail)\b", re.IGNORECASE)
 _EXIT_LINE = re.compile(
     r"^(?:(?:Exit code|exit status|\[exit code|Process exited)\b.*|Node\.js v\d+\.\d+\.\d+|[\]})>,;]+)$", re.IGNORECASE
@@ -60,7 +63,7 @@ def cut_error_lines(output: str) -> list[CutError]:
     ]
     for match in _ERROR_LINE.finditer(output):
         line = match.group().strip()
-        if _TRAILERS.search(line) or _COUNTED_OK.search(line):
+        if _TRAILERS.search(line) or _COUNTED_OK.search(line) or _GO_PACKAGE.match(line):
             continue
         kind = match["kind"]
         named = (
@@ -75,6 +78,9 @@ def cut_error_lines(output: str) -> list[CutError]:
 
 def cut_trailer(output: str, exit_code: int | None) -> list[CutError]:
     """What only says that it failed: a trailer, else the last line, else the exit code."""
+    packages = [m["name"] for m in _GO_PACKAGE.finditer(output)]
+    if packages:
+        return [CutError(f"test failed in {name}", type=GENERIC) for name in packages]
     matches = [m["message"] for m in _TRAILER_LINE.finditer(output) if not _COUNTED_OK.search(m["message"])]
     if matches:
         return [CutError(one_line(matches[-1]), type=GENERIC)]

@@ -15,6 +15,7 @@ _TABLE = re.compile(
     re.MULTILINE,
 )
 _TELLS_NOTHING = re.compile(r"(?i)\bcommand failed\b|\bfailed with exit code\b|^fatalError$")
+_FILE = re.compile(r"[./\\]")
 _MAX_ROWS = 200
 _MAX_ROW = 4_000
 
@@ -40,6 +41,8 @@ def _row(columns: list[str], text: str) -> CutError | None:
     if message is None and test is None:
         return None
     path = told.get("file") or told.get("path")
+    if path is not None and not _FILE.search(path):
+        path = None  # the program that says it: `clang`, `ld`
     nothing = path is None and test is None and message is not None and _TELLS_NOTHING.search(message)
     return CutError(
         one_line(message or "test failed"),

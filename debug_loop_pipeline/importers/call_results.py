@@ -79,15 +79,23 @@ class WaitingCall:
     """The run's own directory."""
     told_at: int | None = None
     """Where its command stands in the attempt, once it is told (a background command is told twice)."""
-    configuring: list[Meaning] | None = None
-    """Of a line whose goals are only to configure a build: what it means where it verifies. Else, and until then, it is a change."""
+    as_check: list[Meaning] | None = None
+    """Of a line that only configures a build, or lints and fixes: what it means where it verifies. Else, and until then, it is a change."""
+    fixes: bool = False
+    """Whether it is a linter's fixer that `as_check` is about."""
 
     def mean(self, meanings: list[Meaning]) -> None:
         """Takes in what the commands of its line mean."""
         goals = [meaning.goal.tool for meaning in meanings if meaning.goal is not None]
         if goals and CONFIGURES.issuperset(goals):
-            self.configuring = meanings
+            self.as_check = meanings
             meanings = [CHANGE if meaning.goal is not None else meaning for meaning in meanings]
+        elif not goals and any(meaning.checks is not None for meaning in meanings):
+            self.fixes = True
+            self.as_check = [
+                Meaning(Action.VERIFY, meaning.checks) if meaning.checks is not None else meaning
+                for meaning in meanings
+            ]
         self.meanings = meanings
 
     @property
@@ -170,13 +178,13 @@ class ResultRecorder:
             if result.edits:
                 self.edited(waiting, result.edits)
 
-    def configured(self, waiting: WaitingCall, result: ToolResult) -> Verdict | None:
-        """The verdict of a line that only configures a build."""
+    def late_verdict(self, waiting: WaitingCall, result: ToolResult) -> Verdict | None:
+        """The verdict of a line that only configures a build, or lints and fixes, if it is a check."""
         code, text = (result.exit_code, result.output) if result.exit_code is not None else exit_code_in(result.output)
         if code is None and result.is_error is not None and not result.cancelled:
             code = 1 if result.is_error else 0
         ran = commands_of(waiting.call.command or "", waiting.cwd, code, text)
-        goals = [(one, m.goal) for one, m in zip(ran, waiting.configuring or (), strict=False) if m.goal is not None]
+        goals = [(one, m.goal) for one, m in zip(ran, waiting.as_check or (), strict=False) if m.goal is not None]
         return call_verdict(
             [one.verdict for one in judge(goals, Output(text, code, result.cancelled, result.timed_out))]
         )

@@ -53,6 +53,8 @@ _WINDOW = 16
 _MAX_APPROACH = 1_000
 _MAX_REQUEST = 20_000
 _MAX_FAILING = 32
+_LINTED = frozenset({GoalKind.LINT, GoalKind.FORMAT, GoalKind.MIXED})
+"""Kinds of checks that a linter's fixer may be meant to mend; a script's kind is not known."""
 _MAX_CALLS = 20_000
 """Calls whose result may still come; older ones are forgotten."""
 
@@ -97,6 +99,10 @@ class _Run:
         """Goals of the task that failed and that nothing has passed since."""
         self.misconfigured = False
         """Whether configuring a build of the task failed the last time."""
+        self.unmended: list[Checked] = []
+        """Of the goals that failed those of fixers: what they could not mend."""
+        self.to_mend: list[Checked] = []
+        """Of the goals that failed those that showed what a linter's fixer may be meant to mend."""
 
     def events(self) -> Iterator[ExecutionEvent]:
         """Walks the steps; yields attempts as they are finished."""
@@ -176,6 +182,8 @@ class _Run:
         self.ending = LastEnding.NONE
         self.failing = []
         self.misconfigured = False
+        self.unmended = []
+        self.to_mend = []
 
     def _current(self, step: Step) -> Attempt:
         """The open attempt; a new one where none is."""
@@ -282,8 +290,8 @@ class _Run:
         attempt.stopped = result.cancelled
         kind = waiting.call.kind
         if kind is ToolKind.SHELL and waiting.call.command:
-            if waiting.configuring is not None:
-                self._configured(waiting, waiting.configuring, result)
+            if waiting.as_check is not None:
+                self._late_check(waiting, waiting.as_check, result)
             self.recorder.shell_result(waiting, result, self.time)
             if waiting.verifies:
                 self.files.record_linked(result.output)
@@ -299,10 +307,17 @@ class _Run:
         else:
             attempt.clean_end = True
 
-    def _configured(self, waiting: WaitingCall, meanings: list[Meaning], result: ToolResult) -> None:
-        """Configuring a build verifies where it fails, and where it passes after it had failed; then it closes its attempt late."""
-        verdict = self.recorder.configured(waiting, result)
-        if verdict is Verdict.FAIL or (verdict is Verdict.PASS and self.misconfigured):
+    def _late_check(self, waiting: WaitingCall, meanings: list[Meaning], result: ToolResult) -> None:
+        """Configuring a build, or a linter's fixer, verifies where it fails, and where it passes after that; then it closes its attempt late.
+
+        After a check of lint that failed a fixer is what mends it, and the check run again tells what is left.
+        """
+        if waiting.fixes and self.to_mend:
+            return
+        verdict = self.recorder.late_verdict(waiting, result)
+        tools = {meaning.goal.tool for meaning in meanings if meaning.goal is not None}
+        failed_before = any(one.goal.tool in tools for one in self.unmended) if waiting.fixes else self.misconfigured
+        if verdict is Verdict.FAIL or (verdict is Verdict.PASS and failed_before):
             waiting.meanings = meanings
             if self.open is waiting.attempt:
                 self._seal(waiting.attempt)
@@ -316,13 +331,19 @@ class _Run:
                 and told.verdict is not Verdict.UNCLEAR
             ):
                 self.misconfigured = told.verdict is Verdict.FAIL
-        for told in waiting.attempt.verifications:
+        for index, told in enumerate(waiting.attempt.verifications):
             if told.tool_call_id != waiting.call_id or told.verdict not in (Verdict.PASS, Verdict.FAIL):
                 continue
             seen = checked(told)
             self.failing = [other for other in self.failing if not speaks_for(seen, other, failed=True)]
             if told.verdict is Verdict.FAIL and len(self.failing) < _MAX_FAILING:
                 self.failing.append(seen)
+                if waiting.fixes:
+                    self.unmended.append(seen)
+                elif seen.goal.kind in _LINTED and not _found_no_program(waiting.attempt, index):
+                    self.to_mend.append(seen)
+        self.unmended = [one for one in self.unmended if one in self.failing]
+        self.to_mend = [one for one in self.to_mend if one in self.failing]
 
     # the run's ends
 
@@ -409,6 +430,12 @@ class _Run:
         if attempt.id is None:
             attempt.id = attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
         return attempt.id
+
+
+def _found_no_program(attempt: Attempt, index: int) -> bool:
+    """Whether all that a verification showed is that the shell did not find what it was to run."""
+    shown = [error for error in attempt.errors if error.verification == index]
+    return bool(shown) and all(error.tool == "shell" for error in shown)
 
 
 def _ending(attempt: Attempt) -> LastEnding:

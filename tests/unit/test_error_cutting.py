@@ -52,6 +52,7 @@ LINES = [
     ("flake8", "a.py:3:80: E501 line too long (90 > 79 characters)\n", [("E501 line too long (90 > 79 characters)", "E501", None, "a.py", 3)]),
     ("ruff check", "a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
     ("ruff check", "F401 [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
+    ("ruff check", "unused-import: [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\n", [("unused-import: [*] `os` imported but unused", "unused-import", None, "a.py", 1)]),
     ("ty check", "error[unresolved-import]: Cannot resolve import `b`\n --> src/a.py:1:8\n", [("[unresolved-import] Cannot resolve import `b`", "unresolved-import", None, "src/a.py", 1)]),
     ("pyright", "/r/a.py:3:5 - error: \"x\" is not defined (reportUndefinedVariable)\n1 error, 0 warnings\n", [('"x" is not defined (reportUndefinedVariable)', None, None, "/r/a.py", 3)]),
     ("cc", "a.c: In function 'main':\na.c:3:5: error: 'x' undeclared (first use in this function)\na.c:3:5: note: each\n", [("'x' undeclared (first use in this function)", None, None, "a.c", 3)]),

@@ -503,6 +503,40 @@ def test_calls_beside_one_that_fails_to_configure_stay_in_its_attempt() -> None:
     assert [v.goal_tool for v in after.verifications] == ["pytest"]
 
 
+LEFT = "F841 Local variable `total` is assigned to but never used\n --> src/sums.py:9:5\n\nFound 3 errors (2 fixed, 1 remaining).\n"
+
+
+def test_a_linters_fixer_that_passes_is_a_change() -> None:
+    story = Story().human("go").shell("ruff check --fix .", "Found 2 errors (2 fixed, 0 remaining).\n")
+    (event,) = story.shell("pytest", PASSES).events()
+    assert [v.goal_tool for v in event.verifications] == ["pytest"]
+    assert [c.mutating for c in event.commands] == [True, False]
+
+
+def test_a_linters_fixer_verifies_when_it_leaves_findings_and_when_it_passes_after_that() -> None:
+    line = "ruff format -q && ruff check --fix ."
+    story = Story().human("go").shell(line, LEFT, 1).edit("src/sums.py")
+    left, mended = story.shell(f"{line} && echo CLEAN", "CLEAN\n").events()
+    assert [(v.goal_tool, v.verdict, v.reached) for v in left.verifications] == [("ruff check", Verdict.FAIL, True)]
+    assert [v.verdict for v in mended.verifications] == [Verdict.PASS]
+    (fix,) = credit_task(task_attempts([left, mended])[left.correlation_id]).fixes
+    # The line that had left the finding, run again, is not what mended it.
+    assert [part.edit.path if part.edit else part.command for part in fix.changes] == ["src/sums.py"]
+    after = Story().human("go").shell("npm run lint:fix", "x", 1).edit("a.ts").shell("npm run lint:fix", "x").events()
+    assert [[v.verdict for v in event.verifications] for event in after] == [[Verdict.FAIL], [Verdict.PASS]]
+
+
+def test_a_linters_fixer_after_a_check_of_lint_that_failed_is_what_mends_it() -> None:
+    story = Story().human("go").shell("ruff check .", LEFT, 1).shell("ruff check --fix .", LEFT, 1).edit("src/sums.py")
+    before, after = story.shell("ruff check .", "All checks passed!").events()
+    assert [v.verdict for v in before.verifications] == [Verdict.FAIL]
+    assert [v.verdict for v in after.verifications] == [Verdict.PASS]
+    assert after.commands[0].mutating
+    # A program that is not there has found nothing.
+    missing = Story().human("go").shell("just lint", "sh: just: command not found", 127)
+    assert len(missing.shell("ruff check --fix .", LEFT, 1).events()) == 2
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> list[Step]:
     """Any interleaving of messages, calls and results, with results late, out of order, doubled or missing."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from debug_loop_pipeline.compute.commands.goals import Goal
-from debug_loop_pipeline.compute.commands.script_names import ScriptRole, package_script, script_role
+from debug_loop_pipeline.compute.commands.script_names import ScriptRole, fixes_lint, package_script, script_role
 from debug_loop_pipeline.compute.commands.toolbox import LOOKS_ONLY, GoalKind, Tool, arguments, find_tool
 
 
@@ -26,13 +26,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One command's action; the goal of a verification, the files a change names, what a build writes."""
+    """One command's action; the goal of a verification, the files a change names, what a build writes.
+
+    checks: what a linter's fixer checks: it tells what it could not mend, and fails.
+    """
 
     action: Action
     goal: Goal | None = None
     files: tuple[str, ...] = ()
     content: str | None = None
     output: str | None = None
+    checks: Goal | None = None
 
 
 NEITHER = Meaning(Action.NEITHER)
@@ -92,10 +96,14 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
     role, kind = script_role(script.script)
     if role is ScriptRole.NEITHER:
         return NEITHER
+    fixes = "--fix" in script.args and kind is GoalKind.LINT
     if role is ScriptRole.CHANGE or {"--fix", "--write", "-u", "--updateSnapshot", "--update-snapshots"}.intersection(
         script.args
     ):
-        return CHANGE
+        linted = fixes or (role is ScriptRole.CHANGE and fixes_lint(script.script))
+        if not linted or script.where:
+            return CHANGE
+        return Meaning(Action.CHANGE, checks=Goal(script.tool, GoalKind.LINT))
     if LOOKS_ONLY.intersection(script.args) - {"version", "help", "-h", "-V"}:
         return NEITHER
     targets, filters = _passed_on(script.args)
@@ -164,6 +172,8 @@ def _passed_on(args: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return tuple(targets), tuple(filters)
 
 
+_FIXES_ONLY = frozenset({"--fix-only", "--add-noqa", "--fix-dry-run"})
+"""Options with which a fixer tells nothing of what is left."""
 _LOOKS_FIRST = (["help"], ["version"], ["linters"], ["list"], ["config"], ["cache"], ["init"])
 
 
@@ -173,7 +183,10 @@ def tool_meaning(tool: Tool, args: list[str]) -> Meaning:
     if options & LOOKS_ONLY or args[:1] in _LOOKS_FIRST:
         return NEITHER
     if options & tool.fix:
-        return CHANGE
+        if tool.kind is not GoalKind.LINT or options & _FIXES_ONLY:
+            return CHANGE
+        checked = Goal(tool.name, tool.kind, tuple(t for t in targets if t not in tool.check), tuple(filters))
+        return Meaning(Action.CHANGE, checks=checked)
     if tool.check and not (options & tool.check or tool.check.intersection(args)):
         return NEITHER if tool.fix else CHANGE
     if tool.name in ("jest", "vitest") and options & {"-u", "--updateSnapshot", "--update"}:
@@ -224,6 +237,8 @@ def _directory_option(tool: Tool, args: list[str]) -> str:
 
 def placed(meaning: Meaning, place: Place) -> Meaning:
     """A verification's meaning with the directory it ran in as part of its goal."""
+    if meaning.checks is not None:
+        return replace(meaning, checks=placed(Meaning(Action.VERIFY, meaning.checks), place).goal)
     goal = meaning.goal
     assert goal is not None
     cwd = place.shown

@@ -100,6 +100,12 @@ def script_role(name: str) -> tuple[ScriptRole, GoalKind]:
     return ScriptRole.NEITHER, GoalKind.MIXED
 
 
+def fixes_lint(name: str) -> bool:
+    """Whether a script called `name` is a linter that fixes what it can (`lint:fix`), and not only a formatter."""
+    words = set(_TOKEN.findall(_CAMEL.sub("-", name).lower()))
+    return bool(words & {"fix", "autofix"} and words & {"lint", "eslint", "ruff", "biome", "stylelint", "rubocop"})
+
+
 _PACKAGE_MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
 _NPM_BUILTIN_SCRIPTS = frozenset({"test", "t", "tst", "start", "stop", "restart"})
 _YARN_COMMANDS = frozenset(

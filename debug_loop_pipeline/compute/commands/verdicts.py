@@ -298,8 +298,16 @@ class _Line:
             return [*judged, self._judged(ran, goal, Verdict.UNCLEAR, reached=False)]
         if goal.kind is GoalKind.RUN:
             return [*judged, self._run(ran, goal, [])]
-        reached = not (self.others.changes_before or (at and not judged) or CD_FAILED.search(self.text))
+        not_reached = self.others.changes_before or (at and not judged) or CD_FAILED.search(self.text)
+        reached = not not_reached or self._names_places(ran, goal)
         return [*judged, self._judged(ran, goal, Verdict.FAIL, reached=reached)]
+
+    def _names_places(self, ran: Ran, goal: Goal) -> bool:
+        """Whether findings stand there in the form of this very tool: then it ran, whatever else of the line may have failed."""
+        return any(
+            error.path and error.tool == goal.tool and error.type != "invalid-syntax"
+            for error in cut_errors(self.section(ran), None)[0]
+        )
 
     def _has_errors(self, ran: Ran, goal: Goal) -> bool:
         """Whether errors of this goal's own show; of a line with several goals those of its tool."""

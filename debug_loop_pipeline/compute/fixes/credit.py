@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "8"
+CREDIT_VERSION = "9"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -40,6 +41,7 @@ _CHANGES_MORE = re.compile(
     r"\bgit\s+(?:pull|merge|rebase|reset|cherry-pick|apply|revert)\b|\bsed\s+-i"
     r"|\b(?:npm|pnpm|yarn|bun|uv|poetry|pip3?|cargo|go)\s+(?:install|i|ci|add|get|sync)\b"
 )
+_SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
 _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
@@ -473,9 +475,19 @@ def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
 def _left_of(parts: Sequence[ChangePart], tracked: _Tracked, end: int, now: int) -> tuple[ChangePart, ...]:
     """What of the parts from `tracked.at` to `end` is left at `now`: without hunks that were put back since the error was first
     shown, and without those that put them back, since it was there before both.
+
+    The line that had shown the error, run again (`ruff format && ruff check --fix`), is no part of it beside others: it had not helped.
     """
     back = taken_back(parts[tracked.first : now])
-    return tuple(part for n, part in enumerate(parts[tracked.at : end], tracked.at - tracked.first) if n not in back)
+    left = tuple(part for n, part in enumerate(parts[tracked.at : end], tracked.at - tracked.first) if n not in back)
+    line = _plain(tracked.shown.verification.command)
+    return tuple(part for part in left if part.command is None or _plain(part.command.command) != line) or left
+
+
+@lru_cache(maxsize=256)
+def _plain(line: str) -> str:
+    """A command line without what only shows or cuts its output."""
+    return " ".join(_SHOWS_ONLY.sub(" ", line).split())
 
 
 def _mapping_events(attempts: Sequence[TaskAttempt], walk: _Walk) -> tuple[MappingEvent, ...]:

@@ -208,7 +208,9 @@ def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:
 
 
 _ARROW = re.compile(
-    r"^(?P<code>[A-Z]{1,4}\d{2,4}|invalid-syntax)(?P<text>:? (?:\[\*\] )?\S.*)\n[ \t]*--> (?P<path>[^\s:]+):(?P<line>\d+):\d+",
+    r"^(?:(?P<code>[A-Z]{1,4}\d{2,4}|invalid-syntax)(?P<text>:? (?:\[\*\] )?\S.*)\n[ \t]*--> (?P<path>[^\s:]+)"
+    r"|(?P<name>(?!error:|warning:|note:|help:|info:)[a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?P<told>: (?:\[\*\] )?\S.*)\n[ \t]*--> (?P<python>[^\s:]+\.(?:pyi?|ipynb)))"
+    r":(?P<line>\d+):\d+",
     re.MULTILINE,
 )
 _SHELLCHECK = re.compile(r"^In (?P<path>\S+) line (?P<line>\d+):\n(?P<body>(?:.+\n?)+)", re.MULTILINE)
@@ -218,10 +220,14 @@ _SHELLCHECK_FINDING = re.compile(
 
 
 def cut_arrows(output: str) -> list[CutError]:
-    """Ruff's full form: rule and message on one line, ` --> file:line:col` on the next."""
+    """Ruff's full form: rule (its code or its name) and message on one line, ` --> file:line:col` on the next."""
     return [
         CutError(
-            one_line(m["code"] + m["text"]), type=m["code"], tool="ruff check", path=m["path"], line=number(m["line"])
+            one_line((m["code"] or m["name"]) + (m["text"] or m["told"])),
+            type=m["code"] or m["name"],
+            tool="ruff check",
+            path=m["path"] or m["python"],
+            line=number(m["line"]),
         )
         for m in _ARROW.finditer(output)
     ]

@@ -175,6 +175,7 @@ def verification_of(judged: Judged, command: str, step: int, call_id: str, at: d
         cut=judged.cut,
         packages_ran=judged.packages.ran,
         packages_broken=judged.packages.broken,
+        packages_failed=judged.packages.failed,
         outside=False,
         step=step,
         tool_call_id=call_id or None,

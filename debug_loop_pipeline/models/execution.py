@@ -48,6 +48,8 @@ class Verification(FrozenModel):
     """Of a failed check: Go packages whose tests are seen to have run, so that they were built, whatever the output hides."""
     packages_broken: tuple[str, ...] = ()
     """Of a failed check: Go packages that could not be built."""
+    packages_failed: tuple[str, ...] = ()
+    """Of a failed check: those of `packages_ran` that have a failing test."""
     outside: bool = False
     """A verdict on the run from outside (CI, evaluation): covers everything, evidence `verified`."""
     step: int = Field(ge=0)

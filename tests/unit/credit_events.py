@@ -51,6 +51,7 @@ class Task:
         runs: tuple[str, ...] = (),
         ran: tuple[str, ...] = (),
         broken: tuple[str, ...] = (),
+        failing: tuple[str, ...] = (),
     ) -> Task:
         self.step += 1
         shown = tuple(
@@ -88,6 +89,7 @@ class Task:
                         checks=tuple(CheckRun(tool=name, part=part) for part, name in enumerate(runs)),
                         packages_ran=ran,
                         packages_broken=broken,
+                        packages_failed=failing,
                         verdict=said,
                         reached=reached,
                         outside=outside,

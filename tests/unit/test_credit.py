@@ -905,3 +905,38 @@ def test_a_go_test_fails_while_a_subtest_of_it_fails():
     # The mark alone does not tell which of its subtests fails.
     back = Task().verify("v1", inside, tool="go test").edit(call="e1").verify("v2", marked, tool="go test")
     assert ("v1", "v3") in {f[:2] for f in fixes(back.edit(after="a = 3").verify("v3", tool="go test").credit())}
+
+
+@pytest.mark.parametrize(
+    ("failing", "ran", "again", "gone"),
+    [
+        (("m/a",), ("m/a",), (), "v2"),
+        (("m/a",), ("m/a",), ("m/a",), "v3"),
+        (("m/a", "m/c"), ("m/a",), (), "v3"),
+        ((), ("m/a",), (), "v3"),
+    ],
+)
+def test_a_go_package_that_says_ok_has_no_failing_test_whatever_does_not_build_beside_it(
+    failing: tuple[str, ...], ran: tuple[str, ...], again: tuple[str, ...], gone: str
+):
+    test = ExecutionError(message="want 1, got 2", tool="go test", test="TestAdd")
+    build = ExecutionError(message="undefined: hits", tool="go build", path="b/b.go")
+    task = Task().verify("v1", test, tool="go test", ran=("m/a", "m/b"), failing=failing).edit(path="a.go", call="e1")
+    task.verify("v2", build, tool="go test", ran=ran, broken=("m/b",), failing=again).edit(path="b/b.go", call="e2")
+    found = {fix[:2] for fix in fixes(task.verify("v3", tool="go test").credit())}
+    assert found == {("v1", gone), ("v2", "v3")}
+
+
+def test_packages_of_go_are_the_same_named_with_what_lies_below_them_or_without():
+    test = ExecutionError(message="want 1, got 2", tool="go test", test="TestAdd")
+
+    def gone(target: tuple[str, ...], failing: tuple[str, ...], broken: tuple[str, ...] = ()) -> str:
+        task = Task().verify("v1", test, tool="go test", target=("./a/...", "./b/..."), failing=failing, broken=broken)
+        task.edit(path="a.go").verify("v2", tool="go test", target=target).verify("v3", tool="go test")
+        return fixes(task.credit())[0][1]
+
+    assert gone(("./a", "./b/", "./c"), ("m.io/x/a",)) == "v2"
+    assert gone(("./a",), ("m.io/x/a",)) == "v3"
+    assert gone(("./a", "./b"), ("m.io/x/a/inner",)) == "v3"
+    assert gone(("./a", "./b"), ("m.io/x/a",), ("m.io/x/b/inner",)) == "v3"
+    assert gone(("./a", "./b"), ()) == "v3"

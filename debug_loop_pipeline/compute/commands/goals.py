@@ -180,6 +180,22 @@ def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
     return through_script and error_tool is not None and error_tool in error_tools(goal.tool)
 
 
+def names_packages(wider: Goal, narrower: Goal, failed: tuple[str, ...]) -> bool:
+    """Whether a call of `go test` names all that another named, with `/...` or without, and by itself each package that failed there.
+
+    `./a ./b` after `./a/... ./b/...`: the packages below them had nothing to say.
+    """
+    if not failed or not (wider.tool == narrower.tool == "go test" and narrower.target):
+        return False
+    mine = {_joined(target, wider.cwd).removesuffix("/...") for target in wider.target}
+    theirs = {_joined(target, narrower.cwd).removesuffix("/...") for target in narrower.target}
+    return (
+        theirs <= mine
+        and _filters_cover(wider.filters, narrower.filters)
+        and all(any(f"/{package}".endswith(f"/{name}") for name in mine) for package in failed)
+    )
+
+
 def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, error_tool: str | None = None) -> bool:
     """Whether a result of `goal`, which need not cover `shown`, is known to speak for one test or file that `shown` found wrong.
 

@@ -22,6 +22,7 @@ from debug_loop_pipeline.compute.commands.goals import (
     checks_again,
     compiles_again,
     covers,
+    names_packages,
     speaks_for,
 )
 from debug_loop_pipeline.compute.commands.program_runs import PROJECT_RUNS
@@ -132,6 +133,9 @@ class TaskVerification:
         mine, theirs = checked(self.verification), checked(other.verification)
         tool = error.tool if error is not None else None
         if speaks_for(mine, theirs, failed=not other.passed, tool=tool, ignore_filters=at_build):
+            return True
+        shown = other.verification
+        if names_packages(mine.goal, theirs.goal, (*shown.packages_failed, *shown.packages_broken)):
             return True
         if not at_build or (
             error is not None and "go vet" in other.verification.goal and not _GO_TYPES.search(error.pattern.pattern)

@@ -25,7 +25,7 @@ _TELLS_FAILURE = re.compile(
     re.IGNORECASE,
 )
 _MAX_BLOCK = 60
-_RAN = re.compile(r"^(?:ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
+_RAN = re.compile(r"^(?P<result>ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
 _BROKEN = re.compile(
     r"^FAIL[ \t]+(?P<name>\S+) \[(?:build|setup) failed\]|^# (?P<head>\S+)(?: \[\S+\])?\n(?=(?:vet: )?\S+\.go:\d+)",
     re.MULTILINE,
@@ -34,10 +34,11 @@ _MAX_PACKAGES = 200
 
 
 class Packages(NamedTuple):
-    """Import paths of packages whose tests ran, and of those that could not be built."""
+    """Import paths of packages whose tests ran, of those that could not be built, and of those among the first that have a failing test."""
 
     ran: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def cut(output: str) -> list[CutError]:
@@ -68,13 +69,22 @@ def packages(output: str) -> Packages:
     r"""Which packages were built, since their tests ran, and which were not, as far as the output tells.
 
     >>> packages("# a.io/x/db [a.io/x/db.test]\ndb/db.go:3:1: undefined: y\nFAIL\ta.io/x/db [build failed]\nok  \ta.io/x/web\t0.01s\n")
-    Packages(ran=('a.io/x/web',), broken=('a.io/x/db',))
+    Packages(ran=('a.io/x/web',), broken=('a.io/x/db',), failed=())
+    >>> packages("--- FAIL: TestA (0.00s)\nFAIL\nFAIL\ta.io/x/a\t0.1s\n--- FAIL: TestB (0.00s)\n").failed
+    ()
     """
     if '"Action":"' in output:
         output = _from_json(output)
-    ran = dict.fromkeys(m["name"] for m in _RAN.finditer(output))
+    ran: dict[str, bool] = {}
+    for match in _RAN.finditer(output):
+        ran[match["name"]] = ran.get(match["name"], False) or match["result"] == "FAIL"
     broken = dict.fromkeys(m["name"] or m["head"] for m in _BROKEN.finditer(output))
-    return Packages(tuple(ran)[:_MAX_PACKAGES], tuple(broken)[:_MAX_PACKAGES])
+    failed = tuple(name for name, fails in ran.items() if fails)
+    if output.rfind("--- FAIL: ") > max(
+        (m.start() for m in _RAN.finditer(output) if m["result"] == "FAIL"), default=-1
+    ):
+        failed = ()  # The line of the package that the last failing test is in was cut off.
+    return Packages(tuple(ran)[:_MAX_PACKAGES], tuple(broken)[:_MAX_PACKAGES], failed[:_MAX_PACKAGES])
 
 
 def _after(lines: list[str], at: int, indent: int) -> list[str]:

@@ -277,6 +277,22 @@ def test_where_two_runs_say_only_that_something_failed_it_may_be_the_same():
     assert fixes(later) == [("v2", "v3", "v3", ("e2",))]
 
 
+def test_a_program_that_is_not_there_is_mended_by_no_source_file():
+    missing = ExecutionError(message="command not found: linty", tool="shell")
+
+    def tried(task: Task) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        return fixes(task.verify("v2", tool="lint linty src").credit())
+
+    def failed() -> Task:
+        return Task().verify("v1", missing, tool="lint linty src").edit("src/a.py", call="e1")
+
+    assert tried(failed()) == []
+    assert tried(failed().command("pip install linty", call="c1")) == [("v1", "v2", "v2", ("c1",))]
+    assert tried(failed().edit("package.json", call="e2")) == [("v1", "v2", "v2", ("e2",))]
+    other = Task().verify("v1", missing, tool="run").edit("src/a.py", call="e1").verify("v2", tool="run")
+    assert fixes(other.credit()) == [("v1", "v2", "v2", ("e1",))]
+
+
 def test_a_pass_of_another_goal_credits_nothing():
     assert fixes(Task().verify("v1", KEY).edit().verify("v2", tool="ruff check").credit()) == []
 

@@ -44,6 +44,11 @@ _CHANGES_MORE = re.compile(
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
+_NO_PROGRAM = re.compile(r"command not found: <VALUE>|<VALUE>: (?:command )?not found")
+_SETS_UP = re.compile(
+    r"(?i)(?:^|/)(?:[^/]*\.(?:json|toml|ya?ml|lock|cfg|ini|nix|sh|mk|gradle|xml)|(?:gnu)?makefile|\.?justfile|dockerfile[^/]*|gemfile|brewfile|[^/]*rc|[^/.]+)$"
+)
+"""Files that may say which programs there are, and programs themselves."""
 _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
 """A test file as a whole, in the place of a test: it could not be loaded."""
 
@@ -473,6 +478,10 @@ def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
         change = _left_of(walk.parts, replace(tracked, at=tracked.until), now, now)
         gone = passed if change else gone
     change = change or tuple(walk.parts[tracked.at : tracked.until])
+    if _not_installed(tracked):
+        change = tuple(part for part in change if part.edit is None or _SETS_UP.search(part.edit.path))
+        if not change:
+            return
     credited = credited_parts(tracked.error, change)
     walk.fixes.append(
         Fix(
@@ -484,6 +493,13 @@ def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
             resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
         )
     )
+
+
+def _not_installed(tracked: _Tracked) -> bool:
+    """Whether the shell did not find the program that the check was called by: no source file mends that, another way to call it does."""
+    found = _NO_PROGRAM.fullmatch(tracked.error.pattern.pattern) if tracked.error.tool == "shell" else None
+    called = re.split(r"[\s;&|()]+", tracked.shown.verification.command)
+    return found is not None and any(name in called for name in tracked.error.pattern.subjects)
 
 
 def _left_of(parts: Sequence[ChangePart], tracked: _Tracked, end: int, now: int) -> tuple[ChangePart, ...]:

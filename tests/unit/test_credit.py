@@ -956,3 +956,14 @@ def test_packages_of_go_are_the_same_named_with_what_lies_below_them_or_without(
     assert gone(("./a", "./b"), ("m.io/x/a/inner",)) == "v3"
     assert gone(("./a", "./b"), ("m.io/x/a",), ("m.io/x/b/inner",)) == "v3"
     assert gone(("./a", "./b"), ()) == "v3"
+
+
+def test_arguments_that_a_tool_would_not_take_are_mended_only_where_they_are_given_again():
+    wrong = ExecutionError(message="named files must be .go files: ./a", tool="go test")
+
+    def found(target: tuple[str, ...]) -> list[str]:
+        task = Task().verify("v1", wrong, tool="go test", target=("./a", "x_test.go")).edit(path="a.go", call="e1")
+        return [fix[1] for fix in fixes(task.verify("v2", tool="go test", target=target).credit())]
+
+    assert found(("./...",)) == []
+    assert found(("./a", "x_test.go")) == ["v2"]

@@ -26,6 +26,7 @@ def cut(output: str, tool: str | None = None) -> list[Expected]:
 
 LINES = [
     ("go build", "# m/a\na/b.go:12:5: undefined: foo\na/b.go:14:2: too many errors\n", [("undefined: foo", None, None, "a/b.go", 12)]),
+    ("go test", "named files must be .go files: ./a/...\nFAIL\t [setup failed]\nFAIL\n", [("named files must be .go files: ./a/...", None, None, None, None)]),
     ("go test", "FAIL\tm/a [build failed]\n# m/a\na/b_test.go:12:5: declared and not used: x\nFAIL\n", [("declared and not used: x", None, None, "a/b_test.go", 12)]),
     (
         "golangci-lint run",

@@ -60,6 +60,13 @@ _BEFORE_COMPILING = re.compile(
     r"|unexpected argument|no such (?:sub)?command|found a virtual manifest"
 )
 """What cargo itself says about manifests, dependencies and its arguments: where the compiler speaks, it came past that."""
+_OF_THE_CALL = re.compile(
+    r"named files must|flag provided but not defined|unrecognized arguments?\b|(?:unknown|unrecognized|invalid|bad|no such) (?:option|flag)"
+    r"|unexpected argument|unknown (?:argument|command line)",
+    re.IGNORECASE,
+)
+"""What a tool says about the arguments that it was called with."""
+_COUNT = re.compile(r"-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +331,7 @@ def _still_there(walk: _Walk, tracked: _Tracked, others: Sequence[TaskError], se
 
 def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     """Whether not showing the error means that it is gone: the goal is covered and the check got that far."""
-    if not _covers(seen, tracked):
+    if not _covers(seen, tracked) or not _called_alike(seen, tracked):
         return False
     if tracked.error.tool == "cargo" and _BEFORE_COMPILING.match(tracked.error.pattern.pattern):
         return seen.complete or any(error.tool in ("rustc", "clippy") for error in seen.errors)
@@ -337,6 +344,15 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     if _package_passed(seen, tracked):
         return True
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
+
+
+def _called_alike(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether the arguments that a tool would not take were given again: of a call without them it has nothing to say."""
+    shown = tracked.shown.verification
+    if not _OF_THE_CALL.search(tracked.error.pattern.pattern) or seen.verification.outside:
+        return True
+    options = {word for word in shown.command.split() if word.startswith("-") and not _COUNT.fullmatch(word)}
+    return {*options, *shown.goal_target} <= {*seen.verification.command.split(), *seen.verification.goal_target}
 
 
 def _package_ran(seen: TaskVerification, tracked: _Tracked) -> bool:

@@ -38,8 +38,11 @@ _TRAILER_LINE = re.compile(
     r"^(?P<message>.*(?:script \"[^\"]+\" (?:exited|was terminated)|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted|\*\*\* .*Error \d+|could not compile|test failed, to rerun|\b[1-9]\d* (?:fail|failed|failing|failures|errors?|problems?)\b|FAILED|BUILD FAILURE|Build failed|Failed to compile|evaluation failed).*)$",
     re.MULTILINE,
 )
+_GO_NOT_SET_UP = re.compile(r"FAIL[ \t]+(?:\S+ )?\[setup failed\]$")
 _GO_PACKAGE = re.compile(r"^\s*FAIL[ \t]+(?P<name>\S+)[ \t]+[\d.]+s$", re.MULTILINE)
 """`FAIL pkg 0.3s`: some test of the package failed, `tail` or `grep` has taken off which."""
+_WRONG_CALL = re.compile(r"^(?P<message>named files must .+|flag provided but not defined: .+)$", re.MULTILINE)
+"""What `go` says about its arguments, without the word error."""
 _COUNTED_OK = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|fail)\b", re.IGNORECASE)
 _EXIT_LINE = re.compile(
     r"^(?:(?:Exit code|exit status|\[exit code|Process exited)\b.*|Node\.js v\d+\.\d+\.\d+|[\]})>,;]+)$", re.IGNORECASE
@@ -61,9 +64,12 @@ def cut_error_lines(output: str) -> list[CutError]:
     found = [
         CutError(one_line(m["message"] or "test failed"), test=m["test"].strip()) for m in _TEST_LINE.finditer(output)
     ]
+    found += [CutError(one_line(m["message"])) for m in _WRONG_CALL.finditer(output)]
     for match in _ERROR_LINE.finditer(output):
         line = match.group().strip()
         if _TRAILERS.search(line) or _COUNTED_OK.search(line) or _GO_PACKAGE.match(line):
+            continue
+        if found and _GO_NOT_SET_UP.match(line):
             continue
         kind = match["kind"]
         named = (

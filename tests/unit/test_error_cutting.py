@@ -45,6 +45,21 @@ LINES = [
             ("Line Length: 128, not 120 (line_length)", None, None, "/r/B.swift", 7),
         ],
     ),
+    (
+        "phpunit",
+        "Cart (App\\Tests\\CartTest)\n ✔ Starts empty\n ✘ Adds a line\n   │\n   │ Failed asserting that 1 matches expected 2.\n   │\n   │ /app/tests/CartTest.php:12\n   │\n ✘ Drops a line\n"
+        "\nFAILURES!\nTests: 3, Assertions: 3, Failures: 2.\n",
+        [
+            ("Failed asserting that 1 matches expected 2.", None, "App\\Tests\\CartTest::Adds a line", "/app/tests/CartTest.php", 12),
+            ("test failed", None, "App\\Tests\\CartTest::Drops a line", None, None),
+        ],
+    ),
+    (
+        "artisan test",
+        "   FAIL  Tests\\Unit\\CartTest\n  ✓ starts empty      0.01s\n  ⨯ adds a line     0.01s\n  ──────────\n   FAILED  Tests\\Unit\\CartTest > adds a line     \n"
+        "  Failed asserting that 1 matches expected 2.\n\n  at tests/Unit/CartTest.php:12\n      8▕ x\n\n  Tests:    1 failed, 1 passed (2 assertions)\n",
+        [("Failed asserting that 1 matches expected 2.", None, "Tests\\Unit\\CartTest::adds a line", "tests/Unit/CartTest.php", 12)],
+    ),
     ("make", "failed_tests[1]{test,message,file,line}:\n  adds two,\"got 1, not 2\",a.x,null\n", [("got 1, not 2", None, "adds two", "a.x", None)]),
     ("make", "errors[1]{file,line,message}:\n  clang,null,link command failed with exit code 1\n", [("link command failed with exit code 1", GENERIC, None, None, None)]),
     ("tsc", "src/a.ts(12,5): error TS2345: Argument of type 'x' is not assignable.\n", [("TS2345: Argument of type 'x' is not assignable.", "TS2345", None, "src/a.ts", 12)]),

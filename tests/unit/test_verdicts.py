@@ -85,6 +85,10 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         # a failure summary wins over the exit code
         ("npm test || true", "Tests:       1 failed, 3 passed, 4 total\n", 0, "fail"),
         ("pytest | tee log", "=== 1 failed, 2 passed in 0.10s ===\n", 0, "fail"),
+        ("vendor/bin/phpunit --testdox | head -3", "Cart (App\\CartTest)\n ✔ Starts empty\n ✘ Adds a line\n", 0, "fail"),
+        ("vendor/bin/phpunit --testdox | head -3", "Cart (App\\CartTest)\n ✔ Starts empty\n ✔ Adds a line\n", 0, "unclear"),
+        ("php -l src/a.php | tail -1", "No syntax errors detected in src/a.php\n", 0, "pass"),
+        ("for f in a b; do php -l $f; done", "No syntax errors detected in a\nErrors parsing b\n", 0, "fail"),
         ("make test | tail -4", "status: failed\nsummary:\n  errors: 0\n  failed_tests: 2\n", 0, "fail"),
         ("swift test | grep -A2 status", "status: success\n  errors: 0\n  passed_tests: 9\n", 0, "pass"),
         ("make | grep -A3 'errors.3'", "errors[3]{file,line,message}:\n  null,null,fatalError\n", 0, "fail"),

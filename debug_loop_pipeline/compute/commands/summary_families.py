@@ -55,6 +55,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "rubocop": frozenset({"rubocop"}),
     "phpunit": frozenset({"phpunit"}),
     "phpcs": frozenset({"phpcs"}),
+    "php -l": frozenset({"php"}),
     "phpstan": frozenset({"phpstan"}),
     "dotnet test": frozenset({"dotnet"}),
     "dotnet build": frozenset({"dotnet"}),
@@ -108,7 +109,7 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint phpstan pre-commit prettier rubocop ruff rustfmt "
+    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint php phpstan pre-commit prettier rubocop ruff rustfmt "
     "swiftlint".split()
 )
 _BUILD_FAMILIES = frozenset(

@@ -38,6 +38,15 @@ _RUBY = re.compile(
 _PHPUNIT = re.compile(
     r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n){1,80}?)\n?(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
 )
+_TESTDOX = re.compile(
+    r"^(?:(?P<head>\S.*) \((?P<suite>[\w\\]+)\)$| ✘ (?P<test>\S.*)\n(?P<body>(?:[ \t]+[│┐┘├┤╭╰┊].*(?:\n|\Z))*))",
+    re.MULTILINE,
+)
+_TESTDOX_PLACE = re.compile(r"(?P<path>/\S+?):(?P<line>\d+)$")
+_COLLISION = re.compile(
+    r"^ +FAILED +(?P<suite>[\w\\]+) > (?P<test>\S.*?)(?: {3,}\S*)? *\n(?P<message>(?: *\S.*\n){1,40}?)(?: *\n)* +at (?P<path>\S+?):(?P<line>\d+)$",
+    re.MULTILINE,
+)
 _PHP = re.compile(
     r"^(?:PHP )?(?P<type>Fatal error|Parse error|Uncaught \w+):\s+(?P<message>.+?) in (?P<path>\S+)(?: on line |:)(?P<line>\d+)",
     re.MULTILINE,
@@ -216,6 +225,44 @@ def _phpunit(output: str) -> list[CutError]:
     return found
 
 
+def _testdox(output: str) -> list[CutError]:
+    """`phpunit --testdox`: a mark and the test's name in words below its class, what it says in a box."""
+    found: list[CutError] = []
+    suite = ""
+    for match in _TESTDOX.finditer(output):
+        if match["suite"]:
+            suite = match["suite"]
+            continue
+        said = [line.strip().lstrip("│┐┘├┤╭╰┊").strip() for line in match["body"].split("\n")]
+        places = [place for line in said if (place := _TESTDOX_PLACE.fullmatch(line)) is not None]
+        text = one_line(" ".join(line for line in said if _TESTDOX_PLACE.fullmatch(line) is None))
+        place = next((place for place in places if is_ours(place["path"])), None)
+        found.append(
+            CutError(
+                text or "test failed",
+                tool="phpunit",
+                test=f"{suite}::{match['test'].strip()}" if suite else match["test"].strip(),
+                path=place["path"] if place else None,
+                line=number(place["line"]) if place else None,
+            )
+        )
+    return found
+
+
+def _collision(output: str) -> list[CutError]:
+    """What Pest and `php artisan test` print of a failing test."""
+    return [
+        CutError(
+            one_line(m["message"]),
+            tool="phpunit",
+            test=f"{m['suite']}::{m['test']}",
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _COLLISION.finditer(output)
+    ]
+
+
 def _php(output: str) -> list[CutError]:
     return [
         CutError(
@@ -361,6 +408,8 @@ _CUTTERS = (
     ("Error:\n", _minitest),
     (".rb:", _ruby),
     ("::", _phpunit),
+    (" ✘ ", _testdox),
+    (" FAILED ", _collision),
     ("PHP ", _php),
     (".php", _phpstan),
     ("FILE: ", _phpcs),

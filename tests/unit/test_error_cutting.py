@@ -50,8 +50,8 @@ LINES = [
         "Cart (App\\Tests\\CartTest)\n ✔ Starts empty\n ✘ Adds a line\n   │\n   │ Failed asserting that 1 matches expected 2.\n   │\n   │ /app/tests/CartTest.php:12\n   │\n ✘ Drops a line\n"
         "\nFAILURES!\nTests: 3, Assertions: 3, Failures: 2.\n",
         [
-            ("Failed asserting that 1 matches expected 2.", None, "App\\Tests\\CartTest::Adds a line", "/app/tests/CartTest.php", 12),
-            ("test failed", None, "App\\Tests\\CartTest::Drops a line", None, None),
+            ("Failed asserting that 1 matches expected 2.", None, "App\\Tests\\CartTest::testAddsALine", "/app/tests/CartTest.php", 12),
+            ("test failed", None, "App\\Tests\\CartTest::testDropsALine", None, None),
         ],
     ),
     (
@@ -439,6 +439,16 @@ def test_a_block_without_its_end_costs_no_time(output: str) -> None:
     started = time.process_time()
     cut_errors(output, "phpunit")
     assert time.process_time() - started < 1
+
+
+def test_phpunit_names_a_test_the_same_in_words_and_in_its_list() -> None:
+    words = 'Cart\n ✔ Is empty\n ✘ Adds a line with data set "two"\n   │\n   │ No such key\n   │\n   │ /a/src/Cart.php:3\n   │ /a/tests/CartTest.php:9\n   │\n'
+    listed = "1) CartTest::testAddsALine with data set \"two\" (2, 'x')\nNo such key\n\n/a/src/Cart.php:3\n"
+    assert (
+        cut(words)
+        == cut(listed)
+        == [("No such key", None, 'CartTest::testAddsALine with data set "two"', "/a/src/Cart.php", 3)]
+    )
 
 
 def test_phpcs_tells_one_error_a_row_and_joins_what_it_wrapped() -> None:

@@ -391,7 +391,7 @@ def test_a_failed_go_test_tells_which_packages_were_built() -> None:
         "d/d_test.go:3:2: undefined: y\nFAIL\tx.io/m/d [build failed]\n--- FAIL: TestE (0.00s)\nFAIL\nFAIL\tx.io/m/e\t0.06s\nFAIL\n"
     )
     (found,) = judged("go test ./... 2>&1 | tail -60", text, 0)
-    assert found.packages == (("x.io/m/a", "x.io/m/b", "x.io/m/e"), ("x.io/m/d",))
+    assert found.packages == (("x.io/m/a", "x.io/m/b", "x.io/m/e"), ("x.io/m/d",), ("x.io/m/e",))
 
 
 def test_a_script_of_a_failed_line_that_has_begun_says_that_those_before_it_passed() -> None:

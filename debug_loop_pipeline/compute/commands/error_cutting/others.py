@@ -38,8 +38,9 @@ _RUBY = re.compile(
 _PHPUNIT = re.compile(
     r"^\d+\) (?P<test>[\w\\]+::\S+.*)\n(?P<message>(?:.+\n){1,80}?)\n?(?P<path>/\S+?):(?P<line>\d+)$", re.MULTILINE
 )
+_DATA_OF_SET = re.compile(r"( with data set (?:\"[^\"]*\"|#\d+)) \(.*\)$")
 _TESTDOX = re.compile(
-    r"^(?:(?P<head>\S.*) \((?P<suite>[\w\\]+)\)$| ✘ (?P<test>\S.*)\n(?P<body>(?:[ \t]+[│┐┘├┤╭╰┊].*(?:\n|\Z))*))",
+    r"^(?:(?P<head>[A-Z][\w ]*)(?: \((?P<suite>[\w\\]+)\))?$(?=\n [✔✘☢⚠∅↩])| ✘ (?P<test>\S.*)\n(?P<body>(?:[ \t]+[│┐┘├┤╭╰┊].*(?:\n|\Z))*))",
     re.MULTILINE,
 )
 _TESTDOX_PLACE = re.compile(r"(?P<path>/\S+?):(?P<line>\d+)$")
@@ -219,7 +220,13 @@ def _ruby(output: str) -> list[CutError]:
 
 def _phpunit(output: str) -> list[CutError]:
     found = [
-        CutError(one_line(m["message"]), tool="phpunit", test=m["test"].strip(), path=m["path"], line=number(m["line"]))
+        CutError(
+            one_line(m["message"]),
+            tool="phpunit",
+            test=_DATA_OF_SET.sub(r"\1", m["test"].strip()),
+            path=m["path"],
+            line=number(m["line"]),
+        )
         for m in _PHPUNIT.finditer(output)
     ]
     return found
@@ -230,8 +237,8 @@ def _testdox(output: str) -> list[CutError]:
     found: list[CutError] = []
     suite = ""
     for match in _TESTDOX.finditer(output):
-        if match["suite"]:
-            suite = match["suite"]
+        if match["head"]:
+            suite = match["suite"] or match["head"]
             continue
         said = [line.strip().lstrip("│┐┘├┤╭╰┊").strip() for line in match["body"].split("\n")]
         places = [place for line in said if (place := _TESTDOX_PLACE.fullmatch(line)) is not None]
@@ -241,12 +248,22 @@ def _testdox(output: str) -> list[CutError]:
             CutError(
                 text or "test failed",
                 tool="phpunit",
-                test=f"{suite}::{match['test'].strip()}" if suite else match["test"].strip(),
+                test=_named_in_words(suite, match["test"].strip(), [place["path"] for place in places]),
                 path=place["path"] if place else None,
                 line=number(place["line"]) if place else None,
             )
         )
     return found
+
+
+def _named_in_words(suite: str, words: str, files: list[str]) -> str:
+    """The test that --testdox names in words, as PHPUnit names it else: `Cart`, `Adds a line` is `CartTest::testAddsALine`."""
+    name, of_data, data = words.partition(" with data set ")
+    method = "test" + "".join(word[:1].upper() + word[1:] for word in name.split())
+    stems = (file.rsplit("/", 1)[-1].removesuffix(".php") for file in files)
+    own = "" if "\\" in suite else suite.replace(" ", "")
+    suite = next((stem for stem in stems if own and stem in (f"{own}Test", f"Test{own}")), suite)
+    return f"{suite}::{method}{of_data}{data}" if suite else f"{method}{of_data}{data}"
 
 
 def _collision(output: str) -> list[CutError]:

@@ -326,6 +326,12 @@ def test_a_directory_as_target_covers_a_run_inside_it() -> None:
         ("./gradlew test --tests '*ATest*'", "./gradlew test", "ATest.adds()", ("ATest.java",), True),
         ("make test TESTS=tests/test_a.py", "make test", "tests/test_a.py::test_x", ("tests/test_a.py",), True),
         ("npx jest a", "pytest", "a", (), False),
+        ("cargo test --lib", "cargo test", "parse::tests::empty", ("src/parse.rs",), True),
+        ("cargo test -p core --lib", "cargo test -p core", "parse::tests::empty", ("crates/core/src/parse.rs",), True),
+        ("cargo test --lib", "cargo test", "serves", ("tests/api.rs",), False),
+        ("cargo test --lib", "cargo test", "main_works", ("src/main.rs",), False),
+        ("cargo test --test api", "cargo test", "serves", ("tests/api.rs",), True),
+        ("cargo test --test cli", "cargo test", "serves", ("tests/api.rs",), False),
         ("pytest", "pytest", "tests/test_a.py::test_x", (), False),
     ],
 )

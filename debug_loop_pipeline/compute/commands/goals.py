@@ -196,6 +196,16 @@ def names_packages(wider: Goal, narrower: Goal, failed: tuple[str, ...]) -> bool
     )
 
 
+_KINDS_OF_TARGETS = {
+    "--lib": re.compile(r"/src/(?!main\.rs|bin/).*\.rs$"),
+    "--bins": re.compile(r"/src/(?:main\.rs|bin/.*\.rs)$"),
+    "--tests": re.compile(r"/(?:src|tests)/.*\.rs$"),
+    "--examples": re.compile(r"/examples/.*\.rs$"),
+    "--benches": re.compile(r"/benches/.*\.rs$"),
+}
+"""Cargo's options for a kind of targets, and the files that are in them."""
+
+
 def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, error_tool: str | None = None) -> bool:
     """Whether a result of `goal`, which need not cover `shown`, is known to speak for one test or file that `shown` found wrong.
 
@@ -204,12 +214,16 @@ def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, 
     if not _same_tool(goal, shown, error_tool) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
         return False
     picked = [text for text in goal.filters if text not in shown.filters]
+    kinds = [_KINDS_OF_TARGETS[text] for text in picked if text in _KINDS_OF_TARGETS]
+    if kinds and not any(kind.search("/" + file) for kind in kinds for file in files):
+        return False
+    picked = [text for text in picked if text not in _KINDS_OF_TARGETS]
     if picked and not (test and all(_picks(text, test) for text in picked)):
         return False
     targets = [target for target in goal.target if target not in shown.target]
     placed = [file for file in files if "/" in file]
     if not targets or (picked and not placed):
-        return bool(picked or targets)
+        return bool(picked or targets or kinds)
     return any(_holds(_located(target, goal), file) for target in targets for file in (*placed, test))
 
 
@@ -234,7 +248,13 @@ def _holds(target: str, file: str) -> bool:
     if path in ("", "."):
         return True
     unix = "/" + file.replace("\\", "/").removeprefix("./")
-    return unix.endswith("/" + path) or f"/{path.strip('/')}/" in unix or unix.startswith(f"/{path}::")
+    stem = unix.rpartition(".")[0]
+    return (
+        unix.endswith("/" + path)
+        or f"/{path.strip('/')}/" in unix
+        or stem.endswith("/" + path)
+        or unix.startswith(f"/{path}::")
+    )
 
 
 def _wider_tasks(wider: Goal, narrower: Goal) -> bool:

@@ -51,6 +51,8 @@ class Task:
         runs: tuple[str, ...] = (),
         ran: tuple[str, ...] = (),
         broken: tuple[str, ...] = (),
+        command: str | None = None,
+        counts: tuple[int | None, int | None] = (None, None),
         failing: tuple[str, ...] = (),
     ) -> Task:
         self.step += 1
@@ -82,7 +84,9 @@ class Task:
                 errors_not_kept=not_kept,
                 verifications=(
                     Verification(
-                        command=tool,
+                        command=command or tool,
+                        passed=counts[0],
+                        failed=counts[1],
                         goal=" ".join((tool, *target)),
                         goal_tool=tool,
                         goal_target=target,

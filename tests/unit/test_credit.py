@@ -405,6 +405,28 @@ def test_what_changed_after_a_narrower_run_had_not_shown_the_error_any_more_did_
     assert fixes(other.credit())[0][3] == ("fix", "later")
 
 
+def failing(name: str) -> ExecutionError:
+    return ExecutionError(message=f"assert 1 == 2 in {name}", test=f"tests/test_x.py::{name}", tool="pytest")
+
+
+def test_a_run_that_stops_at_the_first_failing_test_shows_nothing_gone_that_it_did_not_come_to():
+    a, b, c = failing("test_a"), failing("test_b"), failing("test_c")
+    task = Task().verify("v1", a, b, c).edit(call="e1").verify("v2", b, command="pytest -xq").edit(call="e2")
+    found = {fix[0:2] + fix[3:] for fix in fixes(task.verify("v3").credit())}
+    # The run came past test_a, which was shown before test_b, and not as far as test_c.
+    assert found == {("v1", "v2", ("e1",)), ("v2", "v3", ("e2",)), ("v1", "v3", ("e1", "e2"))}
+
+
+@pytest.mark.parametrize(
+    ("command", "passed", "gone_at"),
+    [("pytest -x", 9, "v2"), ("pytest -x", 2, "v3"), ("pytest --maxfail=3", 2, "v2"), ("pytest -rx", 2, "v2")],
+)
+def test_a_run_that_stops_early_got_further_where_more_tests_have_passed(command: str, passed: int, gone_at: str):
+    task = Task().verify("v1", failing("test_a"), command=command, counts=(4, 1)).edit(call="e1")
+    task = task.verify("v2", failing("test_b"), command=command, counts=(passed, 1)).edit(call="e2").verify("v3")
+    assert [fix[1] for fix in fixes(task.credit()) if fix[0] == "v1"] == [gone_at]
+
+
 def test_an_error_without_a_place_is_fixed_beside_one_that_has_a_place():
     header = ExecutionError(message="x.h: No such file or directory", path="src/main.c", tool="cc")
     link = ExecutionError(message="undefined reference to begin", tool="ld")

@@ -44,6 +44,12 @@ _CHANGES_MORE = re.compile(
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
 _BUILD_STAGE = frozenset({ErrorCategory.BUILD_ERROR, ErrorCategory.SYNTAX_ERROR, ErrorCategory.IMPORT_ERROR})
 """Errors that stop a check before its own result: one of them hides what comes later, but not another of them."""
+_STOPS = re.compile(
+    r"(?<!\S)(?:--(?:exitfirst|stepwise|sw|bail|failfast|fail-fast|stop-on-(?:failure|error|defect))(?!\S)|-failfast(?!\S)"
+    r"|--(?:maxfail|max-failures|bail)[= ](\d+))"
+)
+_STOPS_PYTEST = re.compile(r"(?<!\S)-(?![rkmnpcoW])[a-zA-Z]*x[a-zA-Z]*(?!\S)()")
+"""Options with which a runner stops at a failing test, or after so many."""
 _NO_PROGRAM = re.compile(r"command not found: <VALUE>|<VALUE>: (?:command )?not found")
 _SETS_UP = re.compile(
     r"(?i)(?:^|/)(?:[^/]*\.(?:json|toml|ya?ml|lock|cfg|ini|nix|sh|mk|gradle|xml)|(?:gnu)?makefile|\.?justfile|dockerfile[^/]*|gemfile|brewfile|[^/]*rc|[^/.]+)$"
@@ -343,7 +349,34 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
         return False
     if _package_passed(seen, tracked):
         return True
+    if _stopped_early(seen) and not _got_past(seen, tracked):
+        return False
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
+
+
+def _stopped_early(seen: TaskVerification) -> bool:
+    """Whether tests that come later did not run, because one failed (`pytest -x`, `--bail`)."""
+    if seen.passed or not any(error.key[2] for error in seen.errors):
+        return False
+    told = seen.verification
+    stops = _STOPS.search(told.command) or (told.goal_tool == "pytest" and _STOPS_PYTEST.search(told.command))
+    if not stops:
+        return False
+    limit = next((group for group in stops.groups() if group), "1")
+    return told.failed is None or told.failed >= int(limit[:4])
+
+
+def _got_past(seen: TaskVerification, tracked: _Tracked) -> bool:
+    """Whether a run that stopped early got past the test that `tracked` is about: it had stopped there before and more have passed now,
+    or it stopped at a test that was shown behind it.
+    """
+    shown = tracked.shown
+    order = [error.key for error in shown.errors]
+    at = [order.index(error.key) for error in seen.errors if error.key in order]
+    if at and tracked.error.key in order and order.index(tracked.error.key) < min(at):
+        return True
+    before, now = shown.verification.passed, seen.verification.passed
+    return _stopped_early(shown) and before is not None and now is not None and now > before
 
 
 def _called_alike(seen: TaskVerification, tracked: _Tracked) -> bool:

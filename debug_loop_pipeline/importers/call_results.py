@@ -349,6 +349,7 @@ def _error(error: CutError, waiting: WaitingCall, verification: int | None, code
         stacktrace=error.stacktrace[:MAX_STACK] if error.stacktrace else None,
         tool=error.tool,
         test=error.test,
+        package=error.package,
         path=error.path,
         line=error.line,
         exit_code=code,

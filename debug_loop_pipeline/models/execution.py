@@ -102,6 +102,8 @@ class ExecutionError(FrozenModel):
     tool: str | None = None
     """Runner, compiler or linter that said it."""
     test: str | None = None
+    package: str | None = None
+    """Import path of the Go package that the test is in, where the output tells."""
     path: str | None = None
     line: int | None = None
     exit_code: int | None = None

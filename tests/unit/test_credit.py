@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -989,3 +990,41 @@ def test_arguments_that_a_tool_would_not_take_are_mended_only_where_they_are_giv
 
     assert found(("./...",)) == []
     assert found(("./a", "x_test.go")) == ["v2"]
+
+
+@pytest.mark.parametrize(
+    ("package", "seen", "gone"),
+    [
+        ("m/a", {"ran": ("m/c",), "failing": ("m/c",), "broken": ("m/b",)}, "v2"),
+        ("m/b", {"ran": ("m/c",), "failing": ("m/c",), "broken": ("m/b",)}, "v3"),
+        ("m/c", {"ran": ("m/c",), "failing": ("m/c",), "broken": ("m/b",)}, "v2"),
+        ("m/c", {"ran": ("m/c",), "failing": ("m/c",), "broken": ("m/b",), "not_kept": 2}, "v3"),
+        ("m/a", {"ran": ("m/a",), "broken": ("m/b",), "not_kept": 2}, "v2"),
+        ("m/a", {}, "v3"),
+    ],
+)
+def test_a_go_test_is_gone_where_its_package_had_its_say(package: str, seen: dict[str, Any], gone: str):
+    test = ExecutionError(message="want 1, got 2", tool="go test", test="TestAdd", package=package)
+    build = ExecutionError(message="undefined: hits", tool="go build", path="b/b.go")
+    task = (
+        Task()
+        .verify("v1", test, tool="go test")
+        .edit(path="a.go", call="e1")
+        .verify("v2", build, tool="go test", **seen)
+    )
+    credit = task.edit(path="b/b.go", call="e2").verify("v3", tool="go test").credit()
+    assert {fix[:2] for fix in fixes(credit)} == {("v1", gone), ("v2", "v3")}
+
+
+def test_a_panic_of_its_package_keeps_a_go_test_from_being_seen():
+    test = ExecutionError(message="want 1, got 2", tool="go test", test="TestAdd", package="m/a")
+
+    def gone(package: str) -> str:
+        panic = ExecutionError(message="panic: no", type="panic", tool="go test", test="TestAt", package=package)
+        build = ExecutionError(message="undefined: hits", tool="go build", path="b/b.go")
+        task = Task().verify("v1", test, tool="go test").edit(path="a.go", call="e1")
+        task.verify("v2", build, panic, tool="go test", ran=("m/a",), failing=("m/a",), broken=("m/b",))
+        credit = task.edit(path="b/b.go", call="e2").verify("v3", tool="go test").credit()
+        return next(fix[1] for fix in fixes(credit) if fix[0] == "v1")
+
+    assert [gone(package) for package in ("m/a", "m/c")] == ["v3", "v2"]

@@ -474,6 +474,18 @@ def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filter
     ]
 
 
+def test_a_go_test_is_in_the_package_whose_result_follows_it() -> None:
+    output = (
+        "--- FAIL: TestA (0.00s)\n    a_test.go:3: want 1, got 2\nFAIL\nFAIL\tm/a\t0.01s\nok  \tm/b\t0.01s\n"
+        "--- FAIL: TestC (0.00s)\npanic: no\n\ngoroutine 1 [running]:\nFAIL\tm/c\t0.01s\n--- FAIL: TestD (0.00s)\n    d_test.go:3: want 1\n"
+    )
+    assert {error.test: error.package for error in cut_errors(output, "go test")[0]} == {
+        "TestA": "m/a",
+        "TestC": "m/c",
+        "TestD": None,
+    }
+
+
 def test_the_list_at_the_end_names_the_tests_whose_sections_were_cut_off() -> None:
     output = "\n\nfailures:\n    shop::adds\n    src/a.rs - a (line 3)\n\ntest result: FAILED. 4 passed; 2 failed; 0 ignored\n"
     assert [found[2] for found in cut(output, "cargo test")] == ["shop::adds", "src/a.rs"]

@@ -72,6 +72,8 @@ _OF_THE_CALL = re.compile(
     re.IGNORECASE,
 )
 """What a tool says about the arguments that it was called with."""
+_GO_STOPS = frozenset({"panic", "fatal error", "timeout"})
+"""What ends the tests of a Go package before the last."""
 _COUNT = re.compile(r"-\d+")
 
 
@@ -347,8 +349,9 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
         return built or seen.complete or _package_ran(seen, tracked) or (bool(builds) and not seen.cut)
     if any(_short_for(error, tracked.error) for error in seen.errors):
         return False
-    if _package_passed(seen, tracked):
-        return True
+    passed = _package_passed(seen, tracked)
+    if passed is not None:
+        return passed
     if _stopped_early(seen) and not _got_past(seen, tracked):
         return False
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
@@ -399,16 +402,26 @@ def _package_ran(seen: TaskVerification, tracked: _Tracked) -> bool:
     return bool(broken) and set(own or broken) <= set(seen.verification.packages_ran)
 
 
-def _package_passed(seen: TaskVerification, tracked: _Tracked) -> bool:
-    """Whether the Go package that the failing test is in says `ok`, whatever is cut, or does not build, elsewhere.
+def _package_passed(seen: TaskVerification, tracked: _Tracked) -> bool | None:
+    """Whether the Go package that the failing test is in had its say, though the output is cut or another package does not build.
 
-    It is one of those that had a failing test; which one, its output does not tell, so all of them must have passed.
+    It says `ok`, or all that fails is seen and the test is none of it. Where the package is not known, all that had a failing test must say
+    `ok`. None: that does not tell.
     """
     if tracked.error.tool != "go test":
+        return None
+    told, package = seen.verification, tracked.error.package
+    passed = set(told.packages_ran) - set(told.packages_failed) - set(told.packages_broken)
+    if package is None:
+        failed = set(tracked.shown.verification.packages_failed)
+        return True if failed and failed <= passed else None
+    if package in passed:
+        return True
+    stopped = {error.package for error in seen.errors if error.pattern.error_type in _GO_STOPS}
+    if package in told.packages_broken or package in stopped:
         return False
-    told = seen.verification
-    failed = set(tracked.shown.verification.packages_failed)
-    return bool(failed) and failed <= set(told.packages_ran) - set(told.packages_failed) - set(told.packages_broken)
+    listed = told.packages_failed or told.packages_broken
+    return True if listed and not seen.cut and None not in stopped else None
 
 
 def _ran_tests(seen: TaskVerification) -> bool:

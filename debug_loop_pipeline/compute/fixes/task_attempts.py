@@ -66,6 +66,8 @@ class TaskError:
     pattern: ErrorPattern
     tool: str | None
     files: tuple[str, ...]
+    package: str | None = None
+    """Of a Go test: the package it is in."""
     shortened: bool = False
     """The runner cut its message to the width of a terminal."""
     generic: bool = False
@@ -323,6 +325,7 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         pattern=pattern,
         tool=error.tool,
         files=tuple(dict.fromkeys(files)),
+        package=error.package,
         shortened=error.stacktrace is None and error.message.endswith("..."),
         generic=error.type == GENERIC or _SAYS_NOTHING.fullmatch(pattern.pattern) is not None,
     )

@@ -33,6 +33,8 @@ class CutError:
     test: str | None = None
     path: str | None = None
     line: int | None = None
+    package: str | None = None
+    """Import path of the Go package whose test it is, where the output tells."""
     warning: bool = False
     """The tool itself calls it a warning: an error only where nothing worse explains the failure."""
 

@@ -31,6 +31,7 @@ _BROKEN = re.compile(
     re.MULTILINE,
 )
 _MAX_PACKAGES = 200
+_MAX_TRACE = 60_000
 
 
 class Packages(NamedTuple):
@@ -56,7 +57,9 @@ def cut(output: str) -> list[CutError]:
     found: list[CutError] = []
     for at, name, indent in leaves:
         told = _after(lines, at, indent) or logs.get(name, [])
-        found.append(_error(name, told))
+        error = _error(name, told)
+        error.package = _package_of(lines, at)
+        found.append(error)
     if panics:
         panicked = [e for e in found if e.message.startswith("--- FAIL")]
         for error in panics:
@@ -85,6 +88,14 @@ def packages(output: str) -> Packages:
     ):
         failed = ()  # The line of the package that the last failing test is in was cut off.
     return Packages(tuple(ran)[:_MAX_PACKAGES], tuple(broken)[:_MAX_PACKAGES], failed[:_MAX_PACKAGES])
+
+
+def _package_of(lines: list[str], at: int) -> str | None:
+    """The package whose result follows a failing test: its tests stand before it."""
+    for line in lines[at + 1 :]:
+        if line.startswith(("FAIL", "ok")) and (match := _RAN.match(line)) is not None:
+            return match["name"] if match["result"] == "FAIL" else None
+    return None
 
 
 def _after(lines: list[str], at: int, indent: int) -> list[str]:
@@ -173,6 +184,7 @@ def _panics(output: str) -> list[CutError]:
                 path=ours[0] if ours else None,
                 line=number(ours[1]) if ours else None,
                 stacktrace=block(rest.split("\n\n\n")[0].split("\n")[:40]),
+                package=_package_of(output[match.end() : match.end() + _MAX_TRACE].split("\n"), 0),
             )
         )
     return found[:3]

@@ -421,7 +421,7 @@ def _package_passed(seen: TaskVerification, tracked: _Tracked) -> bool | None:
     if package in told.packages_broken or package in stopped:
         return False
     listed = told.packages_failed or told.packages_broken
-    return True if listed and not seen.cut and None not in stopped else None
+    return True if listed and not seen.cut and None not in stopped and not _stopped_early(seen) else None
 
 
 def _ran_tests(seen: TaskVerification) -> bool:

@@ -13,11 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
 from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.embedded.postgres import create_database
 from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import StepContext
@@ -80,6 +82,13 @@ class Server:
 
     url: str
     process: psutil.Process
+
+    def another_database(self) -> str:
+        """The URL of one more migrated database on it."""
+        url = urlsplit(self.url)._replace(path="/another").geturl()
+        create_database(url)
+        schema.upgrade(url)
+        return url
 
     def cpu_s(self) -> float:
         """CPU seconds that all its processes have used so far, those that ended included."""

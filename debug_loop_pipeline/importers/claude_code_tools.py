@@ -40,7 +40,11 @@ _PERMISSION_DENIED = re.compile(r"Permission to use .{1,200}? (?:has been |was )
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d+)(?:\n|$)")
 _TIMED_OUT = re.compile(r"Command timed out after \d")
 _TIME_LIMIT_EXIT_CODES = (124, 137, 143)
-_BACKGROUND = "Command running in background with ID: "
+_BACKGROUND = re.compile(
+    r"Command (?:running in background with ID: |was (?:manually )?backgrounded [^\n]{0,80}?\bID: "
+    r"|did not complete within [^\n]{1,80}? moved to the background \(ID: )([\w-]+)"
+)
+"""Started there, sent there by the user, or put there at its time limit."""
 _STATUS = re.compile(r"<status>(\w+)</status>")
 _TASK_EXIT_CODE = re.compile(r"(?:<exit_code>|<summary>[^<]*\bexit code )(-?\d+)")
 _STREAMS = re.compile(r"<(stdout|stderr|output)>\n?(.*?)\n?</\1>", re.DOTALL)
@@ -127,9 +131,8 @@ def background_task_started(result: ToolResult, details: object) -> str | None:
         task = details.get("backgroundTaskId")
         if isinstance(task, str) and task:
             return task
-    if result.output.startswith(_BACKGROUND):
-        return result.output[len(_BACKGROUND) :].split(None, 1)[0].rstrip(".")
-    return None
+    said = _BACKGROUND.match(result.output)
+    return said[1] if said is not None else None
 
 
 def background_task_end(call_id: str, report: str) -> ToolResult | None:

@@ -466,6 +466,24 @@ def test_a_background_command_ends_with_the_reading_of_its_output(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "Command did not complete within its 90s timeout and was moved to the background (ID: b1). Output is being written to: /t/tasks/b1.output.",
+        "Command was manually backgrounded by user with ID: b1. Output is being written to: /t/tasks/b1.output",
+    ],
+)
+def test_a_command_that_was_moved_to_the_background_has_no_result_yet(tmp_path: Path, said: str) -> None:
+    session = Session()
+    session.agent("m1", call("t1", command="make check"))
+    session.result("t1", said)
+    session.agent("m2", call("r1", "TaskOutput", task_id="b1"))
+    session.result("r1", "<status>failed</status>\n<exit_code>2</exit_code>\n<stdout>\n1 failed\n</stdout>")
+    results = [result for step in read_steps(session.write(tmp_path)) for result in step.results]
+    told = [(result.pending, result.exit_code) for result in results if result.call_id == "t1"]
+    assert told == [(True, None), (False, 2)]
+
+
+@pytest.mark.parametrize(
     ("reader", "shown", "ended"),
     [
         (

@@ -622,6 +622,25 @@ def test_a_test_that_says_no_may_have_been_right(others: int, credited: tuple[st
     assert fixes(task.edit(path="README.md", call="prose").verify("v2").credit())[0][3] == credited
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "credited"),
+    [
+        ("shop/cart_test.go", "shop/price/price_test.go", ("test", "code")),
+        ("shop/cart_test.go", "shop/helpers_test.go", ("test", "other", "code")),
+        ("tests/test_cart.py", "tests/test_price.py", ("test", "code")),
+        ("tests/test_cart.py", "tests/conftest.py", ("test", "other", "code")),
+        ("src/cart.test.ts", "src/price.spec.ts", ("test", "code")),
+        ("src/cart.test.ts", "src/testing/price.ts", ("test", "other", "code")),
+    ],
+)
+def test_a_test_file_that_the_failing_test_does_not_load_has_not_mended_it(
+    own: str, other: str, credited: tuple[str, ...]
+):
+    error = ExecutionError(message="got 1, want 2", test="TestCart", path=own.rsplit("/", 1)[-1], tool="go test")
+    task = Task().verify("v1", error).edit(path=f"/r/{own}", call="test").edit(path=f"/r/{other}", call="other")
+    assert fixes(task.edit(path="/r/shop/tax.go", call="code").verify("v2").credit())[0][3] == credited
+
+
 def test_a_missing_name_that_was_declared_elsewhere_is_put_down_to_its_declaration_alone():
     error = ExecutionError(
         message="error TS2339: Property 'foo' does not exist on type 'Bar'.", tool="tsc", path="src/a.ts"

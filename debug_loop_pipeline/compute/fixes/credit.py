@@ -32,7 +32,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "9"
+CREDIT_VERSION = "10"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")

@@ -69,6 +69,8 @@ _DECLARES = (
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"
 )
+_LOADED_ALONE = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|\.(?:test|spec)\.[cm]?[jt]sx?$")
+"""Test files that nothing but their runner loads, as a rule."""
 _TEST_FILES = (
     re.compile(r"(?P<stem>.+)[._](?:test|spec)\.(?P<extension>\w+)"),
     re.compile(r"test_(?P<stem>.+)\.(?P<extension>py)"),
@@ -90,8 +92,11 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     if inside and named:
         if _test_says_no(error) and all(_is_test(file) for at in inside for file in net[at].files):
             # A test that says no does not name what it tests, as a rule: either may have been mended. Of many files most are other work.
+            folders = {_folder(file) for at in inside for file in net[at].files}
             other = {
-                at for at, part in enumerate(net) if at not in beside and part.files and not _is_prose(part)
+                at
+                for at, part in enumerate(net)
+                if at not in beside and part.files and not _is_prose(part) and not _tests_apart(part, folders)
             } - inside
             inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
         return tuple(part for at, part in enumerate(net) if at in inside or part in declared)
@@ -120,6 +125,20 @@ def _test_says_no(error: TaskError) -> bool:
 
 def _is_test(path: str) -> bool:
     return _TEST_PATH.search(path.replace("\\", "/")) is not None
+
+
+def _tests_apart(part: ChangePart, folders: set[str]) -> bool:
+    """Whether a part is in test files only that the tests in these folders do not load: the runner alone loads such a file, but in Go
+    together with those beside it.
+    """
+    return all(
+        _LOADED_ALONE.search(file) or (file.endswith("_test.go") and _folder(file) not in folders)
+        for file in part.files
+    )
+
+
+def _folder(path: str) -> str:
+    return str(PurePosixPath(path.replace("\\", "/")).parent)
 
 
 def _missing_names(error: TaskError) -> list[str]:

@@ -368,6 +368,14 @@ def test_a_go_package_that_failed_is_no_more_than_that_without_its_tests() -> No
     assert cut("--- FAIL: TestX (0.00s)\n    x_test.go:3: got 1\n" + output)[0][2] == "TestX"
 
 
+def test_a_go_package_that_was_not_built_is_no_more_than_that_without_what_the_compiler_said() -> None:
+    output = "FAIL\tm/a [build failed]\nok  \tm/b\t1.0s\nFAIL\tm/c\t0.3s\nFAIL\n"
+    assert [(message, kind) for message, kind, *_ in cut(output, "go test")] == [
+        ("build failed in m/a", GENERIC),
+        ("test failed in m/c", GENERIC),
+    ]
+
+
 def test_a_word_of_failure_alone_on_its_line_says_nothing_of_the_next() -> None:
     assert [message for message, *_ in cut("FAIL\nmore of it below\nerror: no such key: a\n")] == ["no such key: a"]
 

@@ -39,8 +39,10 @@ _TRAILER_LINE = re.compile(
     re.MULTILINE,
 )
 _GO_NOT_SET_UP = re.compile(r"FAIL[ \t]+(?:\S+ )?\[setup failed\]$")
-_GO_PACKAGE = re.compile(r"^\s*FAIL[ \t]+(?P<name>\S+)[ \t]+[\d.]+s$", re.MULTILINE)
-"""`FAIL pkg 0.3s`: some test of the package failed, `tail` or `grep` has taken off which."""
+_GO_PACKAGE = re.compile(
+    r"^\s*FAIL[ \t]+(?P<name>\S+)[ \t]+(?:[\d.]+s|\[(?P<stage>build|setup) failed\])$", re.MULTILINE
+)
+"""`FAIL pkg 0.3s`, `FAIL pkg [build failed]`: which test, or what the compiler said, was taken off (`| tail`, `2>/dev/null`)."""
 _WRONG_CALL = re.compile(r"^(?P<message>named files must .+|flag provided but not defined: .+)$", re.MULTILINE)
 """What `go` says about its arguments, without the word error."""
 _COUNTED_OK = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|fail)\b", re.IGNORECASE)
@@ -84,9 +86,9 @@ def cut_error_lines(output: str) -> list[CutError]:
 
 def cut_trailer(output: str, exit_code: int | None) -> list[CutError]:
     """What only says that it failed: a trailer, else the last line, else the exit code."""
-    packages = [m["name"] for m in _GO_PACKAGE.finditer(output)]
+    packages = [(m["stage"] or "test", m["name"]) for m in _GO_PACKAGE.finditer(output)]
     if packages:
-        return [CutError(f"test failed in {name}", type=GENERIC) for name in packages]
+        return [CutError(f"{stage} failed in {name}", type=GENERIC) for stage, name in packages]
     matches = [m["message"] for m in _TRAILER_LINE.finditer(output) if not _COUNTED_OK.search(m["message"])]
     if matches:
         return [CutError(one_line(matches[-1]), type=GENERIC)]

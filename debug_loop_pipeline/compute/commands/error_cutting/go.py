@@ -27,9 +27,11 @@ _TELLS_FAILURE = re.compile(
 _MAX_BLOCK = 60
 _RAN = re.compile(r"^(?P<result>ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
 _BROKEN = re.compile(
-    r"^FAIL[ \t]+(?P<name>\S+) \[(?:build|setup) failed\]|^# (?P<head>\S+)(?: \[\S+\])?\n(?=(?:vet: )?\S+\.go:\d+)",
+    r"^FAIL[ \t]+(?P<name>\S+) \[(?:build|setup) failed\]|^# (?P<head>[^\s\[]\S*)(?: \[\S+\])?\n(?=(?:vet: )?\S+\.go:\d+)"
+    r"|^# \[(?P<vetted>\S+)\]\n(?=vet: )",
     re.MULTILINE,
 )
+"""`go vet` names a package a second time, in brackets: what it finds there is no error of the build, what it says with `vet:` is."""
 _MAX_PACKAGES = 200
 _MAX_TRACE = 60_000
 
@@ -73,6 +75,8 @@ def packages(output: str) -> Packages:
 
     >>> packages("# a.io/x/db [a.io/x/db.test]\ndb/db.go:3:1: undefined: y\nFAIL\ta.io/x/db [build failed]\nok  \ta.io/x/web\t0.01s\n")
     Packages(ran=('a.io/x/web',), broken=('a.io/x/db',), failed=())
+    >>> packages("# a.io/x/db\n# [a.io/x/db]\nvet: db/db.go:3:1: undefined: y\n# a.io/x/a\n# [a.io/x/a]\na/a.go:1:2: unreachable code\n").broken
+    ('a.io/x/db',)
     >>> packages("--- FAIL: TestA (0.00s)\nFAIL\nFAIL\ta.io/x/a\t0.1s\n--- FAIL: TestB (0.00s)\n").failed
     ()
     """
@@ -81,7 +85,7 @@ def packages(output: str) -> Packages:
     ran: dict[str, bool] = {}
     for match in _RAN.finditer(output):
         ran[match["name"]] = ran.get(match["name"], False) or match["result"] == "FAIL"
-    broken = dict.fromkeys(m["name"] or m["head"] for m in _BROKEN.finditer(output))
+    broken = dict.fromkeys(m["name"] or m["head"] or m["vetted"] for m in _BROKEN.finditer(output))
     failed = tuple(name for name, fails in ran.items() if fails)
     if output.rfind("--- FAIL: ") > max(
         (m.start() for m in _RAN.finditer(output) if m["result"] == "FAIL"), default=-1

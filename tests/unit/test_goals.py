@@ -212,6 +212,27 @@ def test_a_script_tells_the_files_it_writes_where_their_names_are_in_it(code: st
     assert (inline.action, inline.files) == (C, written)
 
 
+@pytest.mark.parametrize(
+    ("script", "code", "written"),
+    [
+        (
+            "php /tmp/widen.php",
+            "<?php\n$path = 'conf/layers.yaml';\nfile_put_contents($path, file_get_contents($path) . 'x');",
+            ("conf/layers.yaml",),
+        ),
+        ("php /tmp/widen.php", "<?php\nforeach ($argv as $name) {\n    file_put_contents($name, '');\n}", ()),
+        ("ruby /tmp/widen.rb", "File.write('lib/cart.rb', File.read('lib/cart.rb').sub('a', 'b'))", ("lib/cart.rb",)),
+    ],
+)
+def test_a_php_or_ruby_script_that_writes_files_is_a_change(script: str, code: str, written: tuple[str, ...]) -> None:
+    files = TaskFiles()
+    files.record_edit(script.split(" ")[1], code)
+    (run,) = meanings(script, files)
+    assert (run.action, run.files) == (C, written)
+    (inline,) = meanings(f"{script.split(' ')[0]} - <<'EOF'\n{code}\nEOF")
+    assert (inline.action, inline.files) == (C, written)
+
+
 def test_a_built_program_is_verified_by_running_it() -> None:
     files = TaskFiles()
     files.record_build("/tmp/app")

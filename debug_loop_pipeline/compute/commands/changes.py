@@ -97,26 +97,29 @@ _GIT_REF_OPTIONS = frozenset({"-b", "-B", "--orphan", "--track", "-t", "--detach
 _WRITE_CALL = re.compile(
     r"""open\(\s*(?:r|f|rb)?(['"])(?P<py>[^'"\n]+)\1\s*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)"""
     r"""|(?:Path|pathlib\.Path)\(\s*(['"])(?P<path>[^'"\n]+)\3\s*\)\.write_(?:text|bytes)"""
-    r"""|(?:writeFile|writeFileSync|appendFileSync|Bun\.write|Deno\.writeTextFile(?:Sync)?)\(\s*(['"`])(?P<js>[^'"`\n]+)\5""",
+    r"""|(?:writeFile|writeFileSync|appendFileSync|Bun\.write|Deno\.writeTextFile(?:Sync)?|file_put_contents|File\.write)"""
+    r"""\(\s*(['"`])(?P<js>[^'"`\n]+)\5""",
 )
 _WRITE_BY_NAME = re.compile(
     r"""open\(\s*(?P<opened>[A-Za-z_]\w*)\s*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)|(?P<path>[A-Za-z_]\w*)\.write_(?:text|bytes)\("""
-    r"""|(?:writeFile|writeFileSync|appendFileSync|Bun\.write|Deno\.writeTextFile(?:Sync)?)\(\s*(?P<js>[A-Za-z_$][\w$]*)\s*,"""
+    r"""|(?:writeFile|writeFileSync|appendFileSync|Bun\.write|Deno\.writeTextFile(?:Sync)?|File\.write)\(\s*(?P<js>[A-Za-z_$][\w$]*)\s*,"""
+    r"""|file_put_contents\(\s*\$(?P<php>\w+)\s*,"""
 )
 _NAMED = r"""\b{name}\s*(?::[^=\n]+)?=\s*(?:pathlib\.)?(?:Path\()?\s*(['"`])(?P<one>[^'"`\n]+)\1|\bfor\s+(?:const\s+|let\s+)?{name}\s+(?:in|of)\s*[\[(](?P<many>[^\])]*)[\])]"""
 _LITERAL = re.compile(r"""(['"`])([^'"`\n]+)\1""")
 _WRITES_SOMETHING = re.compile(
     r"""\.write_text\(|\.write_bytes\(|open\([^)\n]*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)\+?['"]|writeFileSync\(|fs\.(?:promises\.)?writeFile\("""
+    r"""|\bfile_put_contents\(|\bFile\.write\("""
     r"""|shutil\.(?:copy|move|rmtree)|os\.(?:rename|remove|unlink|replace)\(|fileinput\.(?:input|FileInput)\([^)]*inplace"""
 )
 _PATCHED = re.compile(r"^(?:\+\+\+ (?:b/)?|\*\*\* (?:Update|Add|Delete) File: )(\S+)", re.MULTILINE)
 
 
 def written_files(code: str) -> tuple[str, ...]:
-    """Files that a script's text opens for writing, under a literal name or a variable that has one (Python and JavaScript forms)."""
+    """Files that a script's text opens for writing, under a literal name or a variable that has one (forms of Python, JavaScript, PHP and Ruby)."""
     names = [m.group("py") or m.group("path") or m.group("js") for m in _WRITE_CALL.finditer(code)]
     variables = dict.fromkeys(
-        m.group("opened") or m.group("path") or m.group("js") for m in _WRITE_BY_NAME.finditer(code)
+        m.group("opened") or m.group("path") or m.group("js") or m.group("php") for m in _WRITE_BY_NAME.finditer(code)
     )
     for variable in variables:
         for given in re.finditer(_NAMED.format(name=re.escape(variable)), code):

@@ -471,6 +471,46 @@ def test_phpcs_tells_one_error_a_row_and_joins_what_it_wrapped() -> None:
     ]
 
 
+def test_phpcs_rows_are_errors_also_where_the_head_of_the_table_was_cut_off() -> None:
+    assert cut(" 74 | ERROR | Extension 'x' is removed since PHP 5.1\n", "phpcs") == [
+        ("Extension 'x' is removed since PHP 5.1", None, None, None, 74)
+    ]
+
+
+def test_phpstan_by_rule_tells_one_error_a_rule() -> None:
+    output = "[argument.type] 2 occurrences:\n  src/Desk.php:9 -- sit($a)\n  src/Desk.php:12 -- sit($b)\n[return.missing] 1 occurrence:\n"
+    assert cut(output, "phpstan analyse") == [
+        ("argument.type", "argument.type", None, "src/Desk.php", 9),
+        ("return.missing", "return.missing", None, None, None),
+    ]
+
+
+def test_deptrac_tells_the_dependency_and_where_it_is() -> None:
+    rule = f" {'-' * 24} {'-' * 60} \n"
+    output = (
+        f"{rule}  Reason                     Desk{' ' * 40}\n{rule}"
+        f"  DependsOnDisallowedLayer   App\\Desk\\Lamp must not depend on App\\Shop\\Till{' ' * 9}\n"
+        f"                             You are depending on token that is a part of a layer that you are not allowed to depend on. (Shop)  \n"
+        f"                             /r/src/Desk/Lamp.php:56{' ' * 20}\n{rule}"
+    )
+    assert cut(output, "composer deptrac") == [
+        (
+            "App\\Desk\\Lamp must not depend on App\\Shop\\Till",
+            "DependsOnDisallowedLayer",
+            None,
+            "/r/src/Desk/Lamp.php",
+            56,
+        )
+    ]
+
+
+def test_a_numbered_finding_has_its_place_rule_and_message() -> None:
+    output = "FAILED\nviolations:\n1. src/Desk.php:39 [method_lines]\n   actual: 64\n   limit: 50\n   message: method Desk::sit has 64 lines; maximum is 50.\n   action: Split it.\n"
+    assert cut(output, "composer size-guard") == [
+        ("method Desk::sit has 64 lines; maximum is 50.", "method_lines", None, "src/Desk.php", 39)
+    ]
+
+
 def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filtered_off() -> None:
     output = (
         "test a ... FAILED\ntest b ... FAILED\nfailures:\nthread 'b' (6) panicked at tests/x.rs:2:1:\nthread 'a' (7) panicked at tests/x.rs:6:5:\n"

@@ -92,6 +92,8 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("bash -n a.sh", "bash -n a.sh", GoalKind.LINT),
         ("mise run test:ci", "mise run test:ci", GoalKind.TEST),
         ("just check", "just check", GoalKind.LINT),
+        ("composer deptrac", "composer deptrac", GoalKind.LINT),
+        ("composer size-guard", "composer size-guard", GoalKind.LINT),
         ("hatch run test:cov", "hatch run test:cov", GoalKind.TEST),
         ("poetry run pytest tests", "pytest tests", GoalKind.TEST),
         ("pdm run check", "pdm run check", GoalKind.LINT),

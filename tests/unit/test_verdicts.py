@@ -370,6 +370,61 @@ def test_the_table_of_phpcs_is_a_failure_behind_a_pipe() -> None:
     assert verdict("phpcs --standard=PSR12 src | head -30", table, 0) == "fail"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[offsetAccess.notFound] 3 occurrences:\n", "fail"),
+        ("[offsetAccess.notFound] 0 occurrences:\n", "unclear"),
+        ("", "unclear"),
+    ],
+)
+def test_the_rules_that_a_formatter_of_phpstan_lists_are_a_failure(text: str, expected: str) -> None:
+    line = "vendor/bin/phpstan analyse > /tmp/s.txt 2>&1; grep -E '^\\[' /tmp/s.txt"
+    found = judged(line, text, 0)
+    assert [one.verdict.value for one in found] == [expected]
+    assert all(not one.cut for one in found if one.errors)
+
+
+def test_of_composers_scripts_the_one_that_it_names_has_failed() -> None:
+    text = (
+        "- violations: 1\nScript check-sizes --max=9 handling the size-guard event returned with error code 1\n"
+        "- files: 3\n- violations: 0\n"
+    )
+    found = judged("composer size-guard 2>&1 | tail -20; composer name-guard 2>&1 | tail -9", text, 0)
+    assert [(one.goal.tool, one.verdict.value) for one in found] == [
+        ("composer size-guard", "fail"),
+        ("composer name-guard", "pass"),
+    ]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "fail"), (0, "pass")])
+def test_the_report_of_deptrac_counts_violations(count: int, expected: str) -> None:
+    text = f" ---------- ---\n  Report\n ---------- ---\n  Violations           {count}\n  Errors               0\n"
+    assert verdict("composer deptrac 2>&1 | tail -18", text, 0) == expected
+
+
+_TURBO = " Tasks:    {0} successful, 3 total\nCached:    1 cached, 3 total\n  Time:    1.5s \n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{_TURBO.format(3)}\n{_TURBO.format(3)}", ["pass", "pass"]),
+        (f"{_TURBO.format(2)}Failed:    web#typecheck\n\n ERROR  run failed: command  exited (2)\n{_TURBO.format(3)}", ["fail", "pass"]),
+        (f"{_TURBO.format(3)}\n{_TURBO.format(2)}Failed:    web#lint\n\n ERROR  run failed: command  exited (1)\n", ["pass", "fail"]),
+    ],
+)  # fmt: skip
+def test_goals_that_each_end_with_turborepos_last_words_each_have_their_part(text: str, expected: list[str]) -> None:
+    found = judged("bun run typecheck 2>&1 | tail -6; bun run lint 2>&1 | tail -6", text, 0)
+    assert [one.verdict.value for one in found] == expected
+
+
+def test_turborepos_last_words_part_nothing_where_other_words_stand_behind_them() -> None:
+    text = f"{_TURBO.format(3)}{_TURBO.format(3)}12 tests of the browser: fine\n"
+    found = judged("bun run check 2>&1 | tail -9; bun run e2e 2>&1 | tail -1", text, 0)
+    assert [one.goal.tool for one in found if one.verdict.value == "pass"] in ([], ["bun run e2e"])
+
+
 def test_what_rustfmt_prints_is_not_clippys_failure() -> None:
     clippy, fmt = judged(
         "cargo clippy -- -D warnings && cargo fmt --all -- --check",

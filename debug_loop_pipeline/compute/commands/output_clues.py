@@ -52,11 +52,14 @@ _FAILING_LINES = (
     "FAILED tests/test_a.py::test_x",
     "--- FAIL: TestA (0.00s)",
 )
+_FINDINGS = {"phpstan": ("[argument.type] 2 occurrences:",)}
+"""Lines that head what a tool found, in a form of its own: a pattern that lets them through leaves all of them."""
 _PASSING_LINES = ("ok  \tpkg/a\t0.1s", "5 passed in 0.10s", "PASS", "Tests: 5 passed, 5 total", "test result: ok.")
 _FAILED_SCRIPTS = re.compile(
     r'^error: script "(?P<bun>[^"]+)" (?:exited|was terminated)|^npm (?:ERR!|error) Lifecycle script `(?P<npm>[^`]+)` failed'
     r"|^\[(?P<mise>[^\]\n]+)\] ERROR task failed|^error: [Rr]ecipe `(?P<just>[^`]+)` failed"
-    r"|^\w*make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<make>[^\]:]+)\] Error|^task: Failed to run task \"(?P<task>[^\"]+)\"",
+    r"|^\w*make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<make>[^\]:]+)\] Error|^task: Failed to run task \"(?P<task>[^\"]+)\""
+    r"|^Script .+ handling the (?P<composer>\S+) event returned with error code \d",
     re.MULTILINE,
 )
 
@@ -78,6 +81,27 @@ def runner_gave_up(section: str) -> bool:
     return match is not None and all(_RUNNER_TALK.match(line) for line in section[match.end() :].split("\n")[1:])
 
 
+_TURBO_END = re.compile(r" *Cached: +\d+ cached, \d+ total")
+_TURBO_TALK = re.compile(r"\s*(?:Time: |Failed: |ERROR +run failed)")
+
+
+def turbo_runs(text: str) -> list[str]:
+    """An output that is nothing but runs of Turborepo, cut behind the last words of each; else none."""
+    runs: list[str] = []
+    lines = text.split("\n")
+    start = at = 0
+    while at < len(lines):
+        if not _TURBO_END.match(lines[at]):
+            at += 1
+            continue
+        at += 1
+        while at < len(lines) and (_TURBO_TALK.match(lines[at]) or _RUNNER_TALK.match(lines[at])):
+            at += 1
+        runs.append("\n".join(lines[start:at]))
+        start = at
+    return runs if start == len(lines) else []
+
+
 def line_count(section: str) -> int:
     """Lines of an output, a last empty one not counted."""
     return len(section.rstrip("\n").split("\n")) if section else 0
@@ -97,9 +121,10 @@ def is_complete(view: View, section: str) -> bool:
     return not limits or line_count(section) < min(limits)
 
 
-def may_hide_errors(view: View, section: str) -> bool:
-    """Whether errors may be missing from what is seen; `grep error` leaves the errors."""
-    if view.kept and not view.opaque and not view.dropped and all(looks_for_errors(pattern) for pattern in view.kept):
+def may_hide_errors(view: View, section: str, tool: str = "") -> bool:
+    """Whether errors may be missing from what is seen; `grep error` leaves the errors, and so does what leaves the heads of `tool`'s."""
+    heads = (*_FAILING_LINES, *_FINDINGS.get(tool.split(" ")[0], ()))
+    if view.kept and not view.opaque and not view.dropped and all(_matches(pattern, heads) for pattern in view.kept):
         view = View(view.head, view.tail)
     return not is_complete(view, section) and not (_only_end_cut(view) and runner_gave_up(section))
 

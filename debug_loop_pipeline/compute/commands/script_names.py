@@ -57,6 +57,8 @@ _KINDS = {
     GoalKind.BUILD: frozenset("build compile bundle dist package all make assemble webpack vite".split()),
     GoalKind.FORMAT: frozenset(),
 }
+_GUARDS = frozenset("guard guards deptrac phpcs psalm phpmd compat knip depcheck arkitect deadcode".split())
+"""Names of checks that say nothing where another word of the name does (`test:compat`)."""
 _TOKEN = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -97,6 +99,8 @@ def script_role(name: str) -> tuple[ScriptRole, GoalKind]:
         return ScriptRole.VERIFY, kind
     if words & {"prettier"}:
         return ScriptRole.CHANGE, GoalKind.MIXED
+    if words & _GUARDS:
+        return ScriptRole.VERIFY, GoalKind.LINT
     return ScriptRole.NEITHER, GoalKind.MIXED
 
 

@@ -57,6 +57,8 @@ FAMILIES: dict[str, frozenset[str]] = {
     "phpcs": frozenset({"phpcs"}),
     "php -l": frozenset({"php"}),
     "phpstan": frozenset({"phpstan"}),
+    "phpstan analyse": frozenset({"phpstan"}),
+    "phpstan analyze": frozenset({"phpstan"}),
     "dotnet test": frozenset({"dotnet"}),
     "dotnet build": frozenset({"dotnet"}),
     "ctest": frozenset({"ctest"}),
@@ -109,8 +111,8 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint php phpstan pre-commit prettier rubocop ruff rustfmt "
-    "swiftlint".split()
+    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier rubocop ruff rustfmt "
+    "swiftlint violations".split()
 )
 _BUILD_FAMILIES = frozenset(
     "bazel bundler cargo cargo-build cmake dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "
@@ -158,6 +160,10 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "dotnet build": frozenset({"dotnet build"}),
     "rspec": frozenset({"rspec", "ruby"}),
     "phpunit": frozenset({"phpunit", "php"}),
+    "phpstan": frozenset({"phpstan", "php"}),
+    "phpstan analyse": frozenset({"phpstan", "php"}),
+    "phpstan analyze": frozenset({"phpstan", "php"}),
+    "phpcs": frozenset({"phpcs"}),
     "mix test": frozenset({"mix test", "mix compile", "mix"}),
 }
 

@@ -34,6 +34,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     rejects_argument,
     reports_errors,
     shows_errors,
+    turbo_runs,
 )
 from debug_loop_pipeline.compute.commands.script_echoes import has_begun
 from debug_loop_pipeline.compute.commands.script_runs import shown_runners
@@ -163,7 +164,7 @@ def _with_errors(one: Judged, line: _Line) -> None:
     )
     if not line.alone(one.ran):
         one.errors = line.own_errors(one.ran, one.goal, one.errors) or one.errors
-    hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran)) and not _all_told(one)
+    hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran), one.goal.tool) and not _all_told(one)
     one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut
     one.packages = packages(section)
@@ -186,6 +187,8 @@ class _Line:
         self.end: str | None = None
         """What the `tail` at the end of the line left of the output."""
         self.summaries: dict[int, list[Found]] = {}
+        self.given_up = failed_scripts(text)
+        """Names of the scripts and tasks that a runner says have failed."""
 
     def section(self, ran: Ran) -> str:
         """The part of the output that is this command's, as far as separators that were echoed, or a `tail` at the end of the line, tell it."""
@@ -258,8 +261,15 @@ class _Line:
         """Which goal a runner names as the script that failed."""
         if not any(ran.told is Told.SUSPECT for ran, _ in self.goals):
             return None
-        names = failed_scripts(self.text)
-        return next((at for at, (_, goal) in enumerate(self.goals) if goal.tool.split(" ")[-1] in names), None)
+        return next((at for at, (_, goal) in enumerate(self.goals) if self._gave_up(goal)), None)
+
+    def _gave_up(self, goal: Goal) -> bool:
+        """Whether a runner names this goal's script as one that failed."""
+        return _script(goal) in self.given_up
+
+    def _alone_gave_up(self, goal: Goal) -> bool:
+        """Whether it is the only one of the line that a runner may mean with a name of what failed."""
+        return self._gave_up(goal) and sum(_script(other) == _script(goal) for _, other in self.goals) == 1
 
     def _last_begun(self) -> int:
         """The last goal of a failed and-list whose script has begun: those before it have passed."""
@@ -352,7 +362,7 @@ class _Line:
         if len(self.goals) > 1 and ran is self.goals[-1][0] and len({g.tool.split(" ")[0] for _, g in self.goals}) == 1:
             # The end of the output is the last one's, and so is what their common runner says there.
             trailer = [f for f in found if f.family == "runner"]
-            if trailer:
+            if trailer and (self._gave_up(goal) or not any(self._gave_up(g) for _, g in self.goals)):
                 return trailer
         elsewhere = frozenset().union(*(FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
         kinds = {g.kind for r, g in self.goals if r is not ran}
@@ -385,7 +395,7 @@ class _Line:
             return self._run(ran, goal, own)
         if ran.told is Told.PASSED:
             return self._succeeded(ran, goal, own)
-        if Says.FAIL in says:
+        if Says.FAIL in says or (ran.told is Told.HIDDEN and self._alone_gave_up(goal)):
             return self._judged(ran, goal, Verdict.FAIL)
         if ran.told is Told.FAILED:
             return self._failed(ran, goal, says)
@@ -496,6 +506,10 @@ class _Line:
         return self._unclear(ran, goal)
 
 
+def _script(goal: Goal) -> str:
+    return goal.tool.split(" ")[-1]
+
+
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
@@ -514,7 +528,13 @@ def _last_lines(text: str, ran: Ran) -> str:
 
 
 def _sections(goals: list[tuple[Ran, Goal]], text: str) -> dict[int, str]:
-    """The output between literal lines that the command line echoes between its goals: `a; echo ---; b`."""
+    """The output between literal lines that the command line echoes between its goals: `a; echo ---; b`.
+
+    Without them the last words of Turborepo, where each goal ends with them.
+    """
+    if all(ran.marker is None for ran, _ in goals):
+        runs = turbo_runs(text)
+        return {id(ran): run for (ran, _), run in zip(goals, runs, strict=True)} if len(runs) == len(goals) else {}
     lines = text.split("\n")
     marks: list[tuple[int, Ran]] = []
     at = 0

@@ -57,6 +57,20 @@ _PHPCS = re.compile(
     r"^(?:FILE: (?P<path>\S.*)| *(?P<line>\d+) \| (?P<level>ERROR|WARNING) +\| (?:\[[x ]\] )?(?P<message>.+(?:\n +\| +\| .+)*))$",
     re.MULTILINE,
 )
+_PHPSTAN_GROUP = re.compile(
+    r"^\[(?P<type>[A-Za-z]\w*(?:\.\w+)+)\] [1-9]\d* occurrences?:$(?:\n +(?P<path>\S+\.php):(?P<line>\d+)\b)?",
+    re.MULTILINE,
+)
+"""A formatter for agents: each rule once, with the places below it."""
+_DEPTRAC = re.compile(
+    r"^ +(?P<type>DependsOn\w+) +(?P<message>\S.*?) *\n(?: {4,}[^\s/].*\n){0,4}? {4,}(?P<path>\S+\.php):(?P<line>\d+) *$",
+    re.MULTILINE,
+)
+_NUMBERED = re.compile(
+    r"^\d+\. (?P<path>[\w./@-]+):(?P<line>\d+) \[(?P<type>[\w./-]+)\]\n(?: {2,}\w+: .*\n){0,6}? {2,}message: (?P<message>.+)$",
+    re.MULTILINE,
+)
+"""A list of findings with a place, a rule and fields below, as checkers that write for agents print it."""
 _EXUNIT = re.compile(
     r"^  \d+\) (?P<kind>test|doctest|property) (?P<test>.+)\n\s+(?P<path>\S+\.exs?):(?P<line>\d+)\n(?P<body>(?:     .*\n?)+)",
     re.MULTILINE,
@@ -297,7 +311,24 @@ def _phpstan(output: str) -> list[CutError]:
             path = match["path"]
         elif path:
             found.append(CutError(one_line(match["message"]), tool="phpstan", path=path, line=number(match["line"])))
-    return found
+    return found or [
+        CutError(m["type"], type=m["type"], tool="phpstan", path=m["path"], line=number(m["line"]))
+        for m in _PHPSTAN_GROUP.finditer(output)
+    ]
+
+
+def _deptrac(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), type=m["type"], tool="deptrac", path=m["path"], line=number(m["line"]))
+        for m in _DEPTRAC.finditer(output)
+    ]
+
+
+def _numbered(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), type=m["type"], path=m["path"], line=number(m["line"]))
+        for m in _NUMBERED.finditer(output)
+    ]
 
 
 def _phpcs(output: str) -> list[CutError]:
@@ -429,7 +460,11 @@ _CUTTERS = (
     (" FAILED ", _collision),
     ("PHP ", _php),
     (".php", _phpstan),
+    (" occurrence", _phpstan),
     ("FILE: ", _phpcs),
+    (" | ERROR | ", _phpcs),
+    (" DependsOn", _deptrac),
+    (" message: ", _numbered),
     (".exs:", _exunit),
     ("** (", _elixir),
     ("┃ [", _credo),

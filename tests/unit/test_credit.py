@@ -294,6 +294,21 @@ def test_a_program_that_is_not_there_is_mended_by_no_source_file():
     assert fixes(other.credit()) == [("v1", "v2", "v2", ("e1",))]
 
 
+def test_a_file_to_source_that_is_not_there_is_gone_only_where_it_is_sourced_again():
+    missing = ExecutionError(message=".venv/bin/activate: No such file or directory", tool="shell")
+    line = "source .venv/bin/activate && pytest"
+
+    def failed() -> Task:
+        return Task().verify("v1", missing, command=line).edit("src/a.py", call="e1")
+
+    assert fixes(failed().verify("v2", command=line).credit()) == []
+    assert fixes(failed().command("pip install x", call="c1").verify("v2", command="pytest").credit()) == []
+    other = failed().command("pip install x", call="c1").verify("v2", command="source /r/venv/bin/activate && pytest")
+    assert fixes(other.credit()) == []
+    made = failed().command("python -m venv .venv", call="c1").verify("v2", command=line)
+    assert fixes(made.credit()) == [("v1", "v2", "v2", ("c1",))]
+
+
 def test_a_pass_of_another_goal_credits_nothing():
     assert fixes(Task().verify("v1", KEY).edit().verify("v2", tool="ruff check").credit()) == []
 

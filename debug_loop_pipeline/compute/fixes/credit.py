@@ -32,7 +32,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "10"
+CREDIT_VERSION = "11"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -51,6 +51,7 @@ _STOPS = re.compile(
 _STOPS_PYTEST = re.compile(r"(?<!\S)-(?![rkmnpcoW])[a-zA-Z]*x[a-zA-Z]*(?!\S)()")
 """Options with which a runner stops at a failing test, or after so many."""
 _NO_PROGRAM = re.compile(r"command not found: <VALUE>|<VALUE>: (?:command )?not found")
+_SOURCES = re.compile(r"(?:^|[\s;&|(])(?:source|\.)[ \t]+['\"]?(?P<file>[^\s;&|'\")]+)")
 _SETS_UP = re.compile(
     r"(?i)(?:^|/)(?:[^/]*\.(?:json|toml|ya?ml|lock|cfg|ini|nix|sh|mk|gradle|xml)|(?:gnu)?makefile|\.?justfile|dockerfile[^/]*|gemfile|brewfile|[^/]*rc|[^/.]+)$"
 )
@@ -383,8 +384,13 @@ def _got_past(seen: TaskVerification, tracked: _Tracked) -> bool:
 
 
 def _called_alike(seen: TaskVerification, tracked: _Tracked) -> bool:
-    """Whether the arguments that a tool would not take were given again: of a call without them it has nothing to say."""
+    """Whether the arguments that a tool would not take were given again: of a call without them it has nothing to say.
+
+    Neither has a line that does not source the file that the shell did not find.
+    """
     shown = tracked.shown.verification
+    if missing := _not_sourced(tracked):
+        return missing <= set(_SOURCES.findall(seen.verification.command))
     if not _OF_THE_CALL.search(tracked.error.pattern.pattern) or seen.verification.outside:
         return True
     options = {word for word in shown.command.split() if word.startswith("-") and not _COUNT.fullmatch(word)}
@@ -557,8 +563,18 @@ def _resolve(walk: _Walk, tracked: _Tracked, passed: TaskVerification) -> None:
     )
 
 
+def _not_sourced(tracked: _Tracked) -> set[str]:
+    """The files that the line was to source (`source .venv/bin/activate && test`) and the shell did not find."""
+    if tracked.error.tool != "shell":
+        return set()
+    said = (*tracked.error.pattern.subjects, *tracked.error.pattern.pattern.split())
+    return set(said).intersection(_SOURCES.findall(tracked.shown.verification.command))
+
+
 def _not_installed(tracked: _Tracked) -> bool:
     """Whether the shell did not find the program that the check was called by: no source file mends that, another way to call it does."""
+    if _not_sourced(tracked):
+        return True
     found = _NO_PROGRAM.fullmatch(tracked.error.pattern.pattern) if tracked.error.tool == "shell" else None
     called = re.split(r"[\s;&|()]+", tracked.shown.verification.command)
     return found is not None and any(name in called for name in tracked.error.pattern.subjects)

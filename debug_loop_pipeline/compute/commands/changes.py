@@ -60,6 +60,7 @@ helm: install upgrade repo dependency uninstall
 terraform tofu: init apply destroy import state
 docker podman: start restart stop rm rmi pull volume network system
 systemctl service: start restart stop reload enable
+pg_ctl pg_ctlcluster: start restart stop reload init initdb promote
 alembic: upgrade downgrade revision stamp
 flask: db
 prisma: generate migrate db
@@ -84,7 +85,7 @@ hg svn: revert update
 )
 _ALWAYS = frozenset(
     "mv cp rm ln chmod chown touch truncate patch apply_patch unzip mockgen protoc stringer swag wire rsync wget"
-    " createdb dropdb cookiecutter degit graphql-codegen"
+    " createdb dropdb createuser dropuser initdb pg_createcluster pg_dropcluster pg_restore cookiecutter degit graphql-codegen"
     " create-next-app create-vite create-react-app quicktype codemod jscodeshift ast-grep lint-staged pyupgrade unimport"
     " go-bindata stringer deepcopy-gen controller-gen easyjson ffjson msgp sd".split()
 )
@@ -170,6 +171,8 @@ def change_of(words: list[str], simple: Simple) -> Change | None:
         return Change()
     if name == "find" and "-delete" in args:
         return Change()
+    if name in ("pg_ctl", "pg_ctlcluster"):
+        return Change() if _SUBCOMMANDS[name].intersection(args) else None
     if name in _ALWAYS:
         operands = _operands(args)
         return Change(operands[-1:] if name in ("cp", "ln") else operands) if name in _NAMES_FILES else Change()

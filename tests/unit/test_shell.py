@@ -86,6 +86,11 @@ def test_any_text_is_read_without_an_error(line: str) -> None:
         ("conda run -n env pytest", ["pytest"]),
         ("command -v go", ["command", "-v", "go"]),
         ("npx", ["npx"]),
+        ("go run example.com/lint/cmd/sniff@v1.2.0 -v ./...", ["sniff", "-v", "./..."]),
+        ("go run -mod mod example.com/lint/v2@latest run", ["lint", "run"]),
+        ("go run ./cmd/x", ["go", "run", "./cmd/x"]),
+        ("go tool staticcheck ./...", ["staticcheck", "./..."]),
+        ("go tool cover -func c.out", ["go", "tool", "cover", "-func", "c.out"]),
     ],
 )
 def test_wrappers_are_taken_off(line: str, program: list[str]) -> None:

@@ -85,6 +85,9 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
         # a failure summary wins over the exit code
         ("npm test || true", "Tests:       1 failed, 3 passed, 4 total\n", 0, "fail"),
         ("pytest | tee log", "=== 1 failed, 2 passed in 0.10s ===\n", 0, "fail"),
+        ("govulncheck ./... | grep affected", "Your code is affected by 2 vulnerabilities from 1 module.\n", 0, "fail"),
+        ("govulncheck ./... | tail -2", "Your code is affected by 0 vulnerabilities.\nmore in modules you require\n", 0, "pass"),
+        ("go run example.com/sniff/cmd/actionlint@v1 a.yml | head", "a.yml:2:9: unexpected key [syntax-check]\n", 0, "fail"),
         ("vendor/bin/phpunit --testdox | head -3", "Cart (App\\CartTest)\n ✔ Starts empty\n ✘ Adds a line\n", 0, "fail"),
         ("vendor/bin/phpunit --testdox | head -3", "Cart (App\\CartTest)\n ✔ Starts empty\n ✔ Adds a line\n", 0, "unclear"),
         ("php -l src/a.php | tail -1", "No syntax errors detected in src/a.php\n", 0, "pass"),

@@ -137,6 +137,8 @@ _ROWS: tuple[_Row, ...] = (
     _Row("unittest", r"^Ran (\d+) tests? in [\d.]+s\s+(OK|FAILED|NO TESTS RAN)(?: \(([^)\n]*)\))?", _unittest),
     _Row("unittest", r"^FAILED \((?:failures|errors|unexpected successes)=\d+", F),
     _Row("unittest", r"^(?:FAIL|ERROR): \w+ \([\w.]+\)", F),
+    _Row("govulncheck", r"^Your code is affected by (\d+) vulnerabilit(?:y|ies)", _counted(failed=(1,))),
+    _Row("govulncheck", r"^No vulnerabilities found\.", P),
     _Row("go", r"^\s*--- FAIL: \S+ \(|^FAIL\s*$|^FAIL\s+\S+\s+(?:\[(?:build|setup) failed\]|[\d.]+s)|^panic: ", F),
     _Row("go", r"^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?:\s+coverage: .*)?$", P, adds=True),
     _Row("go", r"^\s*--- PASS: ", P),

@@ -20,6 +20,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "go build": frozenset(),
     "go vet": frozenset(),
     "golangci-lint run": frozenset({"golangci-lint"}),
+    "govulncheck": frozenset({"govulncheck"}),
     "jest": frozenset({"jest"}),
     "vitest": frozenset({"vitest"}),
     "mocha": frozenset({"mocha"}),
@@ -111,8 +112,8 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier rubocop ruff rustfmt "
-    "swiftlint violations".split()
+    "biome black cargo-build credo dialyzer eslint golangci-lint govulncheck helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier "
+    "rubocop ruff rustfmt swiftlint violations".split()
 )
 _BUILD_FAMILIES = frozenset(
     "bazel bundler cargo cargo-build cmake dart docker dotnet forge gradle maven meson nx sbt swift terraform tsc turbo "

@@ -139,6 +139,13 @@ _RTK_LINTED = frozenset(
 )
 
 
+_GO_VALUES = frozenset({"-C", "-mod", "-modfile", "-tags", "-overlay", "-exec", "-p"})
+_GO_OWN_TOOLS = re.compile(
+    r"addr2line|asm|buildid|cgo|compile|covdata|cover|dist|doc|fix|link|nm|objdump|pack|pprof|test2json|trace|vet"
+)
+_MAJOR = re.compile(r"v\d+")
+
+
 def unwrap(words: list[str]) -> tuple[list[str], str | None]:
     """The program that runs in the end, and the text of a nested command line (`bash -c TEXT`, `eval TEXT`) where there is one.
 
@@ -238,6 +245,8 @@ def _one_layer(words: list[str]) -> list[str] | None:
     name = _program(words[0])
     if name == "find":
         return _find_exec(words)
+    if name == "go" and words[1:2] in (["run"], ["tool"]):
+        return _go_tool(words)
     if name == "rtk" and len(words) > 2 and words[1] == "lint" and words[2] in _RTK_LINTED:
         return words[2:]
     for wrapper in _TABLE.get(name, ()):
@@ -287,6 +296,22 @@ def _after_options(words: list[str], wrapper: _Wrapper) -> list[str] | None:
         else:
             break
     return words[at:]
+
+
+def _go_tool(words: list[str]) -> list[str] | None:
+    """A program of another module (`go run PATH@VERSION`), or one that the module lists as its tool (`go tool NAME`)."""
+    at = 2
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in _GO_VALUES else 1
+    if at >= len(words):
+        return None
+    path, _, version = words[at].partition("@")
+    if not version and (words[1] == "run" or _GO_OWN_TOOLS.fullmatch(path)):
+        return None
+    parts = [part for part in path.split("/") if part]
+    if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]):
+        parts.pop()
+    return [parts[-1], *words[at + 1 :]] if parts else None
 
 
 def _clean_program(words: list[str]) -> list[str]:

@@ -80,6 +80,25 @@ def test_exit_codes_that_the_line_prints_are_read(line: str, text: str, expected
 
 
 @pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("tsc --noEmit && echo TYPES OK; eslint . && echo LINT OK; ls", "TYPES OK\na.ts\n", ["pass", "fail"]),
+        ("make lint >/dev/null 2>&1 && echo 'clean so far'\nmake build && echo built", "built\n", ["fail", "pass"]),
+        ("pytest -q >/dev/null 2>&1 || echo BROKEN; git status --short", " M a.py\n", ["pass"]),
+        # the word may be in what was left out, or have gone elsewhere
+        ("make lint >/dev/null && echo LINTED; cat log", "a\n[12 lines truncated]\nb\n", ["unclear"]),
+        ("make lint >/dev/null && echo LINTED > log; cat a", "a\n", ["unclear"]),
+        ("(make lint >/dev/null && echo LINTED; cat a) | tail -1", "a\n", ["unclear"]),
+        ('make lint >/dev/null && echo "LINTED $PWD"; cat a', "a\n", ["unclear"]),
+    ],
+)
+def test_a_word_that_stands_for_success_and_was_not_printed_tells_a_failure(
+    line: str, text: str, expected: list[str]
+) -> None:
+    assert [one.verdict.value for one in judged(line, text, 0)] == expected
+
+
+@pytest.mark.parametrize(
     ("line", "text", "code", "expected"),
     [
         # a failure summary wins over the exit code

@@ -23,6 +23,35 @@ _REDACTED = re.compile(r"<REDACTED:([a-z0-9-]+)>")
 """Characters of a command line that are read; what is longer is data, not a command."""
 
 
+_MAX_WHOLE = 20_000
+_CUT_SHORT = re.compile(r"(?i)truncated|omitted|too (?:large|long)|persisted-output")
+"""What tools of agents write into an output of which they left a part out; of a long one they may do so without a word."""
+_EXPANDED = re.compile(r"[$`\\*?{~]")
+_ASKS = frozenset(
+    [
+        "[",
+        "[[",
+        "test",
+        "grep",
+        "egrep",
+        "fgrep",
+        "rg",
+        "ag",
+        "diff",
+        "cmp",
+        "which",
+        "command",
+        "type",
+        "find",
+        "ls",
+        "git",
+        "pgrep",
+        "curl",
+    ]
+)
+"""Programs whose "no" is an answer, not a failure."""
+
+
 class Told(StrEnum):
     """What is known of one command's exit."""
 
@@ -135,12 +164,31 @@ def _walk(items: list[Item], code: int | None, context: _Context, view: View, bl
         exits = _exit_of(chain, context)
         if exits is not None and not exits and last:
             chain_code = None
-        ran = _chain(chain, chain_code, context, view, block, previous)
+        word = _unsaid(chain, context.output) if chain_code is None and view.whole and not block else None
+        if word == "||":
+            ran = _chain(chain[:-1], 0, context, view, block, previous)
+            ran += _chain(chain[-1:], None, context, view, block, ran)
+        else:
+            ran = _chain(chain, 1 if word == "&&" else chain_code, context, view, block, previous)
         if exits is not None and exits and last and code is not None:
             _settle(exits, code)
         everything += ran
         previous = ran
     return everything
+
+
+def _unsaid(chain: list[Item], output: str) -> str | None:
+    """How an and-list is joined to a word at its end (`&& echo OK`, `|| echo BROKEN`) that was not printed, though the output is whole."""
+    if len(chain) < 2 or not output or len(output) > _MAX_WHOLE or any(i.connector != "&&" for i in chain[1:-1]):
+        return None
+    simple = _single(chain[-1].pipeline)
+    if simple is None or simple.name != "echo" or simple.redirections or chain[-1].pipeline.background:
+        return None
+    text = " ".join(w for w in simple.words[1:] if w not in ("-e", "-n")).strip()
+    if len(text) < 2 or _EXPANDED.search(text) or text in output or _CUT_SHORT.search(output):
+        return None
+    asked = (_single(item.pipeline) for item in chain[:-1])
+    return None if any(one is None or one.name in _ASKS for one in asked) else chain[-1].connector
 
 
 def _stops_at_errors(items: list[Item]) -> bool:

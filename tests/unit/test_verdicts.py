@@ -276,6 +276,19 @@ def test_the_prefix_of_a_monorepo_runner_hides_nothing() -> None:
     assert [(e.message, e.path) for e in end.errors] == [("TS2304: no", "src/a.ts")]
 
 
+def test_the_prefix_of_a_script_that_was_run_hides_nothing_where_grep_left_none_of_the_runners_words() -> None:
+    text = "web:typecheck: src/desk.ts(35,33): error TS2304: no\n"
+    (one,) = judged("bun run typecheck 2>&1 | grep error | head", text, 0)
+    assert [(e.message, e.path, e.line) for e in one.errors] == [("TS2304: no", "src/desk.ts", 35)]
+
+
+def test_a_line_that_zsh_ended_at_a_word_it_could_not_expand_went_no_further() -> None:
+    line = "ruff check . ; echo ==== ; npm run lint 2>&1 | tail -3; npm run audit 2>&1 | tail -2"
+    found = judged(line, "All checks passed!\n(eval):1: === not found\n", 1)
+    assert [(one.goal.tool, one.verdict.value) for one in found] == [("ruff check", "pass")]
+    assert verdict("ls; echo ====; npm run audit 2>&1 | tail -2", "src\n(eval):1: === not found\n", 1) == "unclear"
+
+
 def test_an_and_list_that_succeeds_passes_every_goal() -> None:
     assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == [
         "pass"

@@ -123,7 +123,20 @@ def commands_of(line: str, cwd: str = "", exit_code: int | None = None, output: 
     for ran, code in context.printed:
         ran.exit_code = code
         ran.told = Told.PASSED if code == 0 else Told.FAILED
+    if exit_code and " not found" in output:
+        _stop_at_unknown(context.ran, output)
     return context.ran
+
+
+_UNKNOWN = re.compile(r"^(?:\(eval\):\d+|zsh(?::\d+)?): (?P<name>\S+) not found$", re.MULTILINE)
+
+
+def _stop_at_unknown(ran: list[Ran], output: str) -> None:
+    """Zsh reads `=name` as the path of a program (`echo ===`); where there is none it ends the whole line there."""
+    words = {f"={match['name']}" for match in _UNKNOWN.finditer(output)}
+    at = next((at for at, one in enumerate(ran) if words.intersection(one.simple.words)), len(ran))
+    for one in ran[at:]:
+        one.told, one.exit_code = Told.UNREACHED, None
 
 
 @lru_cache(maxsize=64)

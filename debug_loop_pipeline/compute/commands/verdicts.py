@@ -118,7 +118,8 @@ def judge(goals: list[tuple[Ran, Goal]], output: Output, others: Others | None =
         return [Judged(ran, goal, Verdict.CANCELLED, reached=False) for ran, goal in goals]
     if output.pending or output.missing:
         return [Judged(ran, goal, Verdict.UNCLEAR, reached=False) for ran, goal in goals[-1:]]
-    text = without_task_prefixes(without_ansi(output.text))
+    scripts = dict.fromkeys(_script(goal) for _, goal in goals if goal.tool.startswith(_MONOREPO_RUNNERS))
+    text = without_task_prefixes(without_ansi(output.text), scripts)
     if NO_OUTPUT.fullmatch(text.strip()):
         text = ""
     timed_out = output.timed_out or _hit_time_limit(goals)
@@ -510,6 +511,7 @@ def _script(goal: Goal) -> str:
     return goal.tool.split(" ")[-1]
 
 
+_MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""

@@ -6,6 +6,7 @@ Belongs here: the shape of a cut error, cleaning of messages, lines of an output
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 GENERIC = "RunFailed"
@@ -62,13 +63,19 @@ _MISE_SIGNS = ("] $ ", "] ERROR task failed", "] Finished in ")
 _MISE_OWN = re.compile(r"^(\[[\w:./@-]+\] )(?:\$ |ERROR task failed|Finished in )", re.MULTILINE)
 
 
-def without_task_prefixes(text: str) -> str:
-    """An output of turbo, `pnpm -r` or mise without the name of the task at the head of each line that the task itself printed."""
+def without_task_prefixes(text: str, scripts: Iterable[str] = ()) -> str:
+    """An output of turbo, `pnpm -r` or mise without the name of the task at the head of each line that the task itself printed.
+
+    scripts: names of the scripts that were run. Turbo's lines begin with one of them behind a package, also where its own words are cut off.
+    """
     if any(sign in text for sign in _MISE_SIGNS):
         heads = tuple(dict.fromkeys(_MISE_OWN.findall(text)))
         if heads:
             return "\n".join(_of_task(line, heads) for line in text.split("\n"))
     if not any(sign in text for sign in _MONOREPO) and _TASKS_TOTAL.search(text) is None:
+        for script in scripts:
+            if f":{script}: " in text:
+                text = re.sub(rf"^[@\w./-]+:{re.escape(script)}:(?: |$)", "", text, flags=re.MULTILINE)
         return text
     return _TASK_PREFIX.sub("", text)
 

@@ -145,7 +145,7 @@ def test_verifying_commands_name_their_goal(line: str, text: str, kind: GoalKind
         "cat > x.py <<'EOF'\nprint(1)\nEOF", "echo x >> .env", "alembic upgrade head", "npx prisma migrate dev", "docker compose up -d db",
         "python manage.py migrate", "npx jest -u", "cargo clippy --fix", "golangci-lint run --fix", "patch -p1 < x.diff",
         "python -c \"open('a.py', 'w').write('x')\"", "perl -pi -e 's/a/b/' x.txt", "chmod +x run.sh", "mix deps.get", "vp fmt", "vp check --fix", "vp add zod", "bin/rails db:test:prepare", "bundle exec rake db:rollback",
-        "initdb -D /tmp/pg", "/opt/pg/bin/pg_ctl -D /tmp/pg -l log start", "createuser -s ci",
+        "initdb -D /tmp/pg", "python -m black .", "python3 -m isort src", "/opt/pg/bin/pg_ctl -D /tmp/pg -l log start", "createuser -s ci",
     ],
 )  # fmt: skip
 def test_fixers_installs_and_writes_are_changes(line: str) -> None:
@@ -158,7 +158,7 @@ def test_fixers_installs_and_writes_are_changes(line: str) -> None:
         "ls -la", "cat x.py", "grep -rn foo .", "git status", "git diff", "git log --oneline -5", "git commit -m 'run tests'", "git push",
         "find . -name '*.py'", "sed -n '1,20p' x.py", "npm run dev", "npm start", "curl localhost:3000", "go version", "pytest --version",
         "pytest --collect-only -q", "cargo --help", "npx tsc --init", "python -c 'import sys; print(sys.path)'", "which go", "gh run view 1",
-        "docker ps", "node -e 'console.log(1)'", "npm ls", "pip list", "command -v pytest", "gofmt x.go", "echo 'npm test'", "pg_ctl -D /tmp/pg status",
+        "docker ps", "node -e 'console.log(1)'", "npm ls", "pip list", "command -v pytest", "gofmt x.go", "echo 'npm test'", "pg_ctl -D /tmp/pg status", "python -m pytest --collect-only -q", "python -m mypy --version", "python -m django test --help",
     ],
 )  # fmt: skip
 def test_reading_git_and_help_verify_nothing(line: str) -> None:

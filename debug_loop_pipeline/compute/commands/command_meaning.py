@@ -79,7 +79,7 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
     known = known_meaning(tuple(words[:64]))
     if known is not None:
         if known.goal is None:
-            return placed(known, place) if known.checks is not None else known
+            return placed(known, place)
         known = _of_named_files(known, ran)
         assert known.goal is not None
         here = known.goal.cwd or (known.goal.target and known.goal.target[0].startswith("["))

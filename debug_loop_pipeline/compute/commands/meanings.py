@@ -236,11 +236,12 @@ def _directory_option(tool: Tool, args: list[str]) -> str:
 
 
 def placed(meaning: Meaning, place: Place) -> Meaning:
-    """A verification's meaning with the directory it ran in as part of its goal."""
+    """A meaning with the directory that the command ran in as part of its goal, where it has one."""
     if meaning.checks is not None:
         return replace(meaning, checks=placed(Meaning(Action.VERIFY, meaning.checks), place).goal)
     goal = meaning.goal
-    assert goal is not None
+    if goal is None:
+        return meaning
     cwd = place.shown
     if goal.cwd:
         cwd = Place(posixpath.normpath(posixpath.join(place.cwd or place.base, goal.cwd)), place.base).shown

@@ -289,6 +289,24 @@ def test_a_line_that_zsh_ended_at_a_word_it_could_not_expand_went_no_further() -
     assert verdict("ls; echo ====; npm run audit 2>&1 | tail -2", "src\n(eval):1: === not found\n", 1) == "unclear"
 
 
+def test_goals_behind_one_mark_share_their_part_and_words_that_were_not_printed_part_nothing() -> None:
+    line = (
+        "echo; echo '=== all ==='; go build ./... 2>&1 | head && echo BUILT; go vet ./... 2>&1 | grep -v '^#' | head && echo VETTED\n"
+        "go test ./... 2>/dev/null | grep -E '^FAIL' | head || echo 'none failed'\n"
+        "go test ./... 2>/dev/null | grep -c '^ok' | xargs echo 'ok:'"
+    )
+    found = judged(line, "\n=== all ===\nBUILT\nVETTED\nok: 20\n", 0)
+    assert [one.verdict.value for one in found] == ["pass", "pass", "pass", "unclear"]
+    broken = "\n=== all ===\n./a.go:3:5: undefined: x\nBUILT\nVETTED\nFAIL\tm/a [build failed]\nok: 0\n"
+    assert [one.verdict.value for one in judged(line, broken, 0)][:3] == ["fail", "pass", "fail"]
+    failed = judged(
+        "ruff check . && echo CLEAN; pytest -q; echo ---; mypy src",
+        "a.py:1:1: F401 x\nFound 1 error.\n1 passed in 0.1s\n---\n",
+        1,
+    )
+    assert [one.verdict.value for one in failed] == ["fail", "pass", "fail"]
+
+
 def test_an_and_list_that_succeeds_passes_every_goal() -> None:
     assert [j.verdict.value for j in judged("gofmt -l . && go vet ./... && go test ./...", "ok  \tm\t0.1s\n", 0)] == [
         "pass"

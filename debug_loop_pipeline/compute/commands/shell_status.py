@@ -81,6 +81,8 @@ class Ran:
     """Commands of the same and-list before it: when the line failed, one of them may have been why."""
     marker: str | None = None
     """The last literal line that the command line echoed before it."""
+    mark: int = 0
+    """How many such lines were echoed before it."""
     ends: bool = False
     """`... 2>&1 | tail -n N` at the end of the line: all that is seen of it is among the last N lines of the output."""
 
@@ -107,6 +109,7 @@ class _Context:
     """Of variables that were given a value that can be told."""
     printed: list[tuple[Ran, int]] = field(default_factory=list)
     marker: str | None = None
+    mark: int = 0
     depth: int = 0
 
 
@@ -254,7 +257,11 @@ def _chain(
             )
         if item.connector != "&&":
             and_list = []
+        marked = context.marker, context.mark
         ran = _pipeline(item.pipeline, told, known, context, view, block)
+        if item.connector == "||":
+            # It may not have been printed: what stands behind it does not begin there.
+            context.marker, context.mark = marked
         for one in ran:
             one.before = [*and_list, *one.before]
         and_list = [*and_list, *ran]
@@ -423,10 +430,11 @@ def _simple(
     one = Ran(simple, words, context.cwd, here[0], here[1], view, background, block)
     if any(r.op in (">", ">>", "&>", ">|", "&>>") and r.fd in (None, 1) for r in simple.redirections):
         one.view = View(opaque=True)
-    one.marker = context.marker
+    one.marker, one.mark = context.marker, context.mark
     if one.name == "echo" and len(simple.words) > 1 and here[0] is not Told.FAILED and view.whole:
         literal = " ".join(w for w in simple.words[1:] if w not in ("-e", "-n")).replace("\\n", "").strip()
-        context.marker = literal if literal and "$" not in literal and "`" not in literal else context.marker
+        if literal and "$" not in literal and "`" not in literal:
+            context.marker, context.mark = literal, context.mark + 1
     context.ran.append(one)
     _change_directory(words, context)
     _shown_later(one, context)

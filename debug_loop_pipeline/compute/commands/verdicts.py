@@ -184,7 +184,7 @@ class _Line:
         self.goals = goals
         self.text = text
         self.others = others
-        self.sections = _sections(goals, text) if len(goals) > 1 else {}
+        self.sections, self.shared = _sections(goals, text) if len(goals) > 1 else ({}, frozenset[int]())
         self.end: str | None = None
         """What the `tail` at the end of the line left of the output."""
         self.summaries: dict[int, list[Found]] = {}
@@ -205,7 +205,7 @@ class _Line:
 
     def alone(self, ran: Ran) -> bool:
         """Whether the section of the output is this goal's only."""
-        return len(self.goals) == 1 or id(ran) in self.sections
+        return len(self.goals) == 1 or (id(ran) in self.sections and id(ran) not in self.shared)
 
     def decide(self) -> list[Judged]:
         """The verdicts, goal by goal; in a failed and-list what comes behind the failure was not reached and has none."""
@@ -529,25 +529,30 @@ def _last_lines(text: str, ran: Ran) -> str:
     return "\n".join(lines[-ran.view.tail :]) if len(lines) > ran.view.tail else text
 
 
-def _sections(goals: list[tuple[Ran, Goal]], text: str) -> dict[int, str]:
+def _sections(goals: list[tuple[Ran, Goal]], text: str) -> tuple[dict[int, str], frozenset[int]]:
     """The output between literal lines that the command line echoes between its goals: `a; echo ---; b`.
 
-    Without them the last words of Turborepo, where each goal ends with them.
+    Without them the last words of Turborepo, where each goal ends with them. Also which goals have a part together with others.
     """
     if all(ran.marker is None for ran, _ in goals):
         runs = turbo_runs(text)
-        return {id(ran): run for (ran, _), run in zip(goals, runs, strict=True)} if len(runs) == len(goals) else {}
+        runs = runs if len(runs) == len(goals) else []
+        return {id(ran): run for (ran, _), run in zip(goals, runs, strict=False)}, frozenset()
     lines = text.split("\n")
-    marks: list[tuple[int, Ran]] = []
-    at = 0
+    starts: list[int] = []
+    at = mark = 0
     for ran, _ in goals:
-        if ran.marker is not None:
-            found = next((i for i in range(at, len(lines)) if lines[i].strip() == ran.marker), None)
-            if found is None:
-                return {}
-            at = found + 1
-        marks.append((at, ran))
-    if len({start for start, _ in marks}) != len(marks):
-        return {}
-    ends = [*(start - 1 for start, _ in marks[1:]), len(lines)]
-    return {id(ran): "\n".join(lines[start:end]) for (start, ran), end in zip(marks, ends, strict=True)}
+        if ran.mark != mark:
+            # One that was not printed (`&& echo OK`) parts nothing.
+            at = next((i + 1 for i in range(at, len(lines)) if lines[i].strip() == ran.marker), at)
+            mark = ran.mark
+        starts.append(at)
+    after = [next((other for other in starts[n + 1 :] if other > start), None) for n, start in enumerate(starts)]
+    ends = [end - 1 if end is not None else len(lines) for end in after]
+    parts = {(start, end): "\n".join(lines[start:end]) for start, end in zip(starts, ends, strict=True)}
+    if len(parts) == 1:
+        return {}, frozenset()
+    sections = {id(ran): parts[start, end] for (ran, _), start, end in zip(goals, starts, ends, strict=True)}
+    return sections, frozenset(
+        id(ran) for (ran, _), start in zip(goals, starts, strict=True) if starts.count(start) > 1
+    )

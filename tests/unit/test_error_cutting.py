@@ -441,6 +441,11 @@ def test_tap_need_not_be_numbered() -> None:
         "  Failed a.B.C [1 ms]\n  Error Message:\n   "
         + "Expected: 1 but was a long line of words\n" * 20
         + "\nthe end\n",
+        "   FAILED  A > b" + " " * 100_000 + "\n",
+        "FAIL" + "\n" * 100_000,
+        "FAIL" + " " * 100_000,
+        "errors[9999]{file,line,message}:\n" * 3_000,
+        " ✘ A\n" + "   │ x\n" * 20_000,
     ],
 )
 def test_a_block_without_its_end_costs_no_time(output: str) -> None:

@@ -20,12 +20,13 @@ _PACKAGE = re.compile(
     re.MULTILINE,
 )
 _ERROR_LINE = re.compile(
-    r"^\s*(?:\[[^\]\n]{1,40}\]\s*)?(?:(?P<kind>\w*(?:Error|Exception)|error|ERROR|fatal|FATAL|Fatal|critical|CRITICAL)(?:\[[^\]]+\])?\s*[:\s]\s*"
-    r"|(?:[✗✘✖×❌]|FAIL(?:ED|URE)?|E)[ \t]*[: \t][ \t]*)(?P<message>\S.{2,})$",
+    r"^[ \t]*(?:\[[^\]\n]{1,40}\][ \t]*)?(?:(?P<kind>\w*(?:Error|Exception)|error|ERROR|fatal|FATAL|Fatal|critical|CRITICAL)(?:\[[^\]]+\])?\s{0,8}[:\s]\s{0,8}"
+    r"|(?:[✗✘✖×❌]|FAIL(?:ED|URE)?|E)[ \t]{0,8}[: \t][ \t]{0,8})(?P<message>\S.{2,})$",
     re.MULTILINE,
 )
 _TEST_LINE = re.compile(
-    r"^\s*(?P<test>\w\S*(?: \S+){0,8}?) ?\.{2,} *(?:FAIL(?:ED)?|NOT OK|not ok|✗|✘)\b:? *(?P<message>.*)$", re.MULTILINE
+    r"^[ \t]*(?P<test>\w\S*(?: \S+){0,8}?) ?\.{2,} *(?:FAIL(?:ED)?|NOT OK|not ok|✗|✘)\b:? *(?P<message>.*)$",
+    re.MULTILINE,
 )
 _TRAILERS = re.compile(
     r"script \"[^\"]+\" (?:exited|was terminated)|Lifecycle script|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted"
@@ -40,7 +41,7 @@ _TRAILER_LINE = re.compile(
 )
 _GO_NOT_SET_UP = re.compile(r"FAIL[ \t]+(?:\S+ )?\[setup failed\]$")
 _GO_PACKAGE = re.compile(
-    r"^\s*FAIL[ \t]+(?P<name>\S+)[ \t]+(?:[\d.]+s|\[(?P<stage>build|setup) failed\])$", re.MULTILINE
+    r"^[ \t]*FAIL[ \t]+(?P<name>\S+)[ \t]+(?:[\d.]+s|\[(?P<stage>build|setup) failed\])$", re.MULTILINE
 )
 """`FAIL pkg 0.3s`, `FAIL pkg [build failed]`: which test, or what the compiler said, was taken off (`| tail`, `2>/dev/null`)."""
 _WRONG_CALL = re.compile(r"^(?P<message>named files must .+|flag provided but not defined: .+)$", re.MULTILINE)

@@ -45,7 +45,7 @@ _TESTDOX = re.compile(
 )
 _TESTDOX_PLACE = re.compile(r"(?P<path>/\S+?):(?P<line>\d+)$")
 _COLLISION = re.compile(
-    r"^ +FAILED +(?P<suite>[\w\\]+) > (?P<test>\S.*?)(?: {3,}\S*)? *\n(?P<message>(?: *\S.*\n){1,40}?)(?: *\n)* +at (?P<path>\S+?):(?P<line>\d+)$",
+    r"^ {1,8}FAILED {1,8}(?P<suite>[\w\\]+) > (?P<test>[^\n]{1,400})\n(?P<message>(?: {0,8}[^\s\n][^\n]*\n){1,40}?)(?:[ \t]{0,8}\n){0,3} {1,8}at (?P<path>\S{1,400}?):(?P<line>\d+)$",
     re.MULTILINE,
 )
 _PHP = re.compile(
@@ -286,7 +286,7 @@ def _collision(output: str) -> list[CutError]:
         CutError(
             one_line(m["message"]),
             tool="phpunit",
-            test=f"{m['suite']}::{m['test']}",
+            test=f"{m['suite']}::{re.split(' {3,}', m['test'], maxsplit=1)[0].strip()}",
             path=m["path"],
             line=number(m["line"]),
         )

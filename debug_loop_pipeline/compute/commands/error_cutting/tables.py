@@ -25,11 +25,15 @@ def cut(output: str) -> list[CutError]:
     found: list[CutError] = []
     for table in _TABLE.finditer(output):
         columns = table["columns"].split(",")
-        for line in output[table.end() + 1 :].split("\n")[: min(int(table["rows"]), _MAX_ROWS)]:
-            if not line.startswith((" ", "\t")):
+        at = table.end() + 1
+        for _ in range(min(int(table["rows"]), _MAX_ROWS)):
+            if output[at : at + 1] not in (" ", "\t"):
                 break
-            error = _row(columns, line.strip())
+            end = output.find("\n", at)
+            end = len(output) if end < 0 else end
+            error = _row(columns, output[at:end].strip())
             found += [error] if error is not None else []
+            at = end + 1
     return [error for error in found if error.type != GENERIC] or found[-1:]
 
 

@@ -566,3 +566,29 @@ def test_warnings_of_oxlint_fail_nothing() -> None:
 )
 def test_vite_plus_tells_what_its_formatter_and_linter_found(text: str, expected: str) -> None:
     assert verdict("vp check 2>&1 | cat", text, 0) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        (
+            "npm run lint 2>&1 | tail -5; npm run typecheck 2>&1 | tail -5",
+            "src/a.ts(1,2): error TS2322: no\n",
+            [("npm run typecheck", "fail")],
+        ),
+        (
+            "make lint | tail -5; make test | tail -5",
+            "--- FAIL: TestA (0.00s)\n    a_test.go:3: got 1, want 2\nFAIL\nFAIL\tm/a\t0.1s\n",
+            [("make test", "fail")],
+        ),
+        (
+            "npm run typecheck | tail -9; npm run lint | tail -9",
+            "/r/a.ts\n  3:5  error  no  no-x\n\n✖ 1 problem (1 error, 0 warnings)\n",
+            [("npm run lint", "fail")],
+        ),
+    ],
+)
+def test_what_one_kind_of_tool_finds_is_not_put_down_to_a_script_of_another_kind(
+    line: str, text: str, expected: list[tuple[str, str]]
+) -> None:
+    assert [(one.goal.text, one.verdict.value) for one in judged(line, text, 0)] == expected

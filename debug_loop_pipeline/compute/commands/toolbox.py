@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -107,6 +108,13 @@ def find_tool(words: list[str]) -> tuple[Tool, list[str]] | None:
                 return tool, [*words[1:at], *words[at + 1 :]]
     tool = TOOLS.get((words[0],))
     return (tool, words[1:]) if tool is not None else None
+
+
+@lru_cache(maxsize=256)
+def kind_of(tool: str | None) -> GoalKind | None:
+    """What a tool checks, by the name that its findings are filed under; None where that is not known."""
+    found = find_tool(tool.split(" ")) if tool else None
+    return found[0].kind if found is not None else None
 
 
 def starts_a_tool(name: str) -> bool:

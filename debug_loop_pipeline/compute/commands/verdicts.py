@@ -49,7 +49,7 @@ from debug_loop_pipeline.compute.commands.summary_families import (
     error_tools,
     test_counts,
 )
-from debug_loop_pipeline.compute.commands.toolbox import GoalKind
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind, kind_of
 from debug_loop_pipeline.models.base import Verdict
 
 _EXIT_HEAD = re.compile(
@@ -341,7 +341,12 @@ class _Line:
             # A file that is missing is what the program was asked for.
             others |= {"shell"}
         runs_tests = goal.kind in (GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN)
-        return [error for error in errors if error.tool not in others and (runs_tests or error.test is None)]
+        elsewhere = _NOT_ITS_KIND.get(goal.kind, frozenset()) & {g.kind for r, g in self.goals if r is not ran}
+        return [
+            error
+            for error in errors
+            if error.tool not in others and (runs_tests or error.test is None) and kind_of(error.tool) not in elsewhere
+        ]
 
     def _found(self, ran: Ran) -> list[Found]:
         section = self.section(ran)
@@ -512,6 +517,13 @@ def _script(goal: Goal) -> str:
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")
+_NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
+    GoalKind.LINT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
+    GoalKind.FORMAT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
+    GoalKind.TYPES: frozenset({GoalKind.LINT, GoalKind.FORMAT, GoalKind.TEST}),
+    GoalKind.TEST: frozenset({GoalKind.LINT, GoalKind.FORMAT}),
+}
+"""Whose findings are not a script's of that kind where the line also has one of theirs (`npm run lint; npm run typecheck`)."""
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""

@@ -566,3 +566,16 @@ def test_many_panics_without_an_end_are_cut_in_bounded_time() -> None:
     errors, more = cut_errors(head * 900, None, 1)
     assert errors
     assert len(errors) + more <= 900
+
+
+def test_playwright_tests_of_which_only_the_list_at_the_end_is_left_are_told_by_name() -> None:
+    block = "  1) [web] › e2e/a.spec.ts:3:1 › cart › adds ────\n\n    Error: expect(received).toBe(expected)\n\n    Expected: 1\n    Received: 2\n\n"
+    listed = "  2 failed\n    [web] › e2e/a.spec.ts:3:1 › cart › adds ────\n    [web] › e2e/b.spec.ts:5:7 › pays ────\n  3 passed (3s)\n"
+    pays = ("test failed", None, "[web] › e2e/b.spec.ts › pays", "e2e/b.spec.ts", None)
+    assert cut(listed, "playwright test")[1] == pays
+    shown = cut(block + listed, "playwright test")
+    assert [test for _, _, test, _, _ in shown] == [
+        "[web] › e2e/a.spec.ts › cart › adds",
+        "[web] › e2e/b.spec.ts › pays",
+    ]
+    assert shown[0][0] == "Error: expect(received).toBe(expected) Expected: 1 Received: 2"

@@ -182,7 +182,7 @@ def _plausible(path: str, suffix: str, col: str | None, rest: str, rule: str | N
         return rule is not None and col is not None
     if suffix == "py" and tool.split()[0] in ("flake8", "ruff", "pylint", "pycodestyle", "black", "pytest"):
         return False
-    return col is not None and not _NOT_A_COMPILER.match(rest) and not rest.startswith(("at ", "in "))
+    return col is not None and not _NOT_A_COMPILER.match(rest) and not rest.startswith(("at ", "in ", "› "))
 
 
 def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:

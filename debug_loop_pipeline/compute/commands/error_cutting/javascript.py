@@ -36,6 +36,8 @@ _BUN_ERROR = re.compile(
 _UNHANDLED = re.compile(r"^# Unhandled error between tests\n-+\n(?P<body>.*?)\n-{5,}$", re.MULTILINE | re.DOTALL)
 _MOCHA = re.compile(r"^  (?P<n>\d+)\) (?P<name>.+)$", re.MULTILINE)
 _PLAYWRIGHT = re.compile(r"^  \d+\) (?P<name>(?:\[[^\]]+\] › )?\S+\.\w+:\d+:\d+ › .+?)(?: [─-]+)?$", re.MULTILINE)
+_PLACE = re.compile(r":\d+:\d+")
+_PLAYWRIGHT_LIST = re.compile(r"^ +\d+ failed\n(?P<names>(?: {4}\S.*:\d+:\d+ › .+(?:\n|\Z))+)", re.MULTILINE)
 _SYSTEM_ERROR = re.compile(
     r"^\s*code: '(?P<code>E[A-Z]+)',\n\s*syscall: '(?P<call>\w+)'"
     r"(?:,\n\s*(?:address|hostname|path): '(?P<address>[^'\n]{1,200})')?(?:,\n\s*port: (?P<port>\d+))?",
@@ -148,12 +150,21 @@ def cut_mocha(output: str) -> list[CutError]:
 
 
 def cut_playwright(output: str) -> list[CutError]:
-    """The numbered blocks of Playwright."""
+    """The numbered blocks of Playwright, and the tests that only its list at the end still names."""
     heads = list(_PLAYWRIGHT.finditer(output))
-    return [
-        _block_error(output, m.end(), _next(heads, at, output), re.sub(r":\d+:\d+", "", m["name"]), "playwright")
+    found = [
+        _block_error(output, m.end(), _next(heads, at, output), _PLACE.sub("", m["name"]), "playwright")
         for at, m in enumerate(heads)
     ]
+    told = {error.test for error in found}
+    for listed in _PLAYWRIGHT_LIST.finditer(output):
+        names = [_PLACE.sub("", line.rstrip(" ─-").strip()) for line in listed["names"].splitlines()]
+        found += [
+            CutError("test failed", tool="playwright", test=name, path=name.split("] › ")[-1].split(" › ")[0])
+            for name in names
+            if name not in told
+        ]
+    return found
 
 
 def cut_node(output: str) -> list[CutError]:

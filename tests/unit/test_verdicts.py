@@ -104,6 +104,11 @@ def test_a_word_that_stands_for_success_and_was_not_printed_tells_a_failure(
         # a failure summary wins over the exit code
         ("npm test || true", "Tests:       1 failed, 3 passed, 4 total\n", 0, "fail"),
         ("pytest | tee log", "=== 1 failed, 2 passed in 0.10s ===\n", 0, "fail"),
+        ("go test ./... 2>&1 | grep -v 'no test files' | grep -v '^ok' | head", "", None, "pass"),
+        ("go test ./... 2>&1 | grep -vE '^ok|no test files'", "(Bash completed with no output)", 1, "pass"),
+        ("go test ./... 2>&1 | grep -v '^ok'", "FAIL\tm/a [build failed]\nFAIL\n", 0, "fail"),
+        ("go test ./... 2>&1 | grep -vE 'ok|FAIL'", "", 1, "unclear"),
+        ("pytest -q | grep -v passed", "", 1, "unclear"),
         ("govulncheck ./... | grep affected", "Your code is affected by 2 vulnerabilities from 1 module.\n", 0, "fail"),
         ("govulncheck ./... | tail -2", "Your code is affected by 0 vulnerabilities.\nmore in modules you require\n", 0, "pass"),
         ("go run example.com/sniff/cmd/actionlint@v1 a.yml | head", "a.yml:2:9: unexpected key [syntax-check]\n", 0, "fail"),

@@ -129,6 +129,15 @@ def may_hide_errors(view: View, section: str, tool: str = "") -> bool:
     return not is_complete(view, section) and not (_only_end_cut(view) and runner_gave_up(section))
 
 
+_FAILING_ENDS = (
+    "FAIL",
+    "FAIL\tm/a\t0.1s",
+    "FAIL\tm/a [build failed]",
+    "Tests:       1 failed, 3 passed",
+    "1 failed, 3 passed in 0.1s",
+)
+
+
 def _only_end_cut(view: View) -> bool:
     return view.head is not None and view.tail is None and not view.kept and not view.opaque and not view.dropped
 
@@ -181,6 +190,13 @@ def looks_for_errors(pattern: str) -> bool:
 def looks_for_results(pattern: str) -> bool:
     """Whether a `grep` pattern lets the usual lines of success through: what it leaves empty then ran nothing."""
     return _matches(pattern, _PASSING_LINES)
+
+
+def only_well_dropped(view: View) -> bool:
+    """Whether `grep -v` took off lines of success and none of failure: where nothing is left, nothing had failed."""
+    if view.kept or view.opaque or not any(looks_for_results(pattern) for pattern in view.dropped):
+        return False
+    return not any(_matches(pattern, (*_FAILING_LINES, *_FAILING_ENDS)) for pattern in view.dropped)
 
 
 def rejects_argument(args: tuple[str, ...], section: str) -> bool:

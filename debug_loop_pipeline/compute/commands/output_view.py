@@ -20,8 +20,8 @@ class View:
     tail: int | None = None
     kept: list[str] = field(default_factory=list)
     """Patterns of `grep`: only these lines are seen."""
-    dropped: bool = False
-    """`grep -v` took lines off."""
+    dropped: list[str] = field(default_factory=list)
+    """Patterns of `grep -v`: these lines were taken off."""
     opaque: bool = False
     """Rewritten (`wc`, `jq`, `awk`), sent to a file that is not shown, or captured."""
 
@@ -38,7 +38,7 @@ def seen_through(stages: list[Simple | Group], outer: View) -> View:
     """What `stages` (and what stands behind the group, `outer`) let through."""
     if not stages:
         return outer
-    view = View(outer.head, outer.tail, list(outer.kept), outer.dropped, outer.opaque)
+    view = View(outer.head, outer.tail, list(outer.kept), list(outer.dropped), outer.opaque)
     for stage in stages:
         if isinstance(stage, Group):
             view.opaque = True
@@ -147,6 +147,6 @@ def _filtered(view: View, args: list[str]) -> None:
     if counted:
         view.opaque = True
     if inverted:
-        view.dropped = True
+        view.dropped += patterns or [""]
     else:
         view.kept += patterns or [""]

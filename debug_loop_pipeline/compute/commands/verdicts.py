@@ -31,6 +31,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     looks_for_errors,
     looks_for_results,
     may_hide_errors,
+    only_well_dropped,
     rejects_argument,
     reports_errors,
     shows_errors,
@@ -479,6 +480,8 @@ class _Line:
             well = last and not self.others.commands and self._end_looks_well(ran, goal, section)
             return self._judged(ran, goal, Verdict.PASS) if well else None
         if goal.tool == "pytest" and alone and ends_in_dots(ran.words, section):
+            return self._judged(ran, goal, Verdict.PASS)
+        if not section.strip() and alone and only_well_dropped(view):
             return self._judged(ran, goal, Verdict.PASS)
         if is_complete(view, section):
             tells_nothing = goal.kind is GoalKind.TEST and (not section.strip() or goal.tool in FAMILIES)

@@ -597,3 +597,31 @@ def test_what_one_kind_of_tool_finds_is_not_put_down_to_a_script_of_another_kind
     line: str, text: str, expected: list[tuple[str, str]]
 ) -> None:
     assert [(one.goal.text, one.verdict.value) for one in judged(line, text, 0)] == expected
+
+
+_PYTEST_FAILS = "F\nFAILED tests/test_a.py::test_x - assert 1 == 2\n1 failed, 4 passed in 0.1s\n"
+_CARGO_FAILS = (
+    "test a ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\nerror: test failed, to rerun pass `--lib`\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("mypy . && pytest -q", "Success: no issues found in 40 source files\n" + _PYTEST_FAILS, ["pass", "fail"]),
+        ("ruff check . && pytest -q", "All checks passed!\n" + _PYTEST_FAILS, ["pass", "fail"]),
+        ("tsc --noEmit && pytest -q", _PYTEST_FAILS, ["pass", "fail"]),
+        (
+            "eslint . && vitest run",
+            " Test Files  1 failed (1)\n      Tests  1 failed | 2 passed (3)\n",
+            ["pass", "fail"],
+        ),
+        ("vitest run && pytest -q", "      Tests  3 passed (3)\n" + _PYTEST_FAILS, ["pass", "fail"]),
+        ("cargo clippy && cargo test", _CARGO_FAILS, ["pass", "fail"]),
+        ("cargo build && cargo test", "error[E0308]: mismatched types\nerror: could not compile `a`\n", ["fail"]),
+    ],
+)
+def test_the_counts_of_failing_tests_are_not_put_down_to_the_linter_or_compiler_before_them(
+    line: str, text: str, expected: list[str]
+) -> None:
+    assert [one.verdict.value for one in judged(line, text, 1)] == expected

@@ -29,8 +29,8 @@ FAMILIES: dict[str, frozenset[str]] = {
     "playwright test": frozenset({"playwright"}),
     "cypress run": frozenset({"cypress", "mocha"}),
     "deno test": frozenset({"deno"}),
-    "cargo test": frozenset({"cargo"}),
-    "cargo nextest run": frozenset({"cargo"}),
+    "cargo test": frozenset({"cargo", "cargo-test"}),
+    "cargo nextest run": frozenset({"cargo", "cargo-test"}),
     "cargo build": frozenset({"cargo", "cargo-build"}),
     "cargo check": frozenset({"cargo", "cargo-build"}),
     "cargo clippy": frozenset({"cargo", "cargo-build"}),
@@ -106,7 +106,7 @@ TRAILING_RUNNERS = (
 """Tools that end their output with what failed."""
 
 TEST_FAMILIES = frozenset(
-    "bazel bun busted cargo catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
+    "bazel bun busted cargo cargo-test catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
     "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
     "unittest vitest xcsift zig".split()
 )

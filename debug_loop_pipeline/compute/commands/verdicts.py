@@ -341,7 +341,7 @@ class _Line:
         if any(g.kind is GoalKind.RUN for r, g in self.goals if r is not ran):
             # A file that is missing is what the program was asked for.
             others |= {"shell"}
-        runs_tests = goal.kind in (GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN)
+        runs_tests = goal.kind in _RUNS_TESTS
         elsewhere = _NOT_ITS_KIND.get(goal.kind, frozenset()) & {g.kind for r, g in self.goals if r is not ran}
         return [
             error
@@ -361,7 +361,7 @@ class _Line:
         found = self._found(ran)
         families = FAMILIES.get(goal.tool)
         if families is not None:
-            wanted = families | ALWAYS
+            wanted = families | (_ANYONES if self._counts_are_others(ran, goal, found, families) else ALWAYS)
             return [f for f in found if f.family in wanted]
         mixed = self.others.changes_before and ran.told is Told.SUSPECT
         if self.alone(ran) and not mixed:
@@ -377,6 +377,16 @@ class _Line:
             if kind is GoalKind.TYPES:
                 elsewhere |= KIND_FAMILIES[GoalKind.TYPES]
         return [f for f in found if f.family in KIND_FAMILIES[goal.kind] and f.family not in elsewhere]
+
+    def _counts_are_others(self, ran: Ran, goal: Goal, found: list[Found], families: frozenset[str]) -> bool:
+        """Whether bare counts (`1 failed, 4 passed`) in a line with several goals say nothing of this one: its own summary stands there, or
+        another's, or it runs no tests and another one does.
+        """
+        others = [] if self.alone(ran) else [g for r, g in self.goals if r is not ran]
+        known = families.union(*(FAMILIES.get(g.tool, frozenset()) for g in others))
+        if others and any(f.family in known for f in found):
+            return True
+        return goal.kind not in _RUNS_TESTS and any(g.kind in _RUNS_TESTS for g in others)
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
         own = self._own(ran, goal)
@@ -520,6 +530,8 @@ def _script(goal: Goal) -> str:
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")
+_ANYONES = ALWAYS - {"counts"}
+_RUNS_TESTS = frozenset({GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN})
 _NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
     GoalKind.LINT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
     GoalKind.FORMAT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),

@@ -14,7 +14,7 @@ from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
 from debug_loop_pipeline.compute.commands.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
 from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.commands.meanings import CHANGE, CONFIGURES, Action, Meaning
-from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, goal_runs, may_echo
+from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, failed_script, goal_runs, may_echo
 from debug_loop_pipeline.compute.commands.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
@@ -112,6 +112,8 @@ class ResultRecorder:
         self._said: tuple[str, str] | None = None
         self._echoed: dict[Goal, tuple[Echo, ...]] = {}
         """What scripts were seen to run, until a file that may define them is edited."""
+        self._called: dict[Goal, dict[Goal, None]] = {}
+        """Scripts that were seen to fail inside others, as long."""
 
     def limited(self, text: str | None, limit: int) -> str:
         """`text` within `limit`; what is over is cut after redaction, so that no secret is cut in half."""
@@ -142,6 +144,7 @@ class ResultRecorder:
             waiting.files.record_edit(edit.path, edit.content)
             if _DEFINES_SCRIPTS.search(edit.path):
                 self._echoed.clear()
+                self._called.clear()
             language = language_name(edit.path)
             attempt.edits.append(
                 unchecked(
@@ -253,7 +256,18 @@ class ResultRecorder:
         elif not echoes:
             # `npm test | tail`: an earlier call of the same script told what it runs.
             echoes = self._echoed.get(one.goal, ())
-        return goal_runs(one.goal, echoes, one.errors, passed=passed, base=base, meaning_of=_meaning_of_echo)
+        named = None if passed else failed_script(one.goal, text)
+        if named is not None:
+            self._called.setdefault(one.goal, {})[named] = None
+        runs = goal_runs(
+            one.goal, echoes, one.errors, passed=passed, base=base, meaning_of=_meaning_of_echo, failed_as=named
+        )
+        if not passed:
+            return runs
+        # What failed inside it before has passed with it now.
+        next_part = max((run.part for run in runs), default=-1) + 1
+        called = [goal for goal in self._called.get(one.goal, ()) if all(goal != run.goal for run in runs)]
+        return (*runs, *(GoalRun(goal, part) for part, goal in enumerate(called, next_part)))
 
     def _keep_judged(self, waiting: WaitingCall, judged: list[Judged], at: datetime | None) -> None:
         attempt = waiting.attempt

@@ -443,6 +443,13 @@ def test_a_run_that_stops_early_got_further_where_more_tests_have_passed(command
     assert [fix[1] for fix in fixes(task.credit()) if fix[0] == "v1"] == [gone_at]
 
 
+def test_what_kept_all_tests_from_running_is_gone_where_one_of_them_fails():
+    missing = ExecutionError(message="Failed to spawn: `pytest`", tool="uv")
+    task = Task().verify("v1", missing, command="pytest -x").edit("pyproject.toml", call="e1")
+    task = task.verify("v2", failing("test_a"), command="pytest -x").edit(call="e2").verify("v3", command="pytest -x")
+    assert {fix[:2] for fix in fixes(task.credit())} == {("v1", "v2"), ("v2", "v3")}
+
+
 def test_an_error_without_a_place_is_fixed_beside_one_that_has_a_place():
     header = ExecutionError(message="x.h: No such file or directory", path="src/main.c", tool="cc")
     link = ExecutionError(message="undefined reference to begin", tool="ld")

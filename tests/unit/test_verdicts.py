@@ -553,6 +553,16 @@ def test_the_dots_of_a_quiet_pytest_say_passed_where_nothing_stands_below_them()
     assert verdict("pytest -q -rN --tb=no 2>&1 | tail -1", ".........       [100%]", 0) == "unclear"
 
 
+def test_the_dots_of_a_pytest_that_stopped_count_what_passed() -> None:
+    output = "..s.. [ 50%]\n..F\n=== FAILURES ===\n___ test_x ___\nE   assert 1 == 2\nFAILED tests/test_a.py::test_x\n"
+    (one,) = judged("pytest -x -qq", output, 1)
+    assert (one.verdict, one.passed) == (Verdict.FAIL, 6)
+    (cut,) = judged("pytest -x -qq 2>&1 | tail -4", output, 1)
+    assert cut.passed is None
+    (other,) = judged("pytest -x", f"{output}1 failed, 3 passed in 0.1s", 1)
+    assert other.passed == 3
+
+
 def test_warnings_of_oxlint_fail_nothing() -> None:
     warned = "src/a.ts:4:2: warning eslint(no-console): Unexpected console statement."
     line = "npx oxlint --format=unix 2>&1 | tail -3 && npm test 2>&1 | tail -3"

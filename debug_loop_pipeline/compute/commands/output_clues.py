@@ -171,6 +171,22 @@ def ends_in_dots(words: list[str], section: str) -> bool:
     return not any(match is not None and {"F", "E"}.intersection(match[1]) for match in seen)
 
 
+_PROGRESS = re.compile(r"([.sxXFERpP]+)(?: +\[ *\d+%\])?")
+
+
+def passed_dots(section: str) -> int | None:
+    """How many tests passed by the dots with which pytest's output begins: stopped at a failure it prints no count at `-q`."""
+    dots = 0
+    seen = False
+    for line in section.lstrip("\n").split("\n"):
+        progress = _PROGRESS.fullmatch(line.rstrip())
+        if progress is None:
+            break
+        seen = True
+        dots += progress[1].count(".")
+    return dots if seen else None
+
+
 def _matches(pattern: str, lines: tuple[str, ...]) -> bool:
     for text in (pattern, pattern.replace("\\|", "|").replace("\\(", "(").replace("\\)", ")")):
         try:

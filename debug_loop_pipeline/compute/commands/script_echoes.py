@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from debug_loop_pipeline.compute.commands.error_cutting import CutError, without_ansi, without_task_prefixes
 from debug_loop_pipeline.compute.commands.goals import ROOTED_RUNNERS, Goal, GoalRun
 from debug_loop_pipeline.compute.commands.meanings import Meaning, Place
+from debug_loop_pipeline.compute.commands.output_clues import failed_scripts
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told, commands_of
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind, find_tool, starts_a_tool
@@ -29,6 +30,9 @@ _MAX_LINE = 2_000
 _MAX_PLAIN = 200
 _MANAGERS = ("npm run ", "yarn run ", "pnpm run ", "bun run ")
 _PRINTS_RECIPES = ("make", "just")
+_NAME_WHAT_FAILED = (*_MANAGERS, *_PRINTS_RECIPES, "mise run ", "task ")
+_FAILED_ELSEWHERE = re.compile(r"^(?:\w*make\[\d+\]: |npm (?:ERR!|error) workspace )", re.MULTILINE)
+"""What failed is of another directory or package."""
 _EVERYWHERE = ("turbo ", "nx ", "lerna ", "moon ")
 """They run tasks of many packages at once: what stands earlier in the output has not passed for that."""
 _ECHOING = (
@@ -135,6 +139,21 @@ def has_begun(goal: Goal, output: str) -> bool:
     return at is not None and not any(name in _WORDS.findall(echo.line) for echo in echoes[:at])
 
 
+def failed_script(goal: Goal, output: str) -> Goal | None:
+    """The one script that the runner names in its last words as what failed, where it is not the script of `goal` itself but called by it:
+    `make check` that ends with `*** [Makefile:10: lint] Error 1` has failed as `make lint`.
+    """
+    rooted = goal.cwd and goal.tool.split()[0] in ROOTED_RUNNERS
+    if rooted or not goal.tool.startswith(_NAME_WHAT_FAILED) or _FAILED_ELSEWHERE.search(output):
+        return None
+    runner, _, own = goal.tool.rpartition(" ")
+    named = failed_scripts(without_ansi(output)) - {own, f"pre{own}", f"post{own}"}
+    if len(named) != 1:
+        return None
+    where = tuple(target for target in goal.target if target.startswith("["))
+    return replace(goal, tool=f"{runner or own} {named.pop()}", target=where)
+
+
 def goal_runs(
     goal: Goal,
     echoes: Sequence[Echo],
@@ -143,6 +162,7 @@ def goal_runs(
     passed: bool,
     base: str,
     meaning_of: MeaningOf,
+    failed_as: Goal | None = None,
 ) -> tuple[GoalRun, ...]:
     """The checks that a script ran and that got to a result, each with the names it goes by.
 
@@ -153,15 +173,16 @@ def goal_runs(
         passed: whether the script passed.
         base: the run's directory.
         meaning_of: what the commands mean.
+        failed_as: `failed_script`, where it failed.
     """
     if goal.cwd and goal.tool.split()[0] in ROOTED_RUNNERS:
         return ()  # Where the file lies that defines the task, and so where it ran, is not known.
     reader = _Reader(goal, echoes, base, meaning_of)
     leaves, in_order = reader.leaves()
-    if not leaves:
-        return ()
-    failed = frozenset[int]() if passed else _failed(leaves, errors)
-    if not passed and not failed:
+    failed = frozenset[int]() if passed or not leaves else _failed(leaves, errors)
+    if not passed and not failed and failed_as is not None:
+        return (GoalRun(failed_as, 0, True),)
+    if not leaves or (not passed and not failed):
         return ()
     last = max(failed, default=len(leaves) - 1)
     kept = [at for at in range(last + 1) if passed or at in failed or in_order]
@@ -172,6 +193,8 @@ def goal_runs(
         for name in leaves[at].names
         if at in failed or name not in half_way
     ]
+    if failed_as is not None and len(failed) == 1:
+        runs.insert(0, GoalRun(failed_as, last, True))
     return tuple(runs[:_MAX_RUNS])
 
 

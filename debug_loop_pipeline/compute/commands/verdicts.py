@@ -32,6 +32,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     looks_for_results,
     may_hide_errors,
     only_well_dropped,
+    passed_dots,
     rejects_argument,
     reports_errors,
     shows_errors,
@@ -394,6 +395,8 @@ class _Line:
         if verdict is Verdict.FAIL and reached and goal.kind in (GoalKind.TEST, GoalKind.LINT, GoalKind.MIXED):
             nothing_ran = (passed is None and failed is None) or goal.kind is GoalKind.LINT
             reached = not (nothing_ran and BUILD_BROKE.search(self.section(ran)))
+        if passed is None and failed is None and goal.tool == "pytest" and is_complete(ran.view, self.section(ran)):
+            passed = passed_dots(self.section(ran))
         code = ran.exit_code
         if verdict is Verdict.PASS and ran.told in (Told.PASSED, Told.SUSPECT) and goal.kind is not GoalKind.RUN:
             code = 0

@@ -32,7 +32,7 @@ from debug_loop_pipeline.models.mapping import (
     VerificationRef,
 )
 
-CREDIT_VERSION = "11"
+CREDIT_VERSION = "12"
 
 _MAX_ELSEWHERE = 4
 _STASH_PUSH = re.compile(r"\bgit\s+(?:-C\s+\S+\s+)?stash(?:\s+(?:push|save)\b|\s+-|\s*(?:$|[;&|\n>2]))")
@@ -353,13 +353,13 @@ def _speaks_for(seen: TaskVerification, tracked: _Tracked) -> bool:
     passed = _package_passed(seen, tracked)
     if passed is not None:
         return passed
-    if _stopped_early(seen) and not _got_past(seen, tracked):
+    if tracked.error.key[2] and _stopped_early(seen) and not _got_past(seen, tracked):
         return False
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
 
 
 def _stopped_early(seen: TaskVerification) -> bool:
-    """Whether tests that come later did not run, because one failed (`pytest -x`, `--bail`)."""
+    """Whether tests that come later did not run, because one failed (`pytest -x`, `--bail`). What kept all tests from running is gone."""
     if seen.passed or not any(error.key[2] for error in seen.errors):
         return False
     told = seen.verification

@@ -7,7 +7,7 @@ import pytest
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
 from debug_loop_pipeline.compute.commands.error_cutting import CutError
 from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
-from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, goal_runs, may_echo
+from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, failed_script, goal_runs, may_echo
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 
@@ -25,6 +25,7 @@ def runs(goal: Goal, output: str, *error_tools: str, passed: bool | None = None)
         passed=not errors if passed is None else passed,
         base="/repo",
         meaning_of=lambda ran, base: meaning_of(ran, TaskFiles(), base),
+        failed_as=failed_script(goal, output),
     )
 
 
@@ -120,3 +121,38 @@ def test_echoes_are_bounded() -> None:
     output = "".join(f"> a@1.0.0 s{n}\n> eslint dir{n}\n\n" for n in range(500))
     assert len(echoes_in(output, script("npm run test"))) == 24
     assert len(runs(script("npm run test"), output)) <= 24
+
+
+@pytest.mark.parametrize(
+    ("tool", "output", "name"),
+    [
+        ("make check", "a.py:1:1: E501\nmake: *** [Makefile:7: lint] Error 1\n", "make lint"),
+        ("make", "make: *** [lint] Error 1\n", "make lint"),
+        (
+            "bun run check",
+            'error: script "lint" exited with code 1\nerror: script "check" exited with code 1\n',
+            "bun run lint",
+        ),
+        ("npm run check", "npm error Lifecycle script `types` failed with error:\n", "npm run types"),
+        ("mise run ci", "[lint] ERROR task failed\n", "mise run lint"),
+        ("just ci", "error: Recipe `lint` failed on line 4 with exit code 1\n", "just lint"),
+        ("make check", "make: *** [Makefile:7: check] Error 1\n", None),
+        ("make check", "make[1]: *** [Makefile:2: lint] Error 1\nmake: *** [Makefile:7: check] Error 2\n", None),
+        ("npm run check", "npm error Lifecycle script `lint` failed\nnpm error workspace @x/a@1.0.0\n", None),
+        ("mise run ci", "[lint] ERROR task failed\n[test] ERROR task failed\n", None),
+        ("pytest", "make: *** [Makefile:7: lint] Error 1\n", None),
+    ],
+)
+def test_the_runners_last_words_name_the_script_inside_that_failed(tool: str, output: str, name: str | None) -> None:
+    found = failed_script(script(tool), output)
+    assert (found and found.tool) == name
+    assert told(runs(script(tool), output, "ruff")) == ([(0, True, name)] if name else [])
+
+
+def test_a_task_in_a_subdirectory_is_not_named_where_its_file_may_lie_above() -> None:
+    assert failed_script(script("mise run ci", cwd="api"), "[lint] ERROR task failed\n") is None
+
+
+def test_the_script_that_failed_is_one_more_name_of_the_check_whose_errors_show() -> None:
+    output = "eslint .\nmake: *** [Makefile:7: lint] Error 1\n"
+    assert told(runs(script("make check"), output, "eslint")) == [(0, True, "make lint"), (0, True, "eslint .")]

@@ -110,6 +110,8 @@ class _Context:
     printed: list[tuple[Ran, int]] = field(default_factory=list)
     marker: str | None = None
     mark: int = 0
+    latest: list[Ran] = field(default_factory=list)
+    """The stages of the last pipeline: what `PIPESTATUS` is about."""
     depth: int = 0
 
 
@@ -189,7 +191,7 @@ def _walk(items: list[Item], code: int | None, context: _Context, view: View, bl
         if exits is not None and exits and last and code is not None:
             _settle(exits, code)
         everything += ran
-        previous = ran
+        previous = ran or previous
     return everything
 
 
@@ -228,7 +230,8 @@ def _exit_of(chain: list[Item], context: _Context) -> list[Ran] | None:
     simple = _single(chain[-1].pipeline)
     if simple is None or simple.name != "exit" or len(chain) > 1 or len(simple.words) < 2:
         return None
-    return context.variables.get(simple.words[1].strip("${}"), [])
+    stage = _STAGE.fullmatch(simple.words[1])
+    return _stage(stage, context) if stage is not None else context.variables.get(simple.words[1].strip("${}"), [])
 
 
 def _single(pipeline: Pipeline) -> Simple | None:
@@ -379,6 +382,7 @@ def _pipeline(
     pipeline: Pipeline, told: Told, code: int | None, context: _Context, view: View, block: bool
 ) -> list[Ran]:
     everything: list[Ran] = []
+    latest: list[Ran] = []
     stages = pipeline.stages
     if pipeline.negated or pipeline.background:
         told, code = Told.HIDDEN, None
@@ -398,6 +402,9 @@ def _pipeline(
             context.depth = depth
         else:
             everything += _simple(stage, here, context, seen, block, pipeline.background)
+        latest += everything[-1:]
+    if everything:
+        context.latest = latest
     return everything
 
 
@@ -471,18 +478,28 @@ def _shell_options(words: list[str], context: _Context) -> None:
 
 def _remember_status(simple: Simple, context: _Context) -> None:
     for name, value in simple.assignments:
-        if value == "$?" or value.startswith("${PIPESTATUS"):
-            pipestatus = value != "$?"
-            context.variables[name] = _status_holders(context.ran, pipestatus)
+        if value == "$?":
+            context.variables[name] = _last_status(context)
+        elif (stage := _STAGE.fullmatch(value)) is not None:
+            context.variables[name] = _stage(stage, context)
 
 
-def _status_holders(ran: list[Ran], pipestatus: bool) -> list[Ran]:
-    """The command that `$?` is about: the last one, if nothing is piped behind it."""
-    if not ran:
-        return []
-    if pipestatus:
-        return [next((one for one in reversed(ran) if not one.view.whole or one is ran[-1]), ran[-1])]
-    return [ran[-1]]
+def _last_status(context: _Context) -> list[Ran]:
+    """The command that `$?` is about: the last one of the last pipeline; with `pipefail` the one of it that can fail."""
+    if context.pipefail and context.latest:
+        able = [one for one in context.latest if one.name not in _NEVER_FAIL]
+        if len(able) == 1:
+            return able
+    return context.ran[-1:]
+
+
+_STAGE = re.compile(r"\$\{PIPESTATUS\[(?P<bash>\d)\]\}|\$\{?pipestatus\[(?P<zsh>[1-9])\]\}?")
+
+
+def _stage(match: re.Match[str], context: _Context) -> list[Ran]:
+    """The stage of the last pipeline that `${PIPESTATUS[0]}` is about; zsh counts from one."""
+    at = int(match["bash"]) if match["bash"] else int(match["zsh"]) - 1
+    return context.latest[at : at + 1]
 
 
 _STATUS = re.compile(r"\$\?|\$\{PIPESTATUS\[\d\]\}|\$\{?pipestatus\[\d\]\}?|\$\{?(\w+)\}?")
@@ -511,10 +528,13 @@ def _read_status(simple: Simple, connector: str, preceding: list[Ran], context: 
 def _holders(match: re.Match[str], preceding: list[Ran], context: _Context) -> list[Ran]:
     if match.group(1):
         return context.variables.get(match.group(1), [])
-    if "PIPESTATUS" in match.group().upper():
-        return [preceding[0]]
+    stage = _STAGE.fullmatch(match.group())
+    if stage is not None:
+        return _stage(stage, context)
     last = preceding[-1]
-    return [last] if last.simple.name not in ("echo", "printf") else []
+    if last.simple.name in ("echo", "printf"):
+        return []
+    return _last_status(context) if context.latest and last is context.latest[-1] else [last]
 
 
 def _printed_code(text: str, match: re.Match[str], output: str) -> int | None:

@@ -636,6 +636,12 @@ _CARGO_FAILS = (
         ),
         ("vitest run && pytest -q", "      Tests  3 passed (3)\n" + _PYTEST_FAILS, ["pass", "fail"]),
         ("cargo clippy && cargo test", _CARGO_FAILS, ["pass", "fail"]),
+        (
+            "dotnet build && dotnet test",
+            "Build succeeded.\nFailed!  - Failed:     1, Passed:     4\n",
+            ["pass", "fail"],
+        ),
+        ("mvn compile && mvn test", "[ERROR] Tests run: 3, Failures: 1, Errors: 0, Skipped: 0\n", ["pass", "fail"]),
         ("cargo build && cargo test", "error[E0308]: mismatched types\nerror: could not compile `a`\n", ["fail"]),
     ],
 )
@@ -643,3 +649,27 @@ def test_the_counts_of_failing_tests_are_not_put_down_to_the_linter_or_compiler_
     line: str, text: str, expected: list[str]
 ) -> None:
     assert [one.verdict.value for one in judged(line, text, 1)] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        (
+            "pytest a -q | tail -2; pytest b -q | tail -2",
+            "1 failed, 4 passed in 0.1s\n3 passed in 0.2s\n",
+            ["fail", "pass"],
+        ),
+        (
+            "npx vitest run a | tail -4; npx vitest run b | tail -4",
+            "      Tests  3 passed (3)\n   Duration  1.2s\n      Tests  1 failed | 2 passed (3)\n   Duration  1.3s\n",
+            ["pass", "fail"],
+        ),
+        (
+            "cd api && pytest -q | tail -3; cd ../web && npm test | tail -4",
+            "1 failed, 4 passed in 0.1s\nTests:       3 passed, 3 total\n",
+            ["fail", "pass"],
+        ),
+    ],
+)
+def test_each_of_several_test_runs_in_a_line_has_its_own_summary(line: str, text: str, expected: list[str]) -> None:
+    assert [one.verdict.value for one in judged(line, text, 0)] == expected

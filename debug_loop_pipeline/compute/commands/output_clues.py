@@ -102,6 +102,29 @@ def turbo_runs(text: str) -> list[str]:
     return runs if start == len(lines) else []
 
 
+_RUN_ENDS = {
+    "pytest": re.compile(r"=*\s*(?:\d+ [a-z]+(?:, )?)+ in \d[\d.:]*\s?m?s\b.*|=*\s*no tests ran in .*"),
+    "vitest": re.compile(r"\s*Duration\s+\d[\d.]*m?s\b.*"),
+    "jest": re.compile(r"Ran all test suites\b.*"),
+}
+"""The last line of each run of these."""
+
+
+def runs_of(tool: str, text: str) -> list[str]:
+    """An output that is nothing but runs of one test runner, cut behind the last line of each; else none."""
+    end = _RUN_ENDS.get(tool)
+    if end is None:
+        return []
+    runs: list[str] = []
+    lines = text.rstrip().split("\n")
+    start = 0
+    for at, line in enumerate(lines):
+        if end.fullmatch(line):
+            runs.append("\n".join(lines[start : at + 1]))
+            start = at + 1
+    return runs if start == len(lines) else []
+
+
 def line_count(section: str) -> int:
     """Lines of an output, a last empty one not counted."""
     return len(section.rstrip("\n").split("\n")) if section else 0

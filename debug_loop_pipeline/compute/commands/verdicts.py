@@ -35,6 +35,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     passed_dots,
     rejects_argument,
     reports_errors,
+    runs_of,
     shows_errors,
     turbo_runs,
 )
@@ -359,10 +360,10 @@ class _Line:
 
     def _own(self, ran: Ran, goal: Goal) -> list[Found]:
         """The summaries that are this goal's: of its tool's family; a script's by its kind where the line has several goals."""
-        found = self._found(ran)
+        found = self._found(ran) if self.alone(ran) else self._without_others_tests(ran, goal)
         families = FAMILIES.get(goal.tool)
         if families is not None:
-            wanted = families | (_ANYONES if self._counts_are_others(ran, goal, found, families) else ALWAYS)
+            wanted = families | ALWAYS
             return [f for f in found if f.family in wanted]
         mixed = self.others.changes_before and ran.told is Told.SUSPECT
         if self.alone(ran) and not mixed:
@@ -379,15 +380,18 @@ class _Line:
                 elsewhere |= KIND_FAMILIES[GoalKind.TYPES]
         return [f for f in found if f.family in KIND_FAMILIES[goal.kind] and f.family not in elsewhere]
 
-    def _counts_are_others(self, ran: Ran, goal: Goal, found: list[Found], families: frozenset[str]) -> bool:
-        """Whether bare counts (`1 failed, 4 passed`) in a line with several goals say nothing of this one: its own summary stands there, or
-        another's, or it runs no tests and another one does.
+    def _without_others_tests(self, ran: Ran, goal: Goal) -> list[Found]:
+        """Of a line with several goals the summaries without those of tests that this goal does not run but another does, and without bare
+        counts (`1 failed, 4 passed`) where a summary that is known stands there: they are in it.
         """
-        others = [] if self.alone(ran) else [g for r, g in self.goals if r is not ran]
-        known = families.union(*(FAMILIES.get(g.tool, frozenset()) for g in others))
-        if others and any(f.family in known for f in found):
-            return True
-        return goal.kind not in _RUNS_TESTS and any(g.kind in _RUNS_TESTS for g in others)
+        found = self._found(ran)
+        others = [g for r, g in self.goals if r is not ran]
+        if goal.kind not in _RUNS_TESTS and any(g.kind in _RUNS_TESTS for g in others):
+            found = [f for f in found if f.family not in _COUNT_TESTS or (f.passed is None and f.failed is None)]
+        known = FAMILIES.get(goal.tool, frozenset()).union(*(FAMILIES.get(g.tool, frozenset()) for g in others))
+        if any(f.family in known for f in found):
+            found = [f for f in found if f.family != "counts"]
+        return found
 
     def _judged(self, ran: Ran, goal: Goal, verdict: Verdict, *, reached: bool = True) -> Judged:
         own = self._own(ran, goal)
@@ -533,7 +537,7 @@ def _script(goal: Goal) -> str:
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")
-_ANYONES = ALWAYS - {"counts"}
+_COUNT_TESTS = TEST_FAMILIES | {"counts"}
 _RUNS_TESTS = frozenset({GoalKind.TEST, GoalKind.MIXED, GoalKind.RUN})
 _NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
     GoalKind.LINT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
@@ -562,10 +566,11 @@ def _last_lines(text: str, ran: Ran) -> str:
 def _sections(goals: list[tuple[Ran, Goal]], text: str) -> tuple[dict[int, str], frozenset[int]]:
     """The output between literal lines that the command line echoes between its goals: `a; echo ---; b`.
 
-    Without them the last words of Turborepo, where each goal ends with them. Also which goals have a part together with others.
+    Without them the last words of Turborepo, or of the one test runner that all of them are, where each goal ends with them. Also which goals have a part together with others.
     """
     if all(ran.marker is None for ran, _ in goals):
-        runs = turbo_runs(text)
+        tools = {goal.tool for _, goal in goals}
+        runs = turbo_runs(text) or (runs_of(tools.pop(), text) if len(tools) == 1 else [])
         runs = runs if len(runs) == len(goals) else []
         return {id(ran): run for (ran, _), run in zip(goals, runs, strict=False)}, frozenset()
     lines = text.split("\n")

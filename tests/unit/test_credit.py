@@ -450,6 +450,39 @@ def test_what_kept_all_tests_from_running_is_gone_where_one_of_them_fails():
     assert {fix[:2] for fix in fixes(task.credit())} == {("v1", "v2"), ("v2", "v3")}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "credited"),
+    [
+        ("def test_b():\n    assert g(1)", "def test_b():\n    assert g(2)", ("own",)),
+        ("    assert f(0)\n\ndef test_b():", "    assert f(9)\n\ndef test_b():", ("own", "other")),
+        ("def test_a():\n    x = 1", "def test_a():\n    x = 2", ("own", "other")),
+        ("    assert g(1)", "    assert g(2)", ("own", "other")),
+    ],
+)
+def test_a_hunk_inside_another_test_is_not_credited_beside_one_that_may_be_in_the_failing_one(
+    before: str, after: str, credited: tuple[str, ...]
+) -> None:
+    path = "tests/test_x.py"
+    task = Task().verify("v1", failing("test_a")).edit(path, "    assert f(1)", "    assert f(2)", call="own")
+    task = task.edit(path, before, after, call="other").verify("v2")
+    assert [fix[3:] for fix in fixes(task.credit())] == [(credited,)]
+
+
+@pytest.mark.parametrize(
+    ("test", "line"),
+    [
+        ("TestA/sub", "func TestB(t *testing.T) {"),
+        ("adds › one", "it('subtracts', () => {"),
+        ("testAdd", "public function testSub(): void"),
+    ],
+)
+def test_tests_of_other_languages_are_told_apart_as_well(test: str, line: str) -> None:
+    error = ExecutionError(message="assert 1 == 2", test=test, path="a.test.x", tool="x")
+    task = Task().verify("v1", error).edit("a.test.x", "f(1)", "f(2)", call="own")
+    task = task.edit("a.test.x", f"{line}\n  g(1)", f"{line}\n  g(2)", call="other").verify("v2")
+    assert [fix[3:] for fix in fixes(task.credit())] == [(("own",),)]
+
+
 def test_an_error_without_a_place_is_fixed_beside_one_that_has_a_place():
     header = ExecutionError(message="x.h: No such file or directory", path="src/main.c", tool="cc")
     link = ExecutionError(message="undefined reference to begin", tool="ld")

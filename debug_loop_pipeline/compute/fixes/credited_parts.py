@@ -69,6 +69,10 @@ _DECLARES = (
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"
 )
+_BEGINS_A_TEST = re.compile(
+    r"""\s*(?:(?:async\s+)?def\s+(test\w*)|func\s+(?:\([^)]*\)\s*)?((?:Test|Benchmark|Example|Fuzz|test)\w*)|(?:public\s+)?function\s+(test\w+)"""
+    r"""|(?:it|test)(?:\.\w+)*\(\s*(['"`])(.+?)\4)"""
+)
 _LOADED_ALONE = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|\.(?:test|spec)\.[cm]?[jt]sx?$")
 """Test files that nothing but their runner loads, as a rule."""
 _TEST_FILES = (
@@ -85,6 +89,8 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
     inside = inside - beside or inside
+    another = {at for at in inside if _is_in_another_test(net[at], error)}
+    inside = inside - another or inside
     missing = _missing_names(error)
     declared = tuple(part for part in net if missing and _defines(part, missing))
     if declared and not inside:
@@ -96,7 +102,7 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
             other = {
                 at
                 for at, part in enumerate(net)
-                if at not in beside and part.files and not _is_prose(part) and not _tests_apart(part, folders)
+                if at not in beside | another and part.files and not _is_prose(part) and not _tests_apart(part, folders)
             } - inside
             inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
         return tuple(part for at, part in enumerate(net) if at in inside or part in declared)
@@ -125,6 +131,27 @@ def _test_says_no(error: TaskError) -> bool:
 
 def _is_test(path: str) -> bool:
     return _TEST_PATH.search(path.replace("\\", "/")) is not None
+
+
+def _is_in_another_test(part: ChangePart, error: TaskError) -> bool:
+    """Whether all that a hunk changes stands in tests that it names, of which the failing one is none."""
+    edit = part.edit
+    if edit is None or not error.key[2]:
+        return False
+    texts = ((edit.before or "").splitlines(), (edit.after or "").splitlines())
+    named: list[str] = []
+    for own, other in (texts, texts[::-1]):
+        others = {line.strip() for line in other}
+        for line in own:
+            begun = _BEGINS_A_TEST.match(line)
+            if begun is not None:
+                named.append(next(name for name in begun.group(1, 2, 3, 5) if name))
+            elif not named and line.strip() and line.strip() not in others:
+                return False  # before the first of them: it may be in any
+    words = re.split(r"::| › |[/>]", error.key[2].split("::", 1)[-1])
+    return bool(named) and not any(
+        name in word or word in name for name in named for word in map(str.strip, words) if word
+    )
 
 
 def _tests_apart(part: ChangePart, folders: set[str]) -> bool:

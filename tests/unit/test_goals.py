@@ -204,6 +204,12 @@ def test_a_script_that_writes_files_is_a_change_and_no_verification() -> None:
         ("for name in ['a.py', \"b.py\"]:\n    with open(name, 'w') as f:\n        f.write('')", ("a.py", "b.py")),
         ("const file = 'src/a.ts';\nfs.writeFileSync(file, text);", ("src/a.ts",)),
         ("import sys\nopen(sys.argv[1], 'w').write('')", ()),
+        (
+            "from pathlib import Path\nROOT = Path('/r/src')\np = ROOT / 'desk/lamp.py'\np.write_text(p.read_text())",
+            ("/r/src/desk/lamp.py",),
+        ),
+        ("root = '/r/src/'\npath = root + 'lamp.py'\nopen(path, 'w').write('')", ("/r/src/lamp.py",)),
+        ("path = root + 'lamp.py'\nopen(path, 'w').write('')", ()),
     ],
 )
 def test_a_script_tells_the_files_it_writes_where_their_names_are_in_it(code: str, written: tuple[str, ...]) -> None:
@@ -222,6 +228,17 @@ def test_a_script_tells_the_files_it_writes_where_their_names_are_in_it(code: st
             "php /tmp/widen.php",
             "<?php\n$path = 'conf/layers.yaml';\nfile_put_contents($path, file_get_contents($path) . 'x');",
             ("conf/layers.yaml",),
+        ),
+        (
+            "php /tmp/widen.php",
+            "<?php\n$root = '/r/src';\n$files = [$root . '/Desk.php', $root . '/Lamp.php'];\n"
+            "foreach ($files as $file) {\n    file_put_contents($file, '');\n}",
+            ("/r/src/Desk.php", "/r/src/Lamp.php"),
+        ),
+        (
+            "php /tmp/widen.php",
+            "<?php\n$root = '/r/src';\n$file = $root . '/Desk.php';\nfile_put_contents($file, '');",
+            ("/r/src/Desk.php",),
         ),
         ("php /tmp/widen.php", "<?php\nforeach ($argv as $name) {\n    file_put_contents($name, '');\n}", ()),
         ("ruby /tmp/widen.rb", "File.write('lib/cart.rb', File.read('lib/cart.rb').sub('a', 'b'))", ("lib/cart.rb",)),

@@ -107,6 +107,10 @@ _WRITE_BY_NAME = re.compile(
     r"""|file_put_contents\(\s*\$(?P<php>\w+)\s*,"""
 )
 _NAMED = r"""\b{name}\s*(?::[^=\n]+)?=\s*(?:pathlib\.)?(?:Path\()?\s*(['"`])(?P<one>[^'"`\n]+)\1|\bfor\s+(?:const\s+|let\s+)?{name}\s+(?:in|of)\s*[\[(](?P<many>[^\])]*)[\])]"""
+_MADE = r"""\b{name}\s*=\s*(?P<made>(?:Path|os\.path\.join)?\(?\s*\$?[A-Za-z_]\w*\s*[/+.,]\s*['"][^'"\n]+['"])"""
+_FOREACH = r"""\bforeach\s*\(\s*\$(?P<list>\w+)\s+as\s+\${name}\b"""
+_JOIN = re.compile(r"""(?P<base>[A-Za-z_]\w*)\s*[/+.,]\s*(['"])(?P<rest>[^'"\n]+\.\w+)\2""")
+_FOLDER = r"""\b{name}\s*=\s*(?:pathlib\.)?(?:Path\()?\s*(['"])(?P<folder>[^'"\n]+)\1\)?\s*(?:;|\n|#)"""
 _LITERAL = re.compile(r"""(['"`])([^'"`\n]+)\1""")
 _WRITES_SOMETHING = re.compile(
     r"""\.write_text\(|\.write_bytes\(|open\([^)\n]*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)\+?['"]|writeFileSync\(|fs\.(?:promises\.)?writeFile\("""
@@ -124,8 +128,28 @@ def written_files(code: str) -> tuple[str, ...]:
     )
     for variable in variables:
         for given in re.finditer(_NAMED.format(name=re.escape(variable)), code):
-            names += [given["one"]] if given["one"] else [name for _, name in _LITERAL.findall(given["many"])]
+            names += [given["one"]] if given["one"] else _listed(given["many"], code)
+        for given in re.finditer(_MADE.format(name=re.escape(variable)), code):
+            names += _joined(given["made"], code)
+        for given in re.finditer(_FOREACH.format(name=re.escape(variable)), code):
+            found = re.search(rf"\${given['list']}\s*=\s*\[([^\]]*)\]", code)
+            names += _listed(found[1], code) if found is not None else []
     return tuple(dict.fromkeys(names))
+
+
+def _listed(items: str, code: str) -> list[str]:
+    """The names in a list: literals, and those that are joined to a folder."""
+    return _joined(items, code) or [name for _, name in _LITERAL.findall(items)]
+
+
+def _joined(expression: str, code: str) -> list[str]:
+    """Names that an expression joins to a folder that the script names (`ROOT / "a.py"`, `$root . '/a.php'`)."""
+    names: list[str] = []
+    for part in _JOIN.finditer(expression):
+        base = re.search(_FOLDER.format(name=re.escape(part["base"])), code)
+        if base is not None:
+            names.append(f"{base['folder'].rstrip('/')}/{part['rest'].lstrip('/')}")
+    return names
 
 
 def writes_files(code: str) -> bool:

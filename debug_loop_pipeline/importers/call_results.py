@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
@@ -262,12 +262,22 @@ class ResultRecorder:
         runs = goal_runs(
             one.goal, echoes, one.errors, passed=passed, base=base, meaning_of=_meaning_of_echo, failed_as=named
         )
-        if not passed:
-            return runs
-        # What failed inside it before has passed with it now.
-        next_part = max((run.part for run in runs), default=-1) + 1
-        called = [goal for goal in self._called.get(one.goal, ()) if all(goal != run.goal for run in runs)]
-        return (*runs, *(GoalRun(goal, part) for part, goal in enumerate(called, next_part)))
+        return runs + self._passed_inside(one.goal, runs, base) if passed else runs
+
+    def _passed_inside(self, goal: Goal, runs: tuple[GoalRun, ...], base: str) -> tuple[GoalRun, ...]:
+        """What had failed inside a script before, and has passed with it now; with what that was seen to run."""
+        found: list[GoalRun] = []
+        part = max((run.part for run in runs), default=-1) + 1
+        for called in self._called.get(goal, ()):
+            if any(called == run.goal for run in runs):
+                continue
+            found.append(GoalRun(called, part))
+            inner = goal_runs(
+                called, self._echoed.get(called, ()), (), passed=True, base=base, meaning_of=_meaning_of_echo
+            )
+            found += [replace(run, part=part + 1 + run.part) for run in inner]
+            part = found[-1].part + 1
+        return tuple(found)
 
     def _keep_judged(self, waiting: WaitingCall, judged: list[Judged], at: datetime | None) -> None:
         attempt = waiting.attempt

@@ -199,6 +199,21 @@ TESTS = [
         [("Assert.Equal() Failure: Values differ", None, "A.FooTests.Adds", "/r/FooTests.cs", 12)],
     ),
     (
+        "dotnet test",
+        "[xUnit.net 00:00:00.12]     A.FooTests.Adds [FAIL]\n  Failed A.FooTests.Adds [5 ms]\n  Error Message:\n   Assert.Equal() Failure: Values differ\n  Stack Trace:\n     at A.FooTests.Adds() in /r/FooTests.cs:line 12\n",
+        [("Assert.Equal() Failure: Values differ", None, "A.FooTests.Adds", "/r/FooTests.cs", 12)],
+    ),
+    (
+        "dotnet test",
+        "[xUnit.net 00:00:00.12]     A.FooTests.Adds(n: 2) [FAIL]\r\n  Fehler A.FooTests.Adds(n: 2) [5 ms]\r\n  Fehlermeldung:\r\n   System.ArgumentException : no\r\n  Stapelverfolgung:\r\n     at A.FooTests.Adds(Int32 n) in /r/FooTests.cs:line 12\r\n",
+        [("System.ArgumentException : no", "ArgumentException", "A.FooTests.Adds(n: 2)", "/r/FooTests.cs", 12)],
+    ),
+    (
+        "dotnet test",
+        "[xUnit.net 00:00:00.12]     A.FooTests.Adds [FAIL]\n[xUnit.net 00:00:00.12]       Assert.True() Failure\n[xUnit.net 00:00:00.12]       Expected: True\n[xUnit.net 00:00:00.13]     A.FooTests.Takes [FAIL]\n",
+        [("Assert.True() Failure", None, "A.FooTests.Adds", None, None), ("test failed", None, "A.FooTests.Takes", None, None)],
+    ),
+    (
         "rspec",
         "Failures:\n\n  1) Cart adds an item\n     Failure/Error: expect(cart.size).to eq(2)\n\n       expected: 2\n            got: 1\n\n     # ./spec/cart_spec.rb:5:in `block'\n\nFinished in 0.1 seconds\n1 example, 1 failure\n",
         [("expected: 2 got: 1", None, "Cart adds an item", "./spec/cart_spec.rb", 5)],

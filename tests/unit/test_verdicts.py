@@ -144,6 +144,13 @@ def test_a_word_that_stands_for_success_and_was_not_printed_tells_a_failure(
         ("mvn test | tail -20", "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0\n[INFO] BUILD SUCCESS\n", 0, "pass"),
         ("./gradlew test | tail", "BUILD FAILED in 3s\n", 0, "fail"),
         ("dotnet test | tail -3", "Failed!  - Failed:     1, Passed:     2, Skipped:     0, Total:     3\n", 0, "fail"),
+        ("dotnet test | tail -2", "Fehler!      : Fehler:     1, erfolgreich:     5, übersprungen:     0, gesamt:     6, Dauer: 9 ms - A.dll (net8.0)\r\n", 0, "fail"),
+        ("dotnet test | tail -2", "Réussi! - échec : 0, réussite : 5, ignorée(s) : 0, total : 5, durée : 9 ms - A.dll (net8.0)\n", 0, "pass"),
+        ("dotnet test | tail -2", "成功!   -失敗:     0、合格:     5、スキップ:     0、合計:     5、期間: 9 ms - A.dll (net8.0)\n", 0, "pass"),
+        ("uvx ty check . | tail -2", "Found 2 diagnostics\n", 0, "fail"),
+        ("ty check | tail -2", "All checks passed!\n", 0, "pass"),
+        ("ty check | tail -20", "warning[possibly-unbound-attribute]: maybe\n --> a.py:1:8\n\nFound 1 diagnostic\n", 0, "pass"),
+        ("ty check | tail -2", "a.py:3:1: warning[unused-ignore] maybe\nFound 5 diagnostics\n", 0, "unclear"),
         # a hidden exit code, no summary: complete output counts, cut output does not
         ("npx tsc --noEmit 2>&1 | head -20", "", 0, "pass"),
         ("npx tsc --noEmit 2>&1 | head -20", "src/a.ts(1,2): error TS2345: no\n", 0, "fail"),
@@ -264,6 +271,16 @@ def test_tools_in_a_row_each_have_their_own_errors() -> None:
         "npx tsc --noEmit; npx eslint .", "/r/a.ts\n  1:2  error  no  semi\n\n✖ 1 problem (1 error, 0 warnings)\n", 1
     )
     assert [(j.goal.tool, j.verdict.value) for j in both] == [("tsc", "pass"), ("eslint", "fail")]
+
+
+def test_what_two_checkers_say_when_all_is_well_speaks_for_each_where_it_shows_no_error() -> None:
+    line = "ruff check . | tail -3; uvx ty check . | tail -3"
+    found = judged(line, "All checks passed!\nFound 1 diagnostic\n", 0)
+    assert [(j.goal.tool, j.verdict.value) for j in found] == [("ruff check", "pass"), ("ty check", "fail")]
+    shown = judged("ruff check .; ty check . | grep error", "All checks passed!\na.py:1:8: error[bad-call] no\n", 0)
+    assert [(j.goal.tool, j.verdict.value) for j in shown] == [("ruff check", "pass"), ("ty check", "fail")]
+    well = judged(line, "All checks passed!\nAll checks passed!\n", 0)
+    assert [(j.goal.tool, j.verdict.value) for j in well] == [("ruff check", "pass"), ("ty check", "pass")]
 
 
 def test_a_build_whose_lines_stand_behind_checks_that_passed_has_its_own_verdict() -> None:

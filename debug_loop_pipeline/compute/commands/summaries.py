@@ -127,6 +127,18 @@ def _total_failures(match: Match) -> tuple[Says, int | None, int | None]:
     return (Says.FAIL if bad else Says.PASS), max(0, total - bad), bad
 
 
+def _diagnostics(match: Match) -> tuple[Says, int | None, int | None]:
+    """The count of ty holds warnings, which do not fail: told apart where all that is counted is shown, or no warning is."""
+    warnings = len(re.findall(r"^(?:\S+:\d+:\d+: )?warning\[", match.string, re.MULTILINE))
+    if not warnings or "error[" in match.string:
+        return Says.FAIL, None, None
+    return (Says.PASS if warnings >= int(match.group(1)) else Says.DOUBT), None, None
+
+
+_WORDS_COUNT = r"[^\d,，、\n]{2,40}(\d+)[,，、]"
+_VSTEST = rf"^ *[^\s\d!！]{{2,30}} ?[!！]\s*[-–—:]{_WORDS_COUNT}{_WORDS_COUNT}{_WORDS_COUNT}{_WORDS_COUNT}.* [-–—] ?[\w.+-]+\.(?:dll|exe)\b"
+"""`dotnet test` speaks the language of its machine; failed, passed, skipped and total come in this order in all of them."""
+
 P, F, N = Says.PASS, Says.FAIL, Says.NOTHING
 _ROWS: tuple[_Row, ...] = (
     _Row("pytest", r"^=*\s*(?:\d+ (?:failed|passed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun|subtests? passed)(?:, )?)+ in \d[\d.:]*\s?m?s", _worded),
@@ -187,6 +199,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("sbt", r"^\[error\] .*(?:Compilation failed|unsuccessful|Failed tests)", F),
     _Row("sbt", r"(?:Passed|Failed|Error): Total (\d+), Failed (\d+), Errors (\d+)", _total_failures),
     _Row("dotnet", r"^\s*(?:Passed|Failed)!\s+- Failed:\s+(\d+), Passed:\s+(\d+)", _counted(passed=2, failed=(1,)), adds=True),
+    _Row("dotnet", _VSTEST, _counted(passed=2, failed=(1,)), adds=True),
     _Row("dotnet", r"Test summary: total: (\d+), failed: (\d+)", _total_failures),
     _Row("dotnet", r"^\s*(?:Build succeeded|Test Run Successful|Restore complete)\b", P),
     _Row("dotnet", r"^\s*(?:Build FAILED|Build failed with|Test Run Failed)|^\s*[1-9]\d* Error\(s\)", F),
@@ -248,13 +261,15 @@ _ROWS: tuple[_Row, ...] = (
     _Row("biome", r"^Checked \d+ files? in ", P),
     _Row("prettier", r"All matched files use Prettier code style!", P),
     _Row("prettier", r"Code style issues found in", F),
-    _Row("ruff", r"^All checks passed!", P),
+    _Row("all-checks", r"^All checks passed!", P),
     _Row("ruff", r"^Found (\d+) errors?(?:\.$| \(\d+ fixed, (\d+) remaining\))", lambda m: (F if _number(m.group(2) if m.group(2) else m.group(1)) else P, None, None)),
     _Row("ruff", r"^\d+ files? would be reformatted", F),
     _Row("ruff", r"^\d+ files? already formatted", P),
     _Row("black", r"^\d+ files? would be left unchanged\.$", P),
     _Row("black", r"^Oh no! |^would reformat ", F),
     _Row("isort", r"^ERROR: .* Imports are incorrectly sorted", F),
+    _Row("ty", r"^Found (\d+) diagnostics?$", _diagnostics),
+    _Row("ty-line", r"^(?:\S+:\d+:\d+: )?error\[[a-z]+(?:-[a-z]+)+\]", F),
     _Row("mypy", r"^Success: no issues found", P),
     _Row("mypy", r"^Found (\d+) errors? in \d+ files?", _counted(failed=(1,))),
     _Row("pyright", r"^(\d+) errors?, \d+ warnings?", _counted(failed=(1,))),

@@ -45,11 +45,12 @@ FAMILIES: dict[str, frozenset[str]] = {
     "oxlint": frozenset({"oxlint"}),
     "oxfmt": frozenset({"oxfmt"}),
     "vp check": frozenset({"oxfmt", "oxlint"}),
-    "ruff check": frozenset({"ruff"}),
+    "ruff check": frozenset({"all-checks", "ruff"}),
     "ruff format": frozenset({"ruff"}),
     "black": frozenset({"black"}),
     "isort": frozenset({"isort"}),
     "mypy": frozenset({"mypy"}),
+    "ty check": frozenset({"all-checks", "ty", "ty-line"}),
     "pyright": frozenset({"pyright"}),
     "rspec": frozenset({"rspec"}),
     "rails test": frozenset({"minitest"}),
@@ -110,9 +111,9 @@ TEST_FAMILIES = frozenset(
     "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
     "unittest vitest xcsift zig".split()
 )
-_TYPE_FAMILIES = frozenset("mypy pyright svelte tsc".split())
+_TYPE_FAMILIES = frozenset("mypy pyright svelte tsc ty".split())
 _LINT_FAMILIES = frozenset(
-    "biome black cargo-build credo dialyzer eslint golangci-lint govulncheck helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier "
+    "all-checks biome black cargo-build credo dialyzer eslint golangci-lint govulncheck helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier "
     "rubocop ruff rustfmt swiftlint violations".split()
 )
 _BUILD_FAMILIES = frozenset(

@@ -547,7 +547,7 @@ _NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
 }
 """Whose findings are not a script's of that kind where the line also has one of theirs (`npm run lint; npm run typecheck`)."""
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
-_DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff"})
+_DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff", "ty"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
 
 

@@ -91,6 +91,8 @@ def background_task_read(block: dict[str, Any]) -> str | None:
         if given.get("offset") or given.get("limit"):
             return None  # a part of it does not tell what the rest says
         place = _text(given.get("file_path")) or _text(given.get("command")) or ""
+        if ".output" not in place:
+            return None
         named = (_OUTPUT_FILE if block["name"] == "Read" else _PRINTED_FILE).search(place)
         return named[1] if named is not None else None
     if block.get("name") not in ("BashOutput", "TaskOutput", "AgentOutputTool"):

@@ -64,6 +64,15 @@ _FAILED_SCRIPTS = re.compile(
 )
 
 
+_OF_FAILED_SCRIPTS = (
+    'error: script "',
+    " Lifecycle script `",
+    "] ERROR task failed",
+    "ecipe `",
+    ": *** [",
+    "task: Failed to run task",
+    " event returned with error code ",
+)
 _RUNNER_TALK = re.compile(r"\s*(?:$|npm (?:ERR!|error)|error:|ERROR\b|ELIFECYCLE\b|\w*make(?:\[\d+\])?:|info Visit )")
 _GIVES_UP = re.compile(
     rf"{_FAILED_SCRIPTS.pattern}|^\s*ELIFECYCLE\b|^error Command failed with exit code \d", re.MULTILINE
@@ -72,6 +81,8 @@ _GIVES_UP = re.compile(
 
 def failed_scripts(text: str) -> set[str]:
     """Names of the scripts and tasks that a runner says have failed."""
+    if not any(words in text for words in _OF_FAILED_SCRIPTS):
+        return set()  # a cheap look: most outputs have none
     return {name.strip() for match in _FAILED_SCRIPTS.finditer(text) for name in match.groups() if name}
 
 

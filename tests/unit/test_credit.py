@@ -696,6 +696,35 @@ def test_a_test_file_that_the_failing_test_does_not_load_has_not_mended_it(
     assert fixes(task.edit(path="/r/shop/tax.go", call="code").verify("v2").credit())[0][3] == credited
 
 
+@pytest.mark.parametrize(
+    ("command", "gone"),
+    [
+        ("tsc | head -20", ["src/cart.ts", "src/old/x.ts"]),
+        ("tsc | grep -v node_modules", ["src/cart.ts", "src/old/x.ts"]),
+        ("tsc | grep 'error TS'", ["src/cart.ts", "src/old/x.ts"]),
+        ("tsc | grep -v src/old | head", ["src/cart.ts"]),
+        ("tsc | grep -E 'cart|price' || echo clean", ["src/cart.ts"]),
+        ("tsc | grep error | grep -v 'old/'", ["src/cart.ts"]),
+        ("tsc | head; eslint . | grep -v cart", ["src/cart.ts", "src/old/x.ts"]),
+        ("tsc | grep \"'Cart'\"", ["src/cart.ts"]),
+    ],
+)
+def test_an_error_that_grep_would_have_taken_off_is_not_gone(command: str, gone: list[str]):
+    shown = [
+        ExecutionError(message="error TS2304: Cannot find name 'Cart'.", tool="tsc", path="src/cart.ts"),
+        ExecutionError(message="error TS2322: no", tool="tsc", path="src/old/x.ts"),
+    ]
+    task = Task().verify("v1", *shown, tool="tsc").edit(path="src/cart.ts").verify("v2", tool="tsc", command=command)
+    assert sorted(fix.error.files[0] for fix in task.credit().fixes) == gone
+
+
+def test_where_the_tests_are_counted_it_does_not_matter_what_grep_took_off():
+    error = ExecutionError(message="got 1, want 2", test="TestCart", path="cart_test.go", tool="go test")
+    task = Task().verify("v1", error, tool="go test").edit(path="cart.go")
+    task.verify("v2", tool="go test", command="go test ./... | grep price", counts=(9, 0))
+    assert len(task.credit().fixes) == 1
+
+
 def test_a_missing_name_that_was_declared_elsewhere_is_put_down_to_its_declaration_alone():
     error = ExecutionError(
         message="error TS2339: Property 'foo' does not exist on type 'Bar'.", tool="tsc", path="src/a.ts"

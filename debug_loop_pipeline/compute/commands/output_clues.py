@@ -158,7 +158,7 @@ def is_complete(view: View, section: str) -> bool:
 def may_hide_errors(view: View, section: str, tool: str = "") -> bool:
     """Whether errors may be missing from what is seen; `grep error` leaves the errors, and so does what leaves the heads of `tool`'s."""
     heads = (*_FAILING_LINES, *_FINDINGS.get(tool.split(" ")[0], ()))
-    if view.kept and not view.opaque and not view.dropped and all(_matches(pattern, heads) for pattern in view.kept):
+    if view.kept and not view.opaque and not view.dropped and all(matches(pattern, heads) for pattern in view.kept):
         view = View(view.head, view.tail)
     return not is_complete(view, section) and not (_only_end_cut(view) and runner_gave_up(section))
 
@@ -221,7 +221,8 @@ def passed_dots(section: str) -> int | None:
     return dots if seen else None
 
 
-def _matches(pattern: str, lines: tuple[str, ...]) -> bool:
+def matches(pattern: str, lines: tuple[str, ...]) -> bool:
+    """Whether a `grep` pattern, of either syntax, finds any of the lines."""
     for text in (pattern, pattern.replace("\\|", "|").replace("\\(", "(").replace("\\)", ")")):
         try:
             compiled = re.compile(text, re.IGNORECASE)
@@ -234,19 +235,29 @@ def _matches(pattern: str, lines: tuple[str, ...]) -> bool:
 
 def looks_for_errors(pattern: str) -> bool:
     """Whether a `grep` pattern lets the usual error lines through: it looks for failures, not for one file or feature."""
-    return _matches(pattern, _FAILING_LINES)
+    return matches(pattern, _FAILING_LINES)
+
+
+_NAMES_FILES = re.compile(
+    r"\w/\w|\w/\(|\w\\?\.(?:[cm]?[jt]sx?|vue|svelte|pyi?|go|rs|rb|php|java|kt|swift|c|cc|cpp|h)\b"
+)
+
+
+def looks_for_files(pattern: str) -> bool:
+    """Whether a `grep` pattern looks for files: of a tool that prints nothing but findings, it leaves the findings in these."""
+    return _NAMES_FILES.search(pattern) is not None
 
 
 def looks_for_results(pattern: str) -> bool:
     """Whether a `grep` pattern lets the usual lines of success through: what it leaves empty then ran nothing."""
-    return _matches(pattern, _PASSING_LINES)
+    return matches(pattern, _PASSING_LINES)
 
 
 def only_well_dropped(view: View) -> bool:
     """Whether `grep -v` took off lines of success and none of failure: where nothing is left, nothing had failed."""
     if view.kept or view.opaque or not any(looks_for_results(pattern) for pattern in view.dropped):
         return False
-    return not any(_matches(pattern, (*_FAILING_LINES, *_FAILING_ENDS)) for pattern in view.dropped)
+    return not any(matches(pattern, (*_FAILING_LINES, *_FAILING_ENDS)) for pattern in view.dropped)
 
 
 def rejects_argument(args: tuple[str, ...], section: str) -> bool:

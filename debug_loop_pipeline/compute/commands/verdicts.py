@@ -29,6 +29,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     is_complete,
     line_count,
     looks_for_errors,
+    looks_for_files,
     looks_for_results,
     may_hide_errors,
     only_well_dropped,
@@ -40,7 +41,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     turbo_runs,
 )
 from debug_loop_pipeline.compute.commands.script_echoes import has_begun
-from debug_loop_pipeline.compute.commands.script_runs import shown_runners
+from debug_loop_pipeline.compute.commands.script_runs import is_script, shown_runners
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
 from debug_loop_pipeline.compute.commands.summaries import Found, Says, read_summaries
 from debug_loop_pipeline.compute.commands.summary_families import (
@@ -518,7 +519,8 @@ class _Line:
     def _filtered(self, ran: Ran, goal: Goal, section: str) -> Judged:
         """`... | grep PATTERN`: a pattern that looks for errors and finds none says passed."""
         view, body = ran.view, section.strip()
-        errors_shown = all(looks_for_errors(pattern) for pattern in view.kept)
+        finds = goal.kind in (GoalKind.TYPES, GoalKind.LINT) and not is_script(goal.tool)
+        errors_shown = all(looks_for_errors(p) or (finds and looks_for_files(p)) for p in view.kept)
         if view.opaque:
             if not (errors_shown and body.isdigit() and len(body) < 9):
                 return self._unclear(ran, goal)

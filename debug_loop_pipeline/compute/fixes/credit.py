@@ -20,6 +20,7 @@ from debug_loop_pipeline.compute.commands.summary_families import error_tools
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 from debug_loop_pipeline.compute.errors.error_identity import ErrorKey
 from debug_loop_pipeline.compute.fixes.credited_parts import credited_parts, taken_back, tried_parts
+from debug_loop_pipeline.compute.fixes.filtered_output import would_show
 from debug_loop_pipeline.compute.fixes.resolution import ChangePart, resolutions
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, TaskError, TaskVerification
 from debug_loop_pipeline.models.errors import ErrorCategory
@@ -457,7 +458,12 @@ def _ran_before(seen: TaskVerification, error: TaskError, builds: Sequence[TaskE
 
 
 def _covers(seen: TaskVerification, tracked: _Tracked) -> bool:
-    """Whether `seen` covers the goal that showed the error; a build error does not depend on which tests run."""
+    """Whether `seen` covers the goal that showed the error and, where it passed without a count of tests, would have shown it; a build error
+    does not depend on which tests run.
+    """
+    told = seen.verification
+    if seen.passed and told.passed is None and not would_show(told, tracked.error):
+        return False
     return seen.covers(tracked.shown, tracked.error, at_build=at_build(tracked.error))
 
 

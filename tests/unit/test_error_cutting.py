@@ -524,6 +524,13 @@ def test_deptrac_tells_the_dependency_and_where_it_is() -> None:
     ]
 
 
+@pytest.mark.parametrize("filling", ["\n" * 20_000, " " * 20_000, ("  DependsOnX   a" + " " * 3_000 + "b\n") * 100])
+def test_long_blanks_in_the_output_of_a_php_checker_take_no_time(filling: str) -> None:
+    started = time.process_time()
+    cut_errors(f" message: [a.b] 1 occurrence: DependsOnX {filling} | ERROR | a.php", "phpstan")
+    assert time.process_time() - started < 1
+
+
 def test_a_numbered_finding_has_its_place_rule_and_message() -> None:
     output = "FAILED\nviolations:\n1. src/Desk.php:39 [method_lines]\n   actual: 64\n   limit: 50\n   message: method Desk::sit has 64 lines; maximum is 50.\n   action: Split it.\n"
     assert cut(output, "composer size-guard") == [

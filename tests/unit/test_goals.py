@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
@@ -251,6 +253,19 @@ def test_a_php_or_ruby_script_that_writes_files_is_a_change(script: str, code: s
     assert (run.action, run.files) == (C, written)
     (inline,) = meanings(f"{script.split(' ')[0]} - <<'EOF'\n{code}\nEOF")
     assert (inline.action, inline.files) == (C, written)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "file_put_contents($p, $q);" + " " * 15_000 + "$p = " + " " * 15_000,
+        "file_put_contents($p, 1); foreach ($l as $p) {} $l = [" + "a" * 19_000 + "]",
+    ],
+)
+def test_reading_a_long_script_for_the_files_it_writes_takes_no_time(code: str) -> None:
+    started = time.process_time()
+    assert meanings(f"php - <<'EOF'\n{code}\nEOF")[0].action == C
+    assert time.process_time() - started < 0.5
 
 
 def test_a_built_program_is_verified_by_running_it() -> None:

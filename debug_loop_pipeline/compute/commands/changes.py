@@ -102,15 +102,15 @@ _WRITE_CALL = re.compile(
     r"""\(\s*(['"`])(?P<js>[^'"`\n]+)\5""",
 )
 _WRITE_BY_NAME = re.compile(
-    r"""open\(\s*(?P<opened>[A-Za-z_]\w*)\s*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)|(?P<path>[A-Za-z_]\w*)\.write_(?:text|bytes)\("""
+    r"""open\(\s*(?P<opened>[A-Za-z_]\w*)\s*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)|\b(?P<path>[A-Za-z_]\w*)\.write_(?:text|bytes)\("""
     r"""|(?:writeFile|writeFileSync|appendFileSync|Bun\.write|Deno\.writeTextFile(?:Sync)?|File\.write)\(\s*(?P<js>[A-Za-z_$][\w$]*)\s*,"""
     r"""|file_put_contents\(\s*\$(?P<php>\w+)\s*,"""
 )
-_NAMED = r"""\b{name}\s*(?::[^=\n]+)?=\s*(?:pathlib\.)?(?:Path\()?\s*(['"`])(?P<one>[^'"`\n]+)\1|\bfor\s+(?:const\s+|let\s+)?{name}\s+(?:in|of)\s*[\[(](?P<many>[^\])]*)[\])]"""
-_MADE = r"""\b{name}\s*=\s*(?P<made>(?:Path|os\.path\.join)?\(?\s*\$?[A-Za-z_]\w*\s*[/+.,]\s*['"][^'"\n]+['"])"""
+_NAMED = r"""\b{name}\s*(?::[^=\n]+)?=\s*(?:(?:pathlib\.)?Path\(\s*)?(['"`])(?P<one>[^'"`\n]+)\1|\bfor\s+(?:const\s+|let\s+)?{name}\s+(?:in|of)\s*[\[(](?P<many>[^\])]*)[\])]"""
+_MADE = r"""\b{name}\s*=\s*(?P<made>(?:(?:Path|os\.path\.join)\(\s?)?\$?[A-Za-z_]\w*\s?[/+.,]\s?['"][^'"\n]+['"])"""
 _FOREACH = r"""\bforeach\s*\(\s*\$(?P<list>\w+)\s+as\s+\${name}\b"""
-_JOIN = re.compile(r"""(?P<base>[A-Za-z_]\w*)\s*[/+.,]\s*(['"])(?P<rest>[^'"\n]+\.\w+)\2""")
-_FOLDER = r"""\b{name}\s*=\s*(?:pathlib\.)?(?:Path\()?\s*(['"])(?P<folder>[^'"\n]+)\1\)?\s*(?:;|\n|#)"""
+_JOIN = re.compile(r"""\b(?P<base>[A-Za-z_]\w*)\s?[/+.,]\s?(['"])(?P<rest>[^'"\n]+\.\w+)\2""")
+_FOLDER = r"""\b{name}\s*=\s*(?:(?:pathlib\.)?Path\(\s*)?(['"])(?P<folder>[^'"\n]+)\1\)?\s*(?:;|\n|#)"""
 _LITERAL = re.compile(r"""(['"`])([^'"`\n]+)\1""")
 _WRITES_SOMETHING = re.compile(
     r"""\.write_text\(|\.write_bytes\(|open\([^)\n]*,\s*(?:mode\s*=\s*)?['"](?:w|a|r\+|x|wb|ab|wt)\+?['"]|writeFileSync\(|fs\.(?:promises\.)?writeFile\("""

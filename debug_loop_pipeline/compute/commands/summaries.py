@@ -218,7 +218,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("phpcs", r"^FOUND \d+ (?:ERROR|WARNING)S?(?: AND \d+ WARNINGS?)? AFFECTING \d+ LINES?$", F),
     _Row("phpcs", r"^ *\d+ \| ERROR +\| \S", F),
     _Row("phpstan", r"\[ERROR\] Found \d+ errors?|^\d+ errors found$|^\[[a-zA-Z]\w*(?:\.\w+)+\] [1-9]\d* occurrences?:$", F),
-    _Row("violations", r"^\s*(?:[-*] )?[Vv]iolations:?\s+(\d+)\s*$", _counted(failed=(1,))),
+    _Row("violations", r"^[ \t]*(?:[-*] )?[Vv]iolations:?[ \t]+(\d+)[ \t]*$", _counted(failed=(1,))),
     _Row("ctest", r"^\d+% tests passed, (\d+) tests? failed out of (\d+)", _out_of),
     _Row("ctest", r"^No tests were found!!!", N),
     _Row("cmake", r"^\[100%\] (?:Built target|Linking) ", P),

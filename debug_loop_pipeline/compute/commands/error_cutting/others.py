@@ -61,7 +61,7 @@ _PHP = re.compile(
     r"^(?:PHP )?(?P<type>Fatal error|Parse error|Uncaught \w+):\s+(?P<message>.+?) in (?P<path>\S+)(?: on line |:)(?P<line>\d+)",
     re.MULTILINE,
 )
-_PHPSTAN = re.compile(r"^\s+(?:Line\s+(?P<path>\S+\.php)|(?P<line>\d+)\s{2,}(?P<message>\S.*))$", re.MULTILINE)
+_PHPSTAN = re.compile(r"^[ \t]+(?:Line[ \t]+(?P<path>\S+\.php)|(?P<line>\d+)[ \t]{2,}(?P<message>\S.*))$", re.MULTILINE)
 _PHPCS = re.compile(
     r"^(?:FILE: (?P<path>\S.*)| *(?P<line>\d+) \| (?P<level>ERROR|WARNING) +\| (?:\[[x ]\] )?(?P<message>.+(?:\n +\| +\| .+)*))$",
     re.MULTILINE,
@@ -72,7 +72,7 @@ _PHPSTAN_GROUP = re.compile(
 )
 """A formatter for agents: each rule once, with the places below it."""
 _DEPTRAC = re.compile(
-    r"^ +(?P<type>DependsOn\w+) +(?P<message>\S.*?) *\n(?: {4,}[^\s/].*\n){0,4}? {4,}(?P<path>\S+\.php):(?P<line>\d+) *$",
+    r"^ {1,8}(?P<type>DependsOn\w+) {1,8}(?P<message>\S[^\n]*)\n(?: {4,}[^\s/].*\n){0,4}? {4,}(?P<path>\S+\.php):(?P<line>\d+) *$",
     re.MULTILINE,
 )
 _NUMBERED = re.compile(

@@ -518,3 +518,22 @@ def test_an_installed_tool_is_none_of_the_programs_that_the_task_built(path: str
 )
 def test_a_part_of_a_tests_name_picks_it_too(wider: str, narrower: str, expected: bool) -> None:
     assert covers(goal(wider), goal(narrower)) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("mypy . --exclude a.py", "mypy . --exclude a.py"),
+        ("ruff check --ignore F401 src", "ruff check src --ignore F401"),
+        ("eslint . --ignore-pattern dist", "eslint . --ignore-pattern dist"),
+        ("golangci-lint run --disable errcheck ./...", "golangci-lint run ./... --disable errcheck"),
+        ("vitest run --exclude src/a.test.ts", "vitest --exclude src/a.test.ts"),
+        ("cargo test -- --skip slow --test-threads 1", "cargo test --skip slow"),
+        ("cargo test adds -- --nocapture", "cargo test adds"),
+        ("cargo clippy -- -A clippy::todo -D warnings", "cargo clippy -A clippy::todo"),
+        ("shellcheck -e SC1091 a.sh", "shellcheck a.sh -e SC1091"),
+    ],
+)
+def test_what_a_check_is_told_to_leave_out_is_part_of_its_goal(line: str, text: str) -> None:
+    """Else its pass would settle what it left out."""
+    assert goal(line).text == text

@@ -133,9 +133,9 @@ def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[st
         arg = args[at]
         at += 1
         if arg == "--":
-            if tool.positional == "filter":
-                filters += [a for a in args[at:] if not a.startswith("-")]
-            elif tool.positional == "target" and tool.kind is not GoalKind.BUILD:
+            if tool.positional != "target":
+                continue  # `cargo test -- --skip slow`: what it hands on are filters too
+            if tool.kind is not GoalKind.BUILD:
                 targets += [a for a in args[at:] if not a.startswith("-")]
             break
         if arg in ("true", "false"):

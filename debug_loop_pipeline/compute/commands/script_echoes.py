@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from debug_loop_pipeline.compute.commands.error_cutting import CutError, without_ansi, without_task_prefixes
 from debug_loop_pipeline.compute.commands.goals import ROOTED_RUNNERS, Goal, GoalRun
@@ -28,6 +29,7 @@ _MAX_ECHOES = 24
 _MAX_RUNS = 24
 _MAX_LINE = 2_000
 _MAX_PLAIN = 200
+_LINES_KNOWN = 512
 _MANAGERS = ("npm run ", "yarn run ", "pnpm run ", "bun run ")
 _PRINTS_RECIPES = ("make", "just")
 _NAME_WHAT_FAILED = (*_MANAGERS, *_PRINTS_RECIPES, "mise run ", "task ")
@@ -288,6 +290,13 @@ def _is_recipe(line: str, first: bool) -> bool:
     )
 
 
+@lru_cache(maxsize=_LINES_KNOWN)
+def _goals_of(line: str, start: str, base: str, meaning_of: MeaningOf) -> tuple[tuple[Goal, bool], ...]:
+    """The goals of an echoed line, and whether each has passed where the line has; a script is run again and again, and prints the same."""
+    meanings = [(meaning_of(ran, base).goal, ran.told is Told.PASSED) for ran in commands_of(line, start, 0)]
+    return tuple((goal, sure) for goal, sure in meanings if goal is not None and goal.kind is not GoalKind.RUN)
+
+
 class _Reader:
     """Reads the goals out of the echoes; a script that a line calls and whose own echo follows is looked into."""
 
@@ -350,14 +359,10 @@ class _Reader:
         found: list[tuple[_Leaf, bool]] = []
         named = place.startswith("[")
         start = self.base if named else posixpath.join(self.base, place)
-        for ran in commands_of(echo.line, start, 0):
-            goal = self.meaning_of(ran, self.base).goal
-            if goal is None or goal.kind is GoalKind.RUN:
-                continue
+        for goal, sure in _goals_of(echo.line, start, self.base, self.meaning_of):
             if named and not (goal.target and goal.target[0].startswith("[")):
                 goal = replace(goal, cwd=posixpath.join(place, goal.cwd) if goal.cwd else place)
             inner = self._inside(goal)
-            sure = ran.told is Told.PASSED
             found += [(_Leaf((goal, *leaf.names)), sure and certain) for leaf, certain in inner] or [
                 (_Leaf((goal,)), sure)
             ]

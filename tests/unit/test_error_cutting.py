@@ -70,6 +70,8 @@ LINES = [
     ("ruff check", "F401 [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
     ("ruff check", "unused-import: [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\n", [("unused-import: [*] `os` imported but unused", "unused-import", None, "a.py", 1)]),
     ("ty check", "error[unresolved-import]: Cannot resolve import `b`\n --> src/a.py:1:8\n", [("[unresolved-import] Cannot resolve import `b`", "unresolved-import", None, "src/a.py", 1)]),
+    ("ty check", "src/a.py:1:8: error[unresolved-import] Cannot resolve import `b`\nFound 1 diagnostic\n", [("[unresolved-import] Cannot resolve import `b`", "unresolved-import", None, "src/a.py", 1)]),
+    ("run", "src/a.rs:3:5: error[E0308]: mismatched types\n", [("[E0308] mismatched types", "E0308", None, "src/a.rs", 3)]),
     ("pyright", "/r/a.py:3:5 - error: \"x\" is not defined (reportUndefinedVariable)\n1 error, 0 warnings\n", [('"x" is not defined (reportUndefinedVariable)', None, None, "/r/a.py", 3)]),
     ("cc", "a.c: In function 'main':\na.c:3:5: error: 'x' undeclared (first use in this function)\na.c:3:5: note: each\n", [("'x' undeclared (first use in this function)", None, None, "a.c", 3)]),
     ("cc", "a.c:3:5: warning: unused variable 'x' [-Wunused-variable]\na.c:4:1: error: expected ';'\n", [("expected ';'", None, None, "a.c", 4)]),

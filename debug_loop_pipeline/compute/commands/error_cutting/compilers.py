@@ -29,7 +29,7 @@ _MAVEN = re.compile(rf"^\[ERROR\] (?P<path>{_PATH}):\[(?P<line>\d+),(?P<col>\d+)
 _SEVERITY = re.compile(
     r"^(?P<severity>fatal error|fatal|error|warning|warn|note|info|information|remark|hint|style|help|convention|refactor|suggestion"
     r"|Error|Warning|Note|Info|ERROR|WARNING|[CWEFRNS](?=: ))"
-    r"(?:\[(?P<bracket>[\w\-:/]+)\])?(?:[ \t]*:[ \t]+|[ \t]+(?=[A-Z]+\d+[ \t]*:|[\w\-@/]+\([\w\-@/]+\): ))(?:(?P<code>(?:TS|CS|FS|BC|MSB|NU|CA|SA|IDE|NETSDK|AVLN|SYSLIB|LNK|C)\d{3,5})[ \t]*:[ \t]*)?",
+    r"(?:\[(?P<bracket>[\w\-:/]+)\](?:[ \t]*:)?[ \t]+|[ \t]*:[ \t]+|[ \t]+(?=[A-Z]+\d+[ \t]*:|[\w\-@/]+\([\w\-@/]+\): ))(?:(?P<code>(?:TS|CS|FS|BC|MSB|NU|CA|SA|IDE|NETSDK|AVLN|SYSLIB|LNK|C)\d{3,5})[ \t]*:[ \t]*)?",
 )
 _RULE_AT_END = re.compile(r"[ \t]+[\[(](?P<rule>[a-zA-Z][\w\-./:@]*\d*)[\])]\s*$")
 _CODE_AT_START = re.compile(
@@ -132,13 +132,14 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
     if _NOISE.match(rest) or len(path) > 300 or "━━" in rest:
         return None
     suffix = path.rsplit(".", 1)[-1].lower()
-    severity, code, named = None, None, None
+    severity, code, named, bracket = None, None, None, None
     coded = _CODE_BEFORE_SEVERITY.match(rest)
     marked = _SEVERITY.match(rest)
     if coded is not None:
         severity, code, rest = coded["severity"], coded["code"], rest[coded.end() :]
     elif marked is not None:
-        severity, code = marked["severity"], marked["code"] or marked["bracket"]
+        severity, bracket = marked["severity"], marked["bracket"]
+        code = marked["code"] or bracket
         rest = rest[marked.end() :]
         oxlint = _OXLINT_RULE.match(rest)
         if oxlint is not None:
@@ -161,8 +162,11 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
     message = one_line(rest)
     if not message or _NOISE.match(message):
         return None
+    if code is not None and code not in message:
+        # As the same finding reads in its long form: `error[rule]: message`, the place below it.
+        message = f"[{code}] {message}" if code == bracket else f"{code}: {message}"
     error = CutError(
-        message if code is None or code in message else f"{code}: {message}",
+        message,
         type=code or (rule if named == "golangci-lint" else None),
         tool=named or _tool_of(code, suffix, tool),
         path=path,

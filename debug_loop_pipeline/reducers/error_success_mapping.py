@@ -1,6 +1,6 @@
 """ErrorSuccessMappingReducer: new / tracking / confident / deprecated (DOMAIN 3.8).
 
-Here: folding the events of one (error signature, resolution). Not here: finding the events (`compute.credit`).
+Here: folding the events of one (error signature, resolution). Not here: finding the events (`compute.fixes.credit`).
 """
 
 from __future__ import annotations

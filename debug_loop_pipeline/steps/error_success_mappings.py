@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.errors.error_groups import GroupDecisions
-from debug_loop_pipeline.compute.fixes.credit import TaskCredit, credit_task
+from debug_loop_pipeline.compute.fixes.credit import credit_task
+from debug_loop_pipeline.compute.fixes.lessons import TaskCredit
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskError, task_attempts
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows

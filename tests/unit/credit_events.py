@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from debug_loop_pipeline.compute.fixes.credit import TaskCredit, credit_task
+from debug_loop_pipeline.compute.fixes.credit import credit_task
+from debug_loop_pipeline.compute.fixes.lessons import TaskCredit
 from debug_loop_pipeline.compute.fixes.task_attempts import task_attempts
 from debug_loop_pipeline.models.base import EvidenceTier, Status, Verdict
 from debug_loop_pipeline.models.execution import CheckRun, Command, Edit, ExecutionError, ExecutionEvent, Verification

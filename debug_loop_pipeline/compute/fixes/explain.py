@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from debug_loop_pipeline.compute.fixes.credit import FailedTry, Fix, TaskCredit, credit_task, tool_call_ids
+from debug_loop_pipeline.compute.fixes.credit import credit_task
+from debug_loop_pipeline.compute.fixes.lessons import FailedTry, Fix, TaskCredit, tool_call_ids
 from debug_loop_pipeline.compute.fixes.task_attempts import SignatureOf, TaskAttempt, TaskVerification, task_attempts
 from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.execution import ExecutionEvent

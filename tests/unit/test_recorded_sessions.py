@@ -52,7 +52,7 @@ def test_verdicts_are_the_labelled_ones(told: Told) -> None:
 
 
 @pytest.mark.parametrize(
-    ("long", "count", "may_miss", "may_make_up", "agree"), [(False, 118, 1, 0, 0.94), (True, 113, 30, 22, 0.55)]
+    ("long", "count", "may_miss", "may_make_up", "agree"), [(False, 118, 1, 0, 0.94), (True, 113, 16, 10, 0.68)]
 )
 def test_fixes_are_the_labelled_ones(
     told: Told, long: bool, count: int, may_miss: int, may_make_up: int, agree: float
@@ -91,7 +91,7 @@ def test_failed_tries_are_found(told: Told) -> None:
         )
     ]
     assert len(wanted) == 15
-    assert len(missed) <= 4, missed
+    assert len(missed) <= 3, missed
     assert {name for name, _ in missed} <= LONG
 
 

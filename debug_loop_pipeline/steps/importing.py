@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, inges
 _BATCH = 200
 _BATCH_BYTES = 64 << 20
 _FILES_ASKED_FOR = 200
+_MAX_TOLD = 300
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ def import_files(
     force: bool = False,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ImportSummary:
-    """Imports files one after the other; a bad one is reported and passed over.
+    """Imports files one after the other; a bad one, or one that our own reading fails at, is reported and passed over.
 
     Events of several small files are written together. A file counts as imported once all of its events are written, so an import
     that is killed and started again reads what was not.
@@ -98,14 +100,43 @@ def import_files(
                         on_bytes(size)
                     continue
                 inbox.begin_file(importer.name)
-                if isinstance(importer, EventImporter):
-                    _import_events(context, importer, path, summary)
-                else:
-                    tasks.learn(importer, path)
-                    for event in attempts_of(importer, path, summary.reading, digest, tasks.by_call):
-                        inbox.add(event)
+                try:
+                    if isinstance(importer, EventImporter):
+                        _import_events(context, importer, path, summary)
+                    else:
+                        for event in _readable(tasks.attempts_of(importer, path, summary.reading, digest)):
+                            inbox.add(event)
+                except _UnreadableError as error:
+                    summary.reading.problem(path, None, str(error))
+                    continue
                 inbox.end_file(ImportedFile(key, importer.name, size, digest, {"bytes": size}))
     return summary
+
+
+class _UnreadableError(Exception):
+    """Reading a file has met something that nobody thought of."""
+
+
+def _readable(events: Iterator[T]) -> Iterator[T]:
+    """The events of one file. What is wrong in reading it, or in us, must not keep other files out.
+
+    Raises:
+        _UnreadableError: in place of any error of the reading itself. The file is not put down as imported.
+    """
+    while True:
+        try:
+            event = next(events)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise _UnreadableError(f"not read to its end, please report it: {_told(error)}") from error
+        yield event
+
+
+def _told(error: Exception) -> str:
+    """An error with its place in the code. What it says may hold text of the transcript."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {redact(str(error))[:_MAX_TOLD]}"
 
 
 class _SubagentTasks:
@@ -115,7 +146,14 @@ class _SubagentTasks:
         self.by_call: dict[tuple[str, str], UUID] = {}
         self._read: set[Path] = set()
 
-    def learn(self, importer: Importer, path: Path) -> None:
+    def attempts_of(
+        self, importer: Importer, path: Path, report: ImportReport, digest: str
+    ) -> Iterator[ExecutionEvent]:
+        """The attempts of a transcript; one of a sub-agent is read after the one that started it."""
+        self._learn(importer, path)
+        yield from attempts_of(importer, path, report, digest, self.by_call)
+
+    def _learn(self, importer: Importer, path: Path) -> None:
         """Reads the transcript that started the sub-agent of `path`, where there is one that was not read yet."""
         parent = parent_file(path)
         if parent is not None and parent not in self._read:
@@ -176,7 +214,7 @@ class _Inbox:
 def _import_events(context: StepContext, importer: EventImporter, path: Path, summary: ImportSummary) -> None:
     raw = (
         RawEvent(event, f"{path.name}:{n}")
-        for n, event in enumerate(importer.read_events(path, summary.reading), start=1)
+        for n, event in enumerate(_readable(importer.read_events(path, summary.reading)), start=1)
     )
     for batch in batched(raw, _BATCH):
         _add(summary, ingest_raw(context, batch, f"import:{importer.name}"))

@@ -1,0 +1,82 @@
+"""One transcript that cannot be read, by its fault or by ours, keeps no other out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.claude_code import ClaudeCodeImporter
+from debug_loop_pipeline.importers.execution_events import ExecutionEventsImporter
+from debug_loop_pipeline.models.trajectory import Step, Trajectory
+from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.framework import StepContext
+from debug_loop_pipeline.steps.importing import import_files
+
+SECRET = "ghp_" + "wK3nZ8pQ5vX1rT7mB2cL" + "9dF4gH6jS0aYeUoP"
+RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
+
+
+class Stumbling(ClaudeCodeImporter):
+    """Meets something that it was not written for, after some steps of `bad.jsonl`."""
+
+    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
+        for trajectory in super().read(path, report):
+            if path.name == "bad.jsonl":
+                trajectory.steps = stumbling(trajectory.steps)
+            yield trajectory
+
+
+def stumbling(steps: Iterable[Step]) -> Iterator[Step]:
+    yield from islice(steps, 40)
+    raise AssertionError(f"never seen before: {SECRET}")
+
+
+@pytest.fixture
+def context(store_urls: Callable[[], str], tmp_path: Path) -> Iterator[StepContext]:
+    with closing(Database(store_urls())) as database:
+        yield StepContext(database, Settings(data_dir=tmp_path))
+
+
+def test_what_our_own_reading_fails_at_is_told_and_passed_over_and_read_again_next_time(
+    context: StepContext, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a.jsonl", "bad.jsonl", "c.jsonl")]
+    for file, name in zip(files, ("csvq", "slugger", "shorturl"), strict=True):
+        shutil.copy(RECORDED / f"{name}.jsonl", file)
+    summary = import_files(context, [(Stumbling(), file) for file in files])
+    (problem,) = summary.reading.problems
+    assert problem.file == str(files[1])
+    told = r"not read to its end, please report it: AssertionError at test_import_faults\.py:\d+: never seen before: "
+    assert re.fullmatch(f"{told}<REDACTED:[a-z-]+>", problem.reason)
+    known = context.executions.imported_files([str(file) for file in files])
+    assert set(known) == {str(files[0]), str(files[2])}
+
+    again = import_files(context, [(ClaudeCodeImporter(), file) for file in files])
+    assert (again.files_unchanged, again.reading.problem_count) == (2, 0)
+    assert set(context.executions.imported_files([str(file) for file in files])) == set(map(str, files))
+
+
+def test_a_file_of_events_that_cannot_be_read_on_keeps_no_other_out(
+    context: StepContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    shutil.copy(RECORDED / "csvq.jsonl", good)
+    bad.write_text("{}\n", encoding="utf-8")
+
+    def stumble(self: object, path: Path, report: ImportReport) -> Iterator[dict]:
+        yield {}
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(ExecutionEventsImporter, "read_events", stumble)
+    summary = import_files(context, [(ExecutionEventsImporter(), bad), (ClaudeCodeImporter(), good)])
+    (problem,) = summary.reading.problems
+    assert problem.reason.startswith("not read to its end, please report it: RuntimeError at test_import_faults.py:")
+    assert summary.attempts > 0

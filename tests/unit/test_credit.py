@@ -451,6 +451,17 @@ def test_what_kept_all_tests_from_running_is_gone_where_one_of_them_fails():
 
 
 @pytest.mark.parametrize(
+    ("place", "credited"),
+    [("/repo/src/app/core.py", ("define",)), ("/venv/lib/python3.12/site-packages/app/core.py", ("define", "install"))],
+)
+def test_an_install_brings_no_name_into_a_module_of_the_project(place: str, credited: tuple[str, ...]) -> None:
+    error = ExecutionError(message=f"ImportError: cannot import name 'total' from 'app.core' ({place})", tool="pytest")
+    task = Task().verify("v1", error).edit("src/app/core.py", "x = 1", "def total():\n    return 1", call="define")
+    task = task.command("pip install -e . -q", call="install").verify("v2")
+    assert [fix[3:] for fix in fixes(task.credit())] == [(credited,)]
+
+
+@pytest.mark.parametrize(
     ("before", "after", "credited"),
     [
         ("def test_b():\n    assert g(1)", "def test_b():\n    assert g(2)", ("own",)),

@@ -224,13 +224,20 @@ def _tool_touches(part: ChangePart, error: TaskError) -> bool:
     name no file.
     """
     if part.command is not None and error.pattern.category is ErrorCategory.IMPORT_ERROR:
-        return _INSTALLS.search(part.command.command) is not None
+        return _INSTALLS.search(part.command.command) is not None and not _lacks_a_name(error)
     if part.command is None or part.files or error.pattern.category is not ErrorCategory.LINT_ERROR:
         return False
     if _FIXES.search(part.command.command):
         return True
     about = f"{error.pattern.pattern} {error.tool or ''}"
     return bool(_FORMATS.search(part.command.command) and _ABOUT_FORMAT.search(about))
+
+
+def _lacks_a_name(error: TaskError) -> bool:
+    """Whether a module of the project was found and a name in it was not, which no install brings."""
+    places = [slot.value for slot in error.pattern.slots if slot.kind is SlotKind.PATH]
+    found = bool(places) and not any("-packages/" in place.replace("\\", "/") for place in places)
+    return found and "cannot import name" in error.pattern.pattern
 
 
 def _is_prose(part: ChangePart) -> bool:

@@ -29,7 +29,7 @@ from kafka.errors import (
 )
 from kafka.partitioner import murmur2
 
-from debug_loop_pipeline.models.topics import MAX_EVENT_BYTES, PARTITIONS, Topic
+from debug_loop_pipeline.models.topics import IN_MEMORY_CLUSTER, MAX_EVENT_BYTES, PARTITIONS, Topic
 
 _CONNECT_S = 1.0
 _LOOK_S = 2.0
@@ -139,9 +139,15 @@ class Broker:
         try:
             admin.create_partitions({topic.name: NewPartitions(topic.partitions)}, timeout_ms=self.timeout_ms)
         except (IncompatibleBrokerVersion, UnsupportedVersionError):
-            if topic.rebuilt or not any(self.offsets("end_offsets", topic, range(1)).values()):
+            if self._loses_nothing(admin, topic):
                 admin.delete_topics([topic.name])
                 self._create(admin, topic)
+
+    def _loses_nothing(self, admin: KafkaAdminClient, topic: Topic) -> bool:
+        """Whether a topic may be made anew. A broker that keeps nothing has only what came since it started, and loggers tell that again."""
+        if topic.rebuilt or not any(self.offsets("end_offsets", topic, range(1)).values()):
+            return True
+        return topic.resent and admin.describe_cluster().get("cluster_id") == IN_MEMORY_CLUSTER
 
     @contextmanager
     def _admin(self) -> Iterator[KafkaAdminClient]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from debug_loop_pipeline.embedded.account import make_private_directory
 from debug_loop_pipeline.embedded.base import EmbeddedServer, server_environment
 from debug_loop_pipeline.embedded.process import Launch, ServerError, hint
+from debug_loop_pipeline.models.topics import IN_MEMORY_CLUSTER
 
 JAVA_MINIMUM = 17
 _BROKER_OPTIONS = (
@@ -145,7 +146,7 @@ class TansuServer(EmbeddedServer):
             "--listener-url": f"tcp://127.0.0.1:{port}",
             "--advertised-listener-url": f"tcp://127.0.0.1:{port}",
             "--storage-engine": "memory://debug-loop/",
-            "--cluster-id": "debug_loop",
+            "--cluster-id": IN_MEMORY_CLUSTER,
         }
         argv = [str(_tansu_program()), "broker", *(part for pair in options.items() for part in pair)]
         return Launch(argv, self.home, server_environment())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 PARTITIONS = 10
 """Of every topic of ours. Fixed: the number decides which partition a key is in."""
+IN_MEMORY_CLUSTER = "debug_loop_in_memory"
+"""The id of the broker that the project brings along and that keeps nothing over a restart."""
 MAX_EVENT_BYTES = 8 << 20
 """Largest message on the topic of executions."""
 
@@ -24,6 +26,8 @@ class Topic:
     partitions: int = PARTITIONS
     rebuilt: bool = False
     """Its whole content is in PostgreSQL, and is published again when the topic is another one."""
+    resent: bool = False
+    """Who publishes to it keeps that for a day, and publishes it again when the topic is another one."""
     max_message_bytes: int | None = None
     """Where it is not the broker's own limit (1 MB)."""
 
@@ -44,7 +48,7 @@ class Topic:
 TRANSACTIONS = Topic("token.transactions.v1", rebuilt=True)
 CONTRIBUTIONS = Topic("contributions.v1", retention_ms=_MONTH_MS)
 CONTRIBUTION_REJECTS = Topic("contributions.dlq.v1", retention_ms=_MONTH_MS)
-EXECUTIONS = Topic("agent.executions.v1", retention_ms=_MONTH_MS, max_message_bytes=MAX_EVENT_BYTES)
+EXECUTIONS = Topic("agent.executions.v1", retention_ms=_MONTH_MS, resent=True, max_message_bytes=MAX_EVENT_BYTES)
 EXECUTION_REJECTS = Topic("agent.executions.dlq.v1", retention_ms=_MONTH_MS)
 
 LEDGER_TOPICS = (TRANSACTIONS, CONTRIBUTIONS, CONTRIBUTION_REJECTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -355,6 +356,24 @@ def test_topics_have_their_policies(ledger: Ledger, kafka: ServerAddresses) -> N
     ledger.kafka.ensure_topics([wide])
     with pytest.raises(TopicMismatchError, match="has 12 partitions, 10 are needed"):
         ledger.kafka.ensure_topics([Topic(wide.name)])
+
+
+@pytest.mark.parametrize("resent", [True, False])
+def test_a_narrow_topic_with_content_is_made_anew_only_where_that_is_told_again(
+    ledger: Ledger, kafka: ServerAddresses, resent: bool
+) -> None:
+    narrow = Topic(f"narrow.{uuid4().hex[:8]}", partitions=3, resent=resent)
+    ledger.kafka.ensure_topics([narrow])
+    ledger.kafka.publish(narrow, [Message(0, b"k", b"v")])
+    whole = replace(narrow, partitions=PARTITIONS)
+    if kafka.kafka_kind == "tansu" and not resent:
+        with pytest.raises(TopicMismatchError, match="has 3 partitions, 10 are needed"):
+            ledger.kafka.ensure_topics([whole])
+        return
+    ledger.kafka.ensure_topics([whole])
+    ends = ledger.kafka.end_offsets(whole)
+    assert len(ends) == PARTITIONS
+    assert ends[0] == (0 if kafka.kafka_kind == "tansu" else 1)
 
 
 def test_a_dead_broker_is_an_error_in_words_within_seconds() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import importer_for
-from debug_loop_pipeline.steps.importing import _SubagentTasks, attempts_of
+from debug_loop_pipeline.steps.importing import _SubagentTasks
 
 SESSION = "5e551017-0000-4000-8000-000000000001"
 
@@ -63,8 +63,7 @@ def test_the_parents_task_is_known_in_either_order(transcripts: tuple[Path, Path
     order = transcripts if parent_first else tuple(reversed(transcripts))
     events = {}
     for path in order:
-        tasks.learn(importer, path)
-        events[path] = list(attempts_of(importer, path, ImportReport(), tasks=tasks.by_call))
+        events[path] = list(tasks.attempts_of(importer, path, ImportReport(), "0" * 64))
     parent, child = transcripts
     assert {e.parent_correlation_id for e in events[child]} == {events[parent][0].correlation_id}
     assert events[parent][0].parent_correlation_id is None

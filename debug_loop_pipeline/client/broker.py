@@ -101,7 +101,7 @@ class Broker:
                 if topic.name not in found:
                     self._create(admin, topic)
                 elif found[topic.name].partitions < topic.partitions:
-                    self._widen(admin, topic)
+                    self._widen(admin, topic, found[topic.name].partitions)
                 else:
                     _align(admin, topic)
             deadline = time.monotonic() + _SETTLE_S
@@ -131,7 +131,7 @@ class Broker:
                 [NewTopic(topic.name, topic.partitions, 1, topic_configs=topic.configs)], timeout_ms=self.timeout_ms
             )
 
-    def _widen(self, admin: KafkaAdminClient, topic: Topic) -> None:
+    def _widen(self, admin: KafkaAdminClient, topic: Topic, partitions: int) -> None:
         """Give a topic the partitions it lacks: some brokers make it by themselves when a client asks for it too early.
 
         Where the broker cannot (one that keeps everything in memory), it is made anew if nothing is lost by that.
@@ -139,13 +139,13 @@ class Broker:
         try:
             admin.create_partitions({topic.name: NewPartitions(topic.partitions)}, timeout_ms=self.timeout_ms)
         except (IncompatibleBrokerVersion, UnsupportedVersionError):
-            if self._loses_nothing(admin, topic):
+            if self._loses_nothing(admin, topic, partitions):
                 admin.delete_topics([topic.name])
                 self._create(admin, topic)
 
-    def _loses_nothing(self, admin: KafkaAdminClient, topic: Topic) -> bool:
-        """Whether a topic may be made anew. A broker that keeps nothing has only what came since it started, and loggers tell that again."""
-        if topic.rebuilt or not any(self.offsets("end_offsets", topic, range(1)).values()):
+    def _loses_nothing(self, admin: KafkaAdminClient, topic: Topic, partitions: int) -> bool:
+        """Whether a topic with so many partitions may be made anew. A broker that keeps nothing has only what came since it started, and loggers tell that again."""
+        if topic.rebuilt or not any(self.offsets("end_offsets", topic, range(partitions)).values()):
             return True
         return topic.resent and admin.describe_cluster().get("cluster_id") == IN_MEMORY_CLUSTER
 

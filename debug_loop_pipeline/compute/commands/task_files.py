@@ -68,6 +68,8 @@ class TaskFiles:
 
     def record_linked(self, output: str) -> None:
         """What a build or a test printed: the programs that it says it wrote (`gcc -o app`) were built."""
+        if " -o " not in output and "Linking " not in output:
+            return
         for match in _LINKED.finditer(output[-_MAX_CODE:]):
             program = match["flag"] or match["cmake"]
             if not program.endswith(_NO_PROGRAM):

@@ -192,6 +192,8 @@ _POINTERS_OWN = frozenset({"exec", "run", "x", "dlx"})
 
 def pointed_at(words: list[str]) -> str:
     """Where the programs around a tool run it: a directory, a `[package]`, "" for here (`pnpm -C web exec vitest`, `yarn workspace web jest`)."""
+    if _POINTED.keys().isdisjoint(map(_program, words)):
+        return ""
     where = ""
     program = ""
     at = 0

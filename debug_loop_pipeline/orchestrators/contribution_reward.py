@@ -8,7 +8,7 @@ contribution again is paid once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from debug_loop_pipeline.effects.contribution_store import ContributionStore, lo
 from debug_loop_pipeline.effects.kafka import partition_of
 from debug_loop_pipeline.models.contribution import Contribution, ContributionDecision
 from debug_loop_pipeline.models.token import Balance, TokenTransaction
-from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, run_step
+from debug_loop_pipeline.orchestrators.outcomes import Outcomes, run_step
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ledger import Ledger, catch_up
 from debug_loop_pipeline.steps.token_rewards import ContributionDecider, Decisions
@@ -27,7 +27,7 @@ _NEEDED = ("take_in", "decide")
 
 
 @dataclass(slots=True)
-class RewardResult:
+class RewardResult(Outcomes):
     """What happened to one contribution."""
 
     contribution_id: UUID
@@ -36,17 +36,6 @@ class RewardResult:
     transaction: TokenTransaction | None = None
     balance: Balance | None = None
     """Of the peer, as folded; None where the fold was not reached."""
-    outcomes: list[StepOutcome] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Every step was done."""
-        return all(outcome.status == "done" for outcome in self.outcomes)
-
-    @property
-    def failed(self) -> list[StepOutcome]:
-        """The steps that failed."""
-        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
 
 class ContributionRewardOrchestrator:

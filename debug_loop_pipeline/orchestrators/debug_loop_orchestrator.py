@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from debug_loop_pipeline.effects.postgres import JoinedDatabase
 from debug_loop_pipeline.effects.step_store import PendingAttempt
 from debug_loop_pipeline.models.execution import ExecutionEvent
-from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, milliseconds_since, reason, run_step
+from debug_loop_pipeline.orchestrators.outcomes import Outcomes, StepOutcome, milliseconds_since, reason, run_step
 from debug_loop_pipeline.steps import (
     error_costs,
     error_success_mappings,
@@ -53,22 +53,11 @@ _INDEX_AGE_S = 2.0
 
 
 @dataclass(slots=True)
-class LoopResult:
+class LoopResult(Outcomes):
     """What the loop did for one attempt."""
 
     attempt_id: UUID
-    outcomes: list[StepOutcome] = field(default_factory=list)
     milliseconds: float = 0.0
-
-    @property
-    def complete(self) -> bool:
-        """Every step was done."""
-        return all(outcome.status == "done" for outcome in self.outcomes)
-
-    @property
-    def failed(self) -> list[StepOutcome]:
-        """The steps that failed; the batch picks them up, since their progress is not recorded."""
-        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
 
 class DebugLoopOrchestrator:

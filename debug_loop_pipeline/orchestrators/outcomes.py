@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,6 +17,23 @@ class StepOutcome:
     status: str
     milliseconds: float
     error: str | None = None
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """How the steps of one run of an orchestrator ended, in order; what it gave is added by each orchestrator's own result."""
+
+    outcomes: list[StepOutcome] = field(default_factory=list, kw_only=True)
+
+    @property
+    def complete(self) -> bool:
+        """Every step was done."""
+        return all(outcome.status == "done" for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> list[StepOutcome]:
+        """The steps that failed."""
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
 
 def run_step(

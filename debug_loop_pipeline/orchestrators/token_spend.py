@@ -7,7 +7,7 @@ again after any failure, each finds what it had done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from debug_loop_pipeline.effects.token_ledger import TokenLedgerEffect
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.cost import ModelPrice, TokenBuckets, UnpricedReason
 from debug_loop_pipeline.models.token import Hold, SpendDecision
-from debug_loop_pipeline.orchestrators.outcomes import StepOutcome, run_step
+from debug_loop_pipeline.orchestrators.outcomes import Outcomes, run_step
 from debug_loop_pipeline.steps.framework import StepContext
 
 _NEEDED = ("price", "authorise", "settle", "release")
@@ -30,24 +30,13 @@ class UnpricedUseError(DebugLoopError):
 
 
 @dataclass(slots=True)
-class SpendResult:
+class SpendResult(Outcomes):
     """What happened to one request."""
 
     decision: SpendDecision | None = None
     """Of an authorisation."""
     hold: Hold | None = None
     """As it is now; None where there is none, or it was not reached."""
-    outcomes: list[StepOutcome] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Every step was done."""
-        return all(outcome.status == "done" for outcome in self.outcomes)
-
-    @property
-    def failed(self) -> list[StepOutcome]:
-        """The steps that failed."""
-        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
 
 class TokenSpendOrchestrator:

@@ -15,20 +15,10 @@ from debug_loop_pipeline.effects.resilience import (
     CircuitState,
     EffectUnavailableError,
     Retry,
-    RetryPolicy,
 )
 from debug_loop_pipeline.effects.valkey import Valkey
-from tests.support.fault_proxy import FaultProxy
-
-QUICK = RetryPolicy(attempts=4, timeout_s=20.0, wait_initial_s=0.01, wait_max_s=0.05, wait_jitter_s=0.01)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
+from tests.support.fault_proxy import QUICK, FaultProxy
 
 
 @pytest.fixture

@@ -8,6 +8,11 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from debug_loop_pipeline.effects.resilience import RetryPolicy
+
+QUICK = RetryPolicy(attempts=4, timeout_s=20.0, wait_initial_s=0.01, wait_max_s=0.05, wait_jitter_s=0.01)
+"""Retries as often as in production, without its waits."""
+
 
 class FaultProxy:
     """Forwards to `host:port` until told otherwise. A context manager; `port` is where it listens.

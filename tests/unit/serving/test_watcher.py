@@ -10,16 +10,9 @@ import pytest
 from debug_loop_pipeline.importers.registry import NAMES, importer_for
 from debug_loop_pipeline.serving.intake import session_files
 from debug_loop_pipeline.serving.watcher import FolderWatcher, Watched, transcripts_under, watched_folders
+from tests.support.clock import Clock
 
 LINE = json.dumps({"parentUuid": None, "sessionId": "s", "uuid": "u", "type": "user"}) + "\n"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def transcript(folder: Path, name: str = "s.jsonl") -> Path:
@@ -30,7 +23,7 @@ def transcript(folder: Path, name: str = "s.jsonl") -> Path:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000.0)
 
 
 @pytest.fixture

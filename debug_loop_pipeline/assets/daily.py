@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from debug_loop_pipeline.assets.insight import Insight
-from debug_loop_pipeline.assets.tables import table_metadata
+from debug_loop_pipeline.assets.tables import table_metadata, table_sample
 from debug_loop_pipeline.partitions import daily_partitions
 from debug_loop_pipeline.steps.framework import StepReport
 
@@ -93,6 +93,8 @@ def _counts(report: StepReport) -> dict[str, Any]:
         "rows_deleted": sum(change.deleted for change in report.rows.values()),
         "code_version": report.code_version,
     }
+    if report.failed:
+        metadata["left_undone"] = table_sample([{"subject": s, "why": why} for s, why in report.failed.items()])
     work = report.attempts or report.keys
     if work and report.seconds:
         metadata["per_second"] = round(work / report.seconds, 1)

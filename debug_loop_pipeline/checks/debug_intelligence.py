@@ -171,6 +171,15 @@ RANGE_CHECKS = [
 
 TRACE_CHECKS = [
     _rows_check(
+        "execution_attempts",
+        "no_work_failed",
+        "No attempt and no key of a fold was left undone because our own code failed at it (`debug-loop problems`).",
+        "(select step, attempt_id::text as subject, problem from step_progress where problem is not null and digest = ''"
+        " union all select fold, key, max(problem) from fold_marks where problem is not null group by fold, key) f",
+        "true",
+        "step, subject, problem",
+    ),
+    _rows_check(
         "recommendation_effect",
         "outcomes_trace_to_servings",
         "Every outcome is of a task with attempts, and of a serving of that arm.",

@@ -48,6 +48,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "model": LazyCommand("model", "Model prices: list, show, add, deprecate."),
     "tokens": LazyCommand("tokens", "The token economy: accounts, transfers, proof, simulation."),
     "rejects": LazyCommand("rejects", "What was not taken in, and why."),
+    "problems": LazyCommand("problems", "What the steps could not work on, and why."),
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),
     "consume": LazyCommand("consume", "Take in what agents tell through Kafka, and keep the ledger, until Ctrl-C."),

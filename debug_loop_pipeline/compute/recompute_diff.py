@@ -62,6 +62,20 @@ class RecomputeDiff:
                     went[str(was[group])].add(str(now[group]))
                     came[str(now[group])].add(str(was[group]))
 
+    def add(self, other: RecomputeDiff) -> None:
+        """Takes in what another one has collected."""
+        self.versions |= other.versions
+        for table, counts in other._counts.items():
+            mine = self._counts.setdefault(table, dict.fromkeys(counts, 0))
+            for kind, count in counts.items():
+                mine[kind] += count
+        self._samples += other._samples[: _SAMPLES - len(self._samples)]
+        for table, directions in other._groups.items():
+            known = self._groups.setdefault(table, (defaultdict(set), defaultdict(set)))
+            for target, source in zip(known, directions, strict=True):
+                for name, names in source.items():
+                    target[name] |= names
+
     def report(self) -> dict[str, Any]:
         """Counts per table, groups split and merged, and samples of changed rows."""
         groups = {
@@ -76,9 +90,11 @@ class RecomputeDiff:
 
 
 def _same(stored: Any, derived: Any) -> bool:
-    """Whether a value read back equals the one that was to be written; JSON is written as text and read as a structure."""
+    """Whether a value read back equals the one that was to be written. JSON comes back as a structure, its keys in another order."""
     if isinstance(stored, (dict, list)) and isinstance(derived, str):
         return bool(stored == orjson.loads(derived))
+    if isinstance(stored, dict) and isinstance(derived, Mapping):
+        return bool(stored == orjson.loads(orjson.dumps(derived)))
     if isinstance(stored, (list, tuple)) and isinstance(derived, (list, tuple)):
         return list(stored) == list(derived)
     if stored is None or derived is None or isinstance(stored, (bool, int, float, Decimal)):

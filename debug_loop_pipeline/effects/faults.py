@@ -67,6 +67,15 @@ def classify(error: BaseException) -> Fault:
     return Fault.PERMANENT
 
 
+def refuses_values(error: BaseException) -> bool:
+    """Whether PostgreSQL refused the values themselves (a broken constraint, a number out of range): it would take others."""
+    import psycopg2
+    from sqlalchemy import exc
+
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return isinstance(cause, psycopg2.IntegrityError | psycopg2.DataError)
+
+
 def _sqlalchemy(error: BaseException) -> Fault:
     from sqlalchemy import exc
 

@@ -22,6 +22,9 @@ from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, stage_and_upsert
 from debug_loop_pipeline.effects.statements import execute
 
+FAILED = "failed: "
+"""How the problem of an attempt begins that a step did not do at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -198,6 +201,13 @@ class StepStore:
         else:
             _write_progress(connection, rows)
 
+    def record_failed(self, step: str, code_version: str, failed: Sequence[tuple[PendingAttempt, str]]) -> None:
+        """Says why attempts were left undone. No revision is done by that: the next run over their day tries them again."""
+        rows = [(step, a.attempt_id, a.day, "", code_version, f"{FAILED}{why}") for a, why in failed]
+        if rows:
+            with self.database.transaction("record_failed") as connection:
+                _write_progress(connection, rows)
+
     def forget_progress(
         self, connection: Connection, steps: Sequence[str], attempts: Sequence[UUID], *, because: str | None = None
     ) -> None:
@@ -271,12 +281,27 @@ class StepStore:
         return found
 
     def clear_marks(self, connection: Connection, fold: str, keys: Iterable[str], mark_ids: Sequence[int]) -> None:
-        """Takes away the marks of recomputed keys that a fold has seen; marks made since stay."""
+        """Takes away the marks of recomputed keys that a fold has seen, and those it failed at before; others made since stay."""
+        done = set(keys)
         if mark_ids:
             execute(connection, "delete from fold_marks where mark_id = any(:ids)", {"ids": list(mark_ids)})
-        if self._notes is not None:
-            done = set(keys)
+        if self._notes is None:
+            execute(connection, _CLEAR_FAILED, {"fold": fold, "keys": sorted(done)})
+        else:
             self._notes.marks = {mark: None for mark in self._notes.marks if mark[0] != fold or mark[1] not in done}
+
+    def record_failed_keys(self, fold: str, day: date, failed: Sequence[tuple[str, Sequence[int], str]]) -> None:
+        """Says why keys (each with the marks it has) were left undone; one without a mark gets one under `day`, so that it is tried again."""
+        if not failed:
+            return
+        with self.database.transaction("record_failed_keys") as connection:
+            for key, mark_ids, why in failed:
+                told = {"fold": fold, "key": key, "day": day, "ids": list(mark_ids), "why": why}
+                execute(connection, _TELL_MARKS if mark_ids else _MARK_FAILED, told)
+
+    def problems(self, limit: int) -> list[dict[str, Any]]:
+        """What steps could not work on: attempts in whole (`failed: ...`) or in part, and keys of folds. Newest day first."""
+        return fetch_rows(self.database, _PROBLEMS, {"limit": limit})
 
     def folded_days(self, fold: str, first: date, last: date) -> dict[date, str]:
         """Days of a range that a fold was run over -> the code version it had then."""
@@ -339,6 +364,19 @@ def _write_marks(connection: Connection, rows: Sequence[tuple[str, str, date]]) 
     )
     execute(connection, statement, {"folds": folds, "keys": keys, "days": days})
 
+
+_TELL_MARKS = "update fold_marks set problem = :why where mark_id = any(:ids)"
+_MARK_FAILED = "insert into fold_marks (fold, key, day, problem) values (:fold, :key, :day, :why)"
+
+_CLEAR_FAILED = "delete from fold_marks where problem is not null and fold = :fold and key = any(:keys)"
+
+_PROBLEMS = f"""
+select step, attempt_id::text as subject, day, problem from step_progress where problem is not null
+union all
+select fold, key, max(day), '{FAILED}' || max(problem) from fold_marks where problem is not null group by fold, key
+order by day desc, step, subject
+limit :limit
+"""
 
 _HOLDING = """
 select t.step, i.attempt_id, i.digest, i.day, p.code_version

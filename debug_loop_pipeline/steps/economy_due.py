@@ -51,7 +51,7 @@ def _anything_decidable(context: StepContext, today: date) -> bool:
 _DUE = f"""
 select u.day from step_progress u
 left join step_progress c on c.step = :step and c.attempt_id = u.attempt_id
-where u.step = :upstream and u.code_version = :upstream_version
+where u.step = :upstream and u.code_version = :upstream_version and u.digest <> ''
   and (c.attempt_id is null or c.digest <> u.digest or c.code_version <> :version)
 group by 1
 union

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.match_epoch_files import remove_epochs
 from debug_loop_pipeline.effects.match_epoch_store import epochs_folder
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.steps.execution_attempts import COUNT_USAGE_ONCE
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.run_all import run_all
@@ -50,7 +51,11 @@ class Forgotten:
 
 
 def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
-    """Removes everything of one session, repository or peer. `kind` is one of `SUBJECTS`."""
+    """Removes everything of one session, repository or peer. `kind` is one of `SUBJECTS`.
+
+    Raises:
+        DebugLoopError: what was derived could not all be computed anew without it.
+    """
     rows = fetch_rows(
         context.database,
         f"select distinct attempt_id, day from execution_inbox where {SUBJECTS[kind]} order by day, attempt_id",
@@ -84,7 +89,12 @@ def forget(context: StepContext, kind: str, subject: str) -> Forgotten:
                 context.store.mark(connection, fold, [(key, days[0])])
     if attempts:
         remove_epochs(epochs_folder(context.settings))  # the matcher's files hold words of requests
-        run_all(context, Span(days[0], days[-1]))
+        undone = [name for report in run_all(context, Span(days[0], days[-1])) for name in report.failed]
+        if undone:
+            raise DebugLoopError(
+                f"the events are gone, but what was derived from them may not be: our own code failed at {len(undone)} keys."
+                " `debug-loop problems` says where; run `debug-loop materialize --full-refresh` over these days after an upgrade"
+            )
     return Forgotten(len(attempts), removed, rejects)
 
 

@@ -25,6 +25,7 @@ from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
 from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.failures import in_pieces
 
 CHUNK = 500
 """Attempts per transaction: large enough for COPY, small enough to lose little when killed."""
@@ -144,6 +145,8 @@ class StepReport:
     keys: int = 0
     rows: dict[str, RowChanges] = field(default_factory=dict)
     problems: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Attempts, or keys of a fold, that our own code failed at -> why. They stay as they were and stay pending."""
     seconds: float = 0.0
     recompute: dict[str, Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -164,12 +167,35 @@ def run_fact_step(
 ) -> StepReport:
     """Runs a fact step over what is pending in a range of days (or over `pending`, where that is known).
 
-    Each chunk commits with its progress, so a run that is killed and started again does only what is left.
+    Each chunk commits with its progress, so a run that is killed and started again does only what is left. An attempt that our own code
+    fails at costs itself only, unless `pending` was asked for.
     """
     started = time.perf_counter()
     report = StepReport(step.name, step.code_version)
     diff = RecomputeDiff()
-    if pending is None:
+
+    def work(chunk: Sequence[PendingAttempt]) -> None:
+        moved = RecomputeDiff()
+        with context.database.transaction() as connection:
+            derived = step.derive(context, chunk, connection)
+            outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
+            moved.versions |= outdated
+            writer = context.store.observed(moved) if outdated else context.store
+            rows = writer.replace_facts(connection, derived.facts, chunk)
+            if derived.settle is not None:
+                derived.settle(connection)
+            for fold, keys in derived.marks.items():
+                context.store.mark(connection, fold, keys)
+            context.store.record_progress(connection, step.name, step.code_version, chunk, derived.problems)
+        diff.add(moved)
+        report.add_rows(rows)
+        report.attempts += len(chunk)
+        report.problems += len(derived.problems)
+
+    if pending is not None:
+        for chunk in chunks(pending, CHUNK):
+            work(chunk)
+    else:
         pending = context.store.pending(
             step.name,
             span.first,
@@ -178,24 +204,23 @@ def run_fact_step(
             upstream=step.upstream,
             full_refresh=full_refresh,
         )
-    for chunk in chunks(pending, CHUNK):
-        with context.database.transaction() as connection:
-            derived = step.derive(context, chunk, connection)
-            outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
-            diff.versions |= outdated
-            writer = context.store.observed(diff) if outdated else context.store
-            report.add_rows(writer.replace_facts(connection, derived.facts, chunk))
-            if derived.settle is not None:
-                derived.settle(connection)
-            for fold, keys in derived.marks.items():
-                context.store.mark(connection, fold, keys)
-            context.store.record_progress(connection, step.name, step.code_version, chunk, derived.problems)
-        report.attempts += len(chunk)
-        report.problems += len(derived.problems)
-        context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
+        failed: list[tuple[PendingAttempt, str]] = []
+        for chunk in chunks(pending, CHUNK):
+            before = len(failed)
+            in_pieces(work, chunk, failed)
+            context.store.record_failed(step.name, step.code_version, failed[before:])
+            context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
+        _tell_failed(context, report, [(str(attempt.attempt_id), why) for attempt, why in failed])
     _keep(context, report, diff, span)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _tell_failed(context: StepContext, report: StepReport, failed: Iterable[tuple[str, str]]) -> None:
+    for subject, why in failed:
+        report.failed[subject] = why
+        report.problems += 1
+        context.log(f"{report.step}: {subject} is left undone, please report it: {why}")
 
 
 def _keep(context: StepContext, report: StepReport, diff: RecomputeDiff, span: Span) -> None:
@@ -240,7 +265,8 @@ def run_fold(
 
     On top come all keys of the days that it was last run over with another code version, with a diff of what moves (DOMAIN 3.13), and
     of all days in a full refresh. `only_keys` recomputes those, and leaves all else and what others marked to another run. Marks go with the chunk
-    that recomputes their keys: a run that is killed leaves the others, and the days' versions.
+    that recomputes their keys: a run that is killed leaves the others, and the days' versions. A key that our own code fails at costs itself
+    only, and stays marked, unless `only_keys` was asked for.
     """
     started = time.perf_counter()
     report = StepReport(fold, code_version)
@@ -256,14 +282,30 @@ def run_fold(
         diff.versions = {done[day] for day in days if day in done}
         again = span.days() if full_refresh else [day for day in days if day in done]
         keys.update(keys_of_days(context, again) if again else ())
-    worker = context.observed(diff) if diff.versions else context
-    for chunk in chunks(sorted(keys), KEY_CHUNK):
+
+    def work(chunk: Sequence[str]) -> None:
+        moved = RecomputeDiff()
         with context.database.transaction() as connection:
             context.store.lock_fold(connection, fold)
-            report.add_rows(refold(worker, connection, chunk, span))
+            worker = context.observed(moved) if diff.versions else context
+            rows = refold(worker, connection, list(chunk), span)
             context.store.clear_marks(connection, fold, chunk, marks.ids(chunk))
+        diff.add(moved)
+        report.add_rows(rows)
         report.keys += len(chunk)
+
+    failed: list[tuple[str, str]] = []
+    for chunk in chunks(sorted(keys), KEY_CHUNK):
+        if only_keys is not None:
+            work(chunk)
+            continue
+        before = len(failed)
+        in_pieces(work, chunk, failed)
+        context.store.record_failed_keys(
+            fold, span.first, [(key, marks.ids([key]), why) for key, why in failed[before:]]
+        )
         context.log(f"{fold}: {report.keys} of {len(keys)} keys")
+    _tell_failed(context, report, failed)
     if days:
         with context.database.transaction() as connection:
             context.store.record_folded_days(connection, fold, days, code_version)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,13 +24,13 @@ from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportRe
 from debug_loop_pipeline.importers.claude_code_agents import parent_file
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.steps.failures import told
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw
 
 _BATCH = 200
 _BATCH_BYTES = 64 << 20
 _FILES_ASKED_FOR = 200
-_MAX_TOLD = 300
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 T = TypeVar("T")
 
@@ -129,14 +128,8 @@ def _readable(events: Iterator[T]) -> Iterator[T]:
         except StopIteration:
             return
         except Exception as error:
-            raise _UnreadableError(f"not read to its end, please report it: {_told(error)}") from error
+            raise _UnreadableError(f"not read to its end, please report it: {told(error)}") from error
         yield event
-
-
-def _told(error: Exception) -> str:
-    """An error with its place in the code. What it says may hold text of the transcript."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {redact(str(error))[:_MAX_TOLD]}"
 
 
 class _SubagentTasks:

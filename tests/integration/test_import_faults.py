@@ -54,7 +54,7 @@ def test_what_our_own_reading_fails_at_is_told_and_passed_over_and_read_again_ne
     summary = import_files(context, [(Stumbling(), file) for file in files])
     (problem,) = summary.reading.problems
     assert problem.file == str(files[1])
-    told = r"not read to its end, please report it: AssertionError at test_import_faults\.py:\d+: never seen before: "
+    told = r"not read to its end, please report it: AssertionError at segmenter\.py:\d+: never seen before: "
     assert re.fullmatch(f"{told}<REDACTED:[a-z-]+>", problem.reason)
     known = context.executions.imported_files([str(file) for file in files])
     assert set(known) == {str(files[0]), str(files[2])}
@@ -78,5 +78,5 @@ def test_a_file_of_events_that_cannot_be_read_on_keeps_no_other_out(
     monkeypatch.setattr(ExecutionEventsImporter, "read_events", stumble)
     summary = import_files(context, [(ExecutionEventsImporter(), bad), (ClaudeCodeImporter(), good)])
     (problem,) = summary.reading.problems
-    assert problem.reason.startswith("not read to its end, please report it: RuntimeError at test_import_faults.py:")
+    assert problem.reason.startswith("not read to its end, please report it: RuntimeError at importing.py:")
     assert summary.attempts > 0

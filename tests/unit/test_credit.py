@@ -549,6 +549,62 @@ def test_an_exception_that_stops_a_test_goes_and_leaves_its_assertion():
     assert fixes(credit) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
 
 
+def test_what_a_test_asserts_is_not_gone_while_an_exception_stops_it():
+    first = ExecutionError(message="AssertionError: assert 1 == 2", test="tests/t.py::a")
+    second = ExecutionError(message=KEY, test="tests/t.py::a")
+    task = Task().verify("v1", first).edit(call="e1").verify("v2", second).edit(after="a = 3", call="e2").verify("v3")
+    assert ("v1", "v2") not in [fix[:2] for fix in fixes(task.credit())]
+
+
+def panicked(message: str, test: str = "takes_none") -> ExecutionError:
+    return ExecutionError(message=message, type="panic", test=test, tool="cargo test", path="tests/basket.rs")
+
+
+def test_a_test_in_rust_that_asserts_something_else_is_still_failing_and_may_be_mended_in_the_code():
+    first = panicked("assertion `left == right` failed left: Full right: Empty")
+    second = panicked("assertion failed: basket.is_open()")
+    task = Task().verify("v1", first, tool="cargo test").edit("tests/basket.rs", call="t1").verify("v2", second)
+    task = task.edit("src/basket.rs", call="code").edit("tests/basket.rs", "b = 1", "b = 2", call="t2").verify("v3")
+    assert fixes(task.credit()) == [("v2", "v3", "v3", ("code", "t2"))]
+    assert tries(task.credit()) == [("v2", ("t1",))]
+
+
+def test_a_panic_that_is_no_assertion_of_a_test_is_told_apart_by_what_it_says():
+    first = panicked("called `Option::unwrap()` on a `None` value")
+    second = panicked("assertion `left == right` failed left: 0 right: 1")
+    task = Task().verify("v1", first).edit("tests/basket.rs", call="e1").verify("v2", second)
+    task = task.edit("tests/basket.rs", "b = 1", "b = 2", call="e2").verify("v3")
+    assert fixes(task.credit()) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
+
+
+def test_where_only_other_tests_were_touched_in_its_file_a_test_was_mended_elsewhere():
+    task = Task().verify("v1", failing("test_a")).edit("src/shelf.py", call="code").edit("docs/shelf.md", call="doc")
+    other = "def test_b():\n    assert g({})"
+    task = task.edit("tests/test_x.py", other.format(1), other.format(2), call="other").verify("v2")
+    assert [fix[3:] for fix in fixes(task.credit())] == [(("code",),)]
+    alone = (
+        Task().verify("v1", failing("test_a")).edit("tests/test_x.py", other.format(1), other.format(2), call="other")
+    )
+    assert [fix[3:] for fix in fixes(alone.verify("v2").credit())] == [(("other",),)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "credited"),
+    [
+        ("    x = f()", "    x = f()\n    assert x > 0", ("code",)),
+        ("    assert (\n        a\n    )", "    assert (\n        b\n    )\n    assert (\n        a\n    )", ("code",)),
+        ("    x = f()", "    x = f()\n    y = g(x)\n    assert y", ("code", "test")),
+        ("    assert x == 1", "    assert x == 2", ("code", "test")),
+        ("    x = f()\n    assert x", "    x = f()", ("code", "test")),
+        ("    await page.goto(u)", "    await page.goto(u)\n    expect(page).to_have_title(t)", ("code", "test")),
+    ],
+)
+def test_a_test_does_not_pass_for_being_asked_more(before: str, after: str, credited: tuple[str, ...]) -> None:
+    task = Task().verify("v1", failing("test_a")).edit("src/shelf.py", call="code")
+    task = task.edit("tests/test_x.py", before, after, call="test").verify("v2")
+    assert [fix[3:] for fix in fixes(task.credit())] == [(credited,)]
+
+
 def test_up_to_eight_parts_are_credited_one_by_one_and_more_as_a_whole():
     def changed(n: int):
         task = Task().verify("v1", KEY)

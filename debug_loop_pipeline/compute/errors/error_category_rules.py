@@ -114,6 +114,12 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
         r"^(?:FAILED|FAIL)\b|--- FAIL|^assert\b|\bexpect\(|(?i:\bexpected\b.{0,200}\b(?:got|received|actual|but)\b)"
         r"|, want\b|\bwant\b.*\bgot\b|\bgot\b.*\bwant\b",
     ),
+    CategoryRule(
+        _C.TEST_FAILURE,
+        error_type=re.compile("^panic$"),
+        text=re.compile(r"^assertion (?:failed|`[^`]*` failed)"),
+        tool=re.compile("^cargo test$"),
+    ),
     _type(
         _C.RUNTIME_ERROR,
         r"panic|SIG\w+|[a-z_][\w.]*\.(?:error|timeout)|.*(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Fault|DoesNotExist|NotFound)",

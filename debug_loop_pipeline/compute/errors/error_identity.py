@@ -58,5 +58,8 @@ def _is_assertion(pattern: ErrorPattern) -> bool:
     """Whether a test says no by itself, as opposed to an exception or a compiler that stops it."""
     if pattern.error_type in _ASSERTION_TYPES:
         return True
-    own_words = pattern.error_type is None or pattern.error_type == "Error"
-    return own_words and pattern.category is ErrorCategory.TEST_FAILURE
+    if pattern.category is not ErrorCategory.TEST_FAILURE:
+        return False
+    # In Rust an assertion panics as anything else does; what it says tells it.
+    asserts = pattern.error_type == "panic" and pattern.pattern.startswith("panic: assertion ")
+    return asserts or pattern.error_type is None or pattern.error_type == "Error"

@@ -74,7 +74,7 @@ def speaks_for(seen: TaskVerification, tracked: Tracked) -> bool:
     if at_build(tracked.error):
         built = not builds and tracked.error.tool in _COMPILED_FIRST and _ran_tests(seen)
         return built or seen.complete or _package_ran(seen, tracked) or (bool(builds) and not seen.cut)
-    if any(short_for(error, tracked.error) for error in seen.errors):
+    if any(short_for(error, tracked.error) or _stops_the_test(error, tracked.error) for error in seen.errors):
         return False
     passed = _package_passed(seen, tracked)
     if passed is not None:
@@ -222,6 +222,11 @@ def marks(error: TaskError, known: TaskError) -> bool:
 def holds_subtest(test: TaskError, sub: TaskError) -> bool:
     """Whether `test` only says that a Go test failed, and `sub` is in a subtest of it: where one fails the other does."""
     return test.generic and test.tool == sub.tool and sub.key[2].startswith(f"{test.key[2]}/") and test.key[2] != ""
+
+
+def _stops_the_test(error: TaskError, known: TaskError) -> bool:
+    """Whether the test that said no is stopped by something else now: it fails still, and what it asserts was not asked, perhaps."""
+    return known.key[0] == "assertion" and error.key[2] == known.key[2]
 
 
 def short_for(error: TaskError, known: TaskError) -> bool:

@@ -73,6 +73,11 @@ _BEGINS_A_TEST = re.compile(
     r"""\s*(?:(?:async\s+)?def\s+(test\w*)|func\s+(?:\([^)]*\)\s*)?((?:Test|Benchmark|Example|Fuzz|test)\w*)|(?:public\s+)?function\s+(test\w+)"""
     r"""|(?:it|test)(?:\.\w+)*\(\s*(['"`])(.+?)\4)"""
 )
+_ASSERTS = re.compile(
+    r"\s*(?:(?:debug_|XCT)?[aA]ssert\w*!?\b|(?:self|this|\$this|Assert)(?:\.|->|::)[aA]ssert\w*|require\.\w|expect\((?!page\b|browser\b))"
+)
+"""An assertion that is no more than one: what a browser's page is expected to show is waited for, too."""
+_CLOSES = re.compile(r"\s*[)\]}][)\]};,.\w()]*$")
 _LOADED_ALONE = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|\.(?:test|spec)\.[cm]?[jt]sx?$")
 """Test files that nothing but their runner loads, as a rule."""
 _TEST_FILES = (
@@ -89,7 +94,12 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
     inside = inside - beside or inside
-    another = {at for at in inside if _is_in_another_test(net[at], error)}
+    another = {at for at in inside if _is_in_another_test(net[at], error) or _only_asserts_more(net[at], error)}
+    if another and another == inside:
+        # What was done in the test's own file is none of it, so it was mended elsewhere, if at all there.
+        elsewhere = _of_the_tested(net, beside | another, another)
+        if elsewhere:
+            return tuple(net[at] for at in sorted(elsewhere))
     inside = inside - another or inside
     missing = _missing_names(error)
     declared = tuple(part for part in net if missing and _defines(part, missing))
@@ -98,12 +108,7 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     if inside and named:
         if _test_says_no(error) and all(_is_test(file) for at in inside for file in net[at].files):
             # A test that says no does not name what it tests, as a rule: either may have been mended. Of many files most are other work.
-            folders = {_folder(file) for at in inside for file in net[at].files}
-            other = {
-                at
-                for at, part in enumerate(net)
-                if at not in beside | another and part.files and not _is_prose(part) and not _tests_apart(part, folders)
-            } - inside
+            other = _of_the_tested(net, beside | another | inside, inside)
             inside |= other if len({file for at in other for file in net[at].files}) <= _FEW_FILES else set()
         return tuple(part for at, part in enumerate(net) if at in inside or part in declared)
     code = [part for at, part in enumerate(net) if not _is_prose(part) and at not in beside]
@@ -123,6 +128,16 @@ def tried_parts(error: TaskError, change: Sequence[ChangePart], others: Sequence
     missing = _missing_names(error)
     elsewhere = [file for other in others for file in _named_files(other) if file not in named]
     return tuple(part for part in credited if _defines(part, missing) or not _in_files(part, elsewhere))
+
+
+def _of_the_tested(net: Sequence[ChangePart], but: set[int], tests: set[int]) -> set[int]:
+    """Parts `but` some that may be in what a test tests, whose own hunks are `tests`."""
+    folders = {_folder(file) for at in tests for file in net[at].files}
+    return {
+        at
+        for at, part in enumerate(net)
+        if at not in but and part.files and not _is_prose(part) and not _tests_apart(part, folders)
+    }
 
 
 def _test_says_no(error: TaskError) -> bool:
@@ -152,6 +167,27 @@ def _is_in_another_test(part: ChangePart, error: TaskError) -> bool:
     return bool(named) and not any(
         name in word or word in name for name in named for word in map(str.strip, words) if word
     )
+
+
+def _only_asserts_more(part: ChangePart, error: TaskError) -> bool:
+    """Whether a hunk only brings further assertions into tests: no test passes for being asked more."""
+    edit = part.edit
+    if edit is None or edit.before is None or edit.after is None or not _test_says_no(error) or not _is_test(edit.path):
+        return False
+    old, new = edit.before.splitlines(), edit.after.splitlines()
+    head = 0
+    while head < len(old) and head < len(new) and old[head] == new[head]:
+        head += 1
+    count = len(new) - len(old)
+    if count <= 0 or new[head + count :] != old[head:]:
+        return False
+    # The same lines may stand for one that begins further up: of `); f(` + `); f(` the second is new, or its end and the next head.
+    while head and new[head - 1] == new[head + count - 1] and not _ASSERTS.match(new[head]):
+        head -= 1
+    fresh = [line for line in new[head : head + count] if line.strip()]
+    depth = min((len(line) - len(line.lstrip()) for line in fresh), default=0)
+    outer = [line for line in fresh if len(line) - len(line.lstrip()) == depth]
+    return bool(outer) and all(_ASSERTS.match(line) or _CLOSES.match(line) for line in outer)
 
 
 def _tests_apart(part: ChangePart, folders: set[str]) -> bool:

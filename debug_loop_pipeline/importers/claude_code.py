@@ -380,7 +380,7 @@ class _Conversation:
                 self.file.agent_calls[agent] = call.id
         task = self.readers.pop(call.id, None)
         if task in self.background:
-            ended = tools.background_task_end(self.background[task], result.output)
+            ended = tools.background_task_end(self.background[task], result.output, call)
             if ended is not None:
                 del self.background[task]
                 return [result, ended]

@@ -48,10 +48,12 @@ _BACKGROUND = re.compile(
 _STATUS = re.compile(r"<status>(\w+)</status>")
 _TASK_EXIT_CODE = re.compile(r"(?:<exit_code>|<summary>[^<]*\bexit code )(-?\d+)")
 _STREAMS = re.compile(r"<(stdout|stderr|output)>\n?(.*?)\n?</\1>", re.DOTALL)
-_OUTPUT_FILE = re.compile(r"/tasks/([\w-]+)\.output$")
+_OUTPUT_FILE = re.compile(r"[/\\]tasks[/\\]([\w-]+)\.output$")
 _PRINTED_FILE = re.compile(
-    r"(?:^|[;&\n]\s*|\bdo\s+)cat\s[^;&|<>\n]*/tasks/([\w-]+)\.output['\"]?\s*(?:2>\s*/dev/null\s*)?(?:\|\||$)"
+    r"(?:^|[;&\n]\s*|\bdo\s+)(?:cat|tail)\s[^;&|<>\n]*[/\\]tasks[/\\]([\w-]+)\.output['\"]?\s*(?:2>\s*/dev/null\s*)?(?:\|\||$)"
 )
+_TAIL = re.compile(r"(?:^|[;&\n]\s*|\bdo\s+)tail\s")
+_GONE_WRONG = re.compile(r"(?i)(?<!\b0 )(?<!\bno )(?:fail|error|panic|traceback|warning)")
 _LINE_NUMBER = re.compile(r"^ *\d+(?:\t|→)", re.MULTILINE)
 _EXITED = re.compile(r"(?:^|\n)\[exited with code (-?\d+)\]\s*\Z")
 _RUNNING = frozenset({"running", "pending"})
@@ -137,11 +139,14 @@ def background_task_started(result: ToolResult, details: object) -> str | None:
     return said[1] if said is not None else None
 
 
-def background_task_end(call_id: str, report: str) -> ToolResult | None:
-    """How a background command ended, told by the text of a tool that reads its output; None while it runs."""
+def background_task_end(call_id: str, report: str, reader: ToolCall | None = None) -> ToolResult | None:
+    """How a background command ended, told by the text of the `reader` of its output; None while it runs."""
     status = _STATUS.search(report)
     if status is None:
-        return _file_end(call_id, report)
+        ended = _file_end(call_id, report)
+        part = reader is not None and _TAIL.search(reader.command or "") is not None
+        # Of what went wrong the last lines do not tell all, and what they leave out would seem to be gone.
+        return None if ended is not None and part and (ended.is_error or _GONE_WRONG.search(ended.output)) else ended
     if status[1] in _RUNNING:
         return None
     code = _TASK_EXIT_CODE.search(report)

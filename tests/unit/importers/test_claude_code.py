@@ -495,12 +495,20 @@ def test_a_command_that_was_moved_to_the_background_has_no_result_yet(tmp_path: 
         (call("r", command="sleep 5; cat /t/tasks/b1.output"), "ok\n\n[exited with code 0]\n", (0, "ok")),
         (call("r", "Read", file_path="/t/tasks/b1.output"), "1\tcompiling\n", None),
         (call("r", "Read", file_path="/t/tasks/b1.output", offset=90), "90\tok\n91\t[exited with code 0]\n", None),
-        (call("r", command="tail -2 /t/tasks/b1.output"), "ok\n[exited with code 0]\n", None),
+        (call("r", command="tail -2 /t/tasks/b1.output"), "ok\n[exited with code 0]\n", (0, "ok")),
+        (call("r", command='tail "C:\\t\\tasks\\b1.output"'), "ok\r\n\n[exited with code 0]", (0, "ok\r")),
+        (call("r", command="tail -2 /t/tasks/b1.output"), "20 failed\n[exited with code 0]\n", None),
+        (
+            call("r", command="tail -2 /t/tasks/b1.output"),
+            "3 ok, 0 failed\n[exited with code 0]\n",
+            (0, "3 ok, 0 failed"),
+        ),
+        (call("r", command="tail -2 /t/tasks/b1.output"), "ok\n[exited with code 1]\n", None),
         (call("r", command="cat /t/tasks/b1.output | grep error"), "[exited with code 0]\n", None),
         (call("r", "Read", file_path="/t/tasks/b2.output"), "1\tok\n2\t[exited with code 0]\n", None),
     ],
 )
-def test_a_background_command_ends_with_the_reading_of_its_whole_file(
+def test_a_background_command_ends_with_the_reading_of_its_file_where_that_tells_all(
     tmp_path: Path, reader: dict[str, Any], shown: str, ended: tuple[int, str] | None
 ) -> None:
     session = Session()

@@ -551,6 +551,23 @@ def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filter
     ]
 
 
+def test_what_a_test_printed_between_the_marks_of_tests_ends_at_the_next_mark() -> None:
+    output = (
+        "running 2 tests\n\nthread 'empties' (31) panicked at tests/basket.rs:4:5:\nassertion `left == right` failed: the basket is kept\n"
+        '  left: "full"\n right: "empty"\ntest fills ... ok\ntest empties ... FAILED\n\nfailures:\n\nfailures:\n    empties\n\n'
+        "test result: FAILED. 1 passed; 1 failed; 0 ignored\n"
+    )
+    said = 'assertion `left == right` failed: the basket is kept left: "full" right: "empty"'
+    assert cut(output, "cargo test") == [(said, "panic", "empties", "tests/basket.rs", 4)]
+
+
+def test_files_that_are_not_formatted_say_why_a_line_of_several_checks_failed() -> None:
+    output = "All checks passed!\n3 files would be reformatted, 9 files already formatted\nSuccess: no issues found in 12 source files\n"
+    assert [error.message for error in cut_errors(output, "ruff")[0]] == [
+        "3 files would be reformatted, 9 files already formatted"
+    ]
+
+
 def test_a_go_test_is_in_the_package_whose_result_follows_it() -> None:
     output = (
         "--- FAIL: TestA (0.00s)\n    a_test.go:3: want 1, got 2\nFAIL\nFAIL\tm/a\t0.01s\nok  \tm/b\t0.01s\n"

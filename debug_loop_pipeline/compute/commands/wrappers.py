@@ -251,6 +251,8 @@ def _one_layer(words: list[str]) -> list[str] | None:
         return _go_tool(words)
     if name == "rtk" and len(words) > 2 and words[1] == "lint" and words[2] in _RTK_LINTED:
         return words[2:]
+    if name == "devbox" and words[1:3] == ["run", "--"]:
+        return words[3:] or None
     for wrapper in _TABLE.get(name, ()):
         rest = _after_words(words, wrapper)
         if rest is not None:

@@ -36,7 +36,7 @@ _TRAILERS = re.compile(
     re.IGNORECASE,
 )
 _TRAILER_LINE = re.compile(
-    r"^(?P<message>.*(?:script \"[^\"]+\" (?:exited|was terminated)|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted|\*\*\* .*Error \d+|could not compile|test failed, to rerun|\b[1-9]\d* (?:fail|failed|failing|failures|errors?|problems?)\b|FAILED|BUILD FAILURE|Build failed|Failed to compile|evaluation failed|affected by [1-9]\d* vulnerabilit).*)$",
+    r"^(?P<message>.*(?:script \"[^\"]+\" (?:exited|was terminated)|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted|\*\*\* .*Error \d+|could not compile|test failed, to rerun|\b[1-9]\d* (?:fail|failed|failing|failures|errors?|problems?)\b|FAILED|BUILD FAILURE|Build failed|Failed to compile|evaluation failed|affected by [1-9]\d* vulnerabilit|\b[1-9]\d* files? would be reformatted\b).*)$",
     re.MULTILINE,
 )
 _GO_NOT_SET_UP = re.compile(r"FAIL[ \t]+(?:\S+ )?\[setup failed\]$")

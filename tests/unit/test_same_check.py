@@ -250,6 +250,17 @@ def test_an_error_of_the_build_is_gone_where_the_same_compiler_took_the_same_pac
     assert credited(first, second)
 
 
+@pytest.mark.parametrize(
+    ("picked", "credit"),
+    [("TestAdd", True), ("Test", True), ("^TestAdd$", False), ("TestAdd_Twice", False), ("TestSub", False)],
+)
+def test_of_tests_that_were_picked_by_several_names_the_one_that_failed_counts(picked: str, credit: bool) -> None:
+    assert (
+        credited(("go test ./pkg -run 'TestAdd|TestSub'", go_test), (f"go test ./pkg -run '{picked}'", go_test))
+        is credit
+    )
+
+
 def test_a_script_that_failed_before_it_came_to_a_check_says_nothing_of_it() -> None:
     """`eslint . && vitest run` stopped at eslint: the failing test was not looked at."""
     check = "npm run check"

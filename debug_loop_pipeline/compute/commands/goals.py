@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from debug_loop_pipeline.compute.commands.script_runs import is_script
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
@@ -276,22 +276,65 @@ def _filters_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
     if len(wider) == len(narrower) == 1:
         flag_a, _, expr_a = wider[0].partition(" ")
         flag_b, _, expr_b = narrower[0].partition(" ")
-        if flag_a == flag_b and expr_a and not re.search(r"[()]", expr_a + expr_b):
-            picked, asked = expr_a.split("|"), expr_b.split("|")
+        if flag_a == flag_b and expr_a:
+            picked, asked = _alternatives(expr_a), _alternatives(expr_b)
             return all(text in picked or (flag_a in _FINDS_ANYWHERE and _picked(text, picked)) for text in asked)
     return False
 
 
 _FINDS_ANYWHERE = frozenset({"-run", "-t", "--testNamePattern"})
 """Filters that pick every test in whose name the text is found."""
+_GROUP = re.compile(r"(?P<before>[^()|\\]*)\((?:\?:)?(?P<inside>[^()\\]+)\)(?P<after>[^()|\\?*+{]*)")
+_PLAIN = re.compile(r"(?P<start>\^?)(?P<name>\w+)(?P<end>\$?)")
 
 
-def _picked(text: str, picked: list[str]) -> bool:
-    """Whether each test that the plain name `text` picks is picked by a part of that name too (`-run TestAdd`, `-run TestAdd_Twice`)."""
-    return _NAME.fullmatch(text) is not None and any(part in text and _NAME.fullmatch(part) for part in picked)
+def _alternatives(expression: str) -> tuple[str, ...]:
+    """What a filter picks by one name or another: `A|B`, `^(A|B)$`, `Test(A|B)`."""
+    group = _GROUP.fullmatch(expression)
+    if group is not None:
+        return tuple(f"{group['before']}{text}{group['after']}" for text in group["inside"].split("|"))
+    return (expression,) if re.search(r"[()]", expression) else tuple(expression.split("|"))
 
 
-_NAME = re.compile(r"\w+")
+def _picked(text: str, picked: tuple[str, ...]) -> bool:
+    """Whether each test that the name `text` picks is picked by a part of that name too (`-run TestAdd`, `-run TestAdd_Twice`)."""
+    asked = _PLAIN.fullmatch(text)
+    parts = map(_PLAIN.fullmatch, picked)
+    return asked is not None and any(part is not None and _inside(part, asked) for part in parts)
+
+
+def _inside(part: re.Match[str], asked: re.Match[str]) -> bool:
+    """Whether a name that is found in another's place is found wherever that one is; `^` and `$` tie both to the same end."""
+    if part["start"] and part["end"]:
+        return False  # the same name, or none
+    if part["start"]:
+        return bool(asked["start"]) and asked["name"].startswith(part["name"])
+    if part["end"]:
+        return bool(asked["end"]) and asked["name"].endswith(part["name"])
+    return part["name"] in asked["name"]
+
+
+def aimed_at(shown: Checked, test: str) -> Checked:
+    """What showed a failing test, as if it had been called for the names that pick that test alone: of `-run 'TestAdd|TestSub'` the one."""
+    if not any(goal.filters for goal in shown.goals):
+        return shown
+    goal = replace(shown.goal, filters=_aimed(shown.goal.filters, test))
+    runs = tuple(replace(run, goal=replace(run.goal, filters=_aimed(run.goal.filters, test))) for run in shown.runs)
+    return Checked(goal, runs)
+
+
+def _aimed(filters: tuple[str, ...], test: str) -> tuple[str, ...]:
+    if len(filters) != 1:
+        return filters
+    flag, _, expression = filters[0].partition(" ")
+    if flag not in _FINDS_ANYWHERE:
+        return filters
+    alternatives = _alternatives(expression)
+    if len(alternatives) < 2 or not all(map(_PLAIN.fullmatch, alternatives)):
+        return filters
+    name = test.split("/", 1)[0] if flag == "-run" else test
+    own = [text for text in alternatives if re.search(text, name)]
+    return (f"{flag} {'|'.join(own)}",) if own else filters
 
 
 _TYPED = re.compile(r"\.[cm]?[jt]sx?(?: |$)")

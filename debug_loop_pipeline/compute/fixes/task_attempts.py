@@ -19,6 +19,7 @@ from debug_loop_pipeline.compute.commands.goals import (
     Checked,
     Goal,
     GoalRun,
+    aimed_at,
     checks_again,
     compiles_again,
     covers,
@@ -134,6 +135,8 @@ class TaskVerification:
             return False
         mine, theirs = checked(self.verification), checked(other.verification)
         tool = error.tool if error is not None else None
+        if error is not None and error.key[2] and not at_build:
+            theirs = aimed_at(theirs, error.key[2])
         if speaks_for(mine, theirs, failed=not other.passed, tool=tool, ignore_filters=at_build):
             return True
         shown = other.verification

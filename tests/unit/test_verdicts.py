@@ -452,6 +452,22 @@ def test_a_formatter_that_lists_a_file_fails_also_before_a_silent_goal() -> None
     assert verdict("gofmt -l . ; go vet ./...", "", 0) == "pass"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ok  \tm/cart\t0.1s\n", [("gofmt", "pass"), ("go test", "pass")]),
+        ("cart/cart.go\nok  \tm/cart\t0.1s\n", [("gofmt", "fail"), ("go test", "pass")]),
+        ("open cart/a.go: no such file or directory\nok  \tm/cart\t0.1s\n", [("go test", "pass")]),
+        ("--- FAIL: TestAdd (0.00s)\nFAIL\tm/cart\t0.1s\nFAIL\n", [("go test", "fail")]),
+    ],
+)
+def test_a_formatter_that_lists_nothing_has_passed_where_all_else_in_its_line_has(
+    text: str, told: list[tuple[str, str]]
+) -> None:
+    line = "gofmt -w cart/a.go && gofmt -l cart; go test ./cart 2>&1 | tail -5"
+    assert [(one.goal.tool, one.verdict.value) for one in judged(line, text, 0)] == told
+
+
 def test_the_table_of_phpcs_is_a_failure_behind_a_pipe() -> None:
     table = "\nFILE: /r/a.php\n----\nFOUND 1 ERROR AFFECTING 1 LINE\n----\n 9 | ERROR | Each class must be in a namespace\n----\n"
     assert verdict("phpcs --standard=PSR12 src | head -30", table, 0) == "fail"

@@ -239,7 +239,31 @@ class _Line:
             judged += self._unattributed(held)
         elif not failed and not (self.others.commands or self.others.changes_before):
             self._contradict(judged)
+        judged = self._with_silent_listers(judged)
         return judged or [self._not_reached(*self.goals[-1])]
+
+    def _with_silent_listers(self, judged: list[Judged]) -> list[Judged]:
+        """With formatters that list what they would change and listed nothing, in a line whose other checks have all passed.
+
+        Nothing says that of `gofmt -l . ; go test ./...`: a list would stand in the output, and so would why it did not get that far.
+        """
+        known = {id(one.ran): one for one in judged}
+        silent = [
+            (ran, goal)
+            for ran, goal in self.goals
+            if goal.prints_means_fail and id(ran) not in known and self._listed_nothing(ran)
+        ]
+        passed = judged and all(one.verdict is Verdict.PASS for one in judged)
+        if not silent or not passed or self.others.commands or _DID_NOT_RUN.search(self.text):
+            return judged
+        if has_real_errors(self.text):
+            return judged
+        known |= {id(ran): self._judged(ran, goal, Verdict.PASS) for ran, goal in silent}
+        return [known[id(ran)] for ran, _ in self.goals if id(ran) in known]
+
+    def _listed_nothing(self, ran: Ran) -> bool:
+        seen = ran.told is Told.HIDDEN and ran.view.whole and not ran.background
+        return seen and not self._printed(ran, self.section(ran))
 
     def _stopped_before(self, ran: Ran, goal: Goal) -> bool:
         """Whether the line failed before it came to this command.
@@ -549,6 +573,7 @@ _NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
 }
 """Whose findings are not a script's of that kind where the line also has one of theirs (`npm run lint; npm run typecheck`)."""
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
+_DID_NOT_RUN = re.compile(r"(?i)no such file|not found|permission denied")
 _DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff", "ty"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""
 

@@ -301,6 +301,9 @@ def cut_builds(output: str) -> list[CutError]:
     return found
 
 
+_ENDING = re.compile(r"\w\.\w+$")
+
+
 def cut_formats(output: str, tool: str | None = None, prints_means_fail: bool = False) -> list[CutError]:
     """Files that a formatter in check mode would change: one error per file."""
     found: list[CutError] = []
@@ -315,7 +318,9 @@ def cut_formats(output: str, tool: str | None = None, prints_means_fail: bool = 
     name = tool or "format"
     paths = [m["path"] or m["unified"].removesuffix(".orig") for m in _DIFF_HEAD.finditer(output)]
     if not paths and "\n@@" not in output:
-        paths = [line.strip() for line in output.splitlines() if line.strip() and " " not in line.strip()]
+        words = [line.strip() for line in output.splitlines() if line.strip() and " " not in line.strip()]
+        # Beside what another command of the line printed (`PASS`), a file is known by its ending.
+        paths = [word for word in words if _ENDING.search(word)] or words
     return [
         CutError(f"file is not formatted ({name})", type="format", tool=name, path=path)
         for path in dict.fromkeys(paths)

@@ -97,6 +97,12 @@ LINES = [
 BLOCKS = [
     (
         "eslint",
+        "  12:5  error  'x' is defined but never used  no-unused-vars\n  40:9  error  Unexpected lexical declaration\n",
+        [("'x' is defined but never used (no-unused-vars)", "no-unused-vars", None, None, 12), ("Unexpected lexical declaration", None, None, None, 40)],
+    ),
+    ("gofmt", "cart/cart.go\n--- PASS: TestAdd (0.00s)\nPASS\n", [("file is not formatted (gofmt)", "format", None, "cart/cart.go", None)]),
+    (
+        "eslint",
         "/r/src/a.ts\n  12:5  error  'x' is defined but never used  @typescript-eslint/no-unused-vars\n  13:1  warning  Unexpected any  no-explicit-any\n\n✖ 2 problems (1 error, 1 warning)\n",
         [("'x' is defined but never used (@typescript-eslint/no-unused-vars)", "@typescript-eslint/no-unused-vars", None, "/r/src/a.ts", 12)],
     ),

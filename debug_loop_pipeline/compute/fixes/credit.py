@@ -147,7 +147,10 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
 
 
 def _in_full(walk: _Walk, error: TaskError) -> TaskError:
-    """The error whose test a mark (`✕ name`) names without its suite, where that is one."""
+    """The error whose test a mark (`✕ name`) names without its suite, where that is one; its files, where a filter left only the message."""
+    before = walk.tracked.get(error.key)
+    if before is not None and before.gone is None and before.error.files and not error.files:
+        return replace(error, files=before.error.files)
     if not error.generic or not error.key[2]:
         return error
     known = [tracked.error for tracked in walk.tracked.values() if marks(error, tracked.error)]

@@ -121,12 +121,15 @@ def _eslint(output: str) -> list[CutError]:
         if line[0] not in " \t":
             head = _FILE_LINE.match(line)
             if head is not None:
+                if path is None:
+                    # Only where no file is named at all: a `grep` that left the findings took those lines off.
+                    strong, weak = [], []
                 path = head["path"]
                 continue
             finding = _NEXT_LINT.match(line)
         else:
             finding = _ESLINT.match(line)
-        if finding is None or path is None:
+        if finding is None or (path is None and finding["severity"] not in ("error", "warning")):
             continue
         rule = finding["rule"]
         error = CutError(

@@ -801,6 +801,28 @@ def test_a_missing_name_that_was_declared_elsewhere_is_put_down_to_its_declarati
     assert fixes(task.verify("v2").credit())[0][3] == ("types",)
 
 
+def test_a_method_of_go_is_a_declaration_and_a_comment_in_the_file_that_lacks_it_is_none():
+    error = ExecutionError(
+        message="cart.Total undefined (type *Cart has no field or method Total)",
+        tool="go vet",
+        path="cart/cart_test.go",
+    )
+    task = Task().verify("v1", error, tool="go vet")
+    task.edit(path="cart/cart_test.go", before="\t// Two of each.\n\tadd(2)", after="\tadd(2)", call="comment")
+    task.command("python3 - <<'E'\ns += 'func (c *Cart) Total(n int) int {'\nE", call="script")
+    assert fixes(task.verify("v2", tool="go vet").credit())[0][3] == ("script",)
+
+
+def test_an_error_of_which_a_filter_leaves_only_the_message_is_in_the_files_that_it_was_in():
+    told = ExecutionError(
+        message="Unexpected any (no-explicit-any)", type="no-explicit-any", tool="eslint", path="src/a.ts"
+    )
+    bare = told.model_copy(update={"path": None})
+    task = Task().verify("v1", told, tool="eslint").verify("v2", bare, tool="eslint")
+    task.edit(path="src/a.ts", call="e1").edit(path="src/other.ts", call="e2")
+    assert fixes(task.verify("v3", tool="eslint").credit()) == [("v2", "v3", "v3", ("e1",))]
+
+
 def test_a_path_from_another_directory_names_the_same_file():
     """`cd packages/app && tsc` names what lies beside it `../ui/view.ts`."""
     error = ExecutionError(message="error TS2345: no", tool="tsc", path="../ui/view.ts")

@@ -63,7 +63,8 @@ _WHOLE_FILE_LINES = 30
 _FEW_FILES = 3
 _NAME = re.compile(r"[A-Za-z_]\w+")
 _DECLARES = (
-    r"\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
+    r"\bfunc\s+\([^)]*\)\s*{name}\b"
+    r"|\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
     r"[^=(]*?\b{name}\b|^\s*(?:[\w<>\[\],?*&:.]+\s+)*{name}\s*(?:[(:=?,;]|$)"
 )
 _TEST_PATH = re.compile(
@@ -92,8 +93,10 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     net = _net(change)
     named = _named_files(error)
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
+    missing = _missing_names(error)
+    declared = tuple(part for part in net if missing and _defines(part, missing))
     inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
-    inside = inside - beside or inside
+    inside = inside - beside if inside - beside or declared else inside
     another = {at for at in inside if _is_in_another_test(net[at], error) or _only_asserts_more(net[at], error)}
     if another and another == inside:
         # What was done in the test's own file is none of it, so it was mended elsewhere, if at all there.
@@ -101,8 +104,6 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
         if elsewhere:
             return tuple(net[at] for at in sorted(elsewhere))
     inside = inside - another or inside
-    missing = _missing_names(error)
-    declared = tuple(part for part in net if missing and _defines(part, missing))
     if declared and not inside:
         return declared
     if inside and named:

@@ -468,6 +468,18 @@ def test_a_formatter_that_lists_nothing_has_passed_where_all_else_in_its_line_ha
     assert [(one.goal.tool, one.verdict.value) for one in judged(line, text, 0)] == told
 
 
+def test_what_a_grep_would_have_taken_off_is_not_of_the_check_before_it() -> None:
+    line = "make lint 2>&1 | grep -E 'issues|ERROR' | tail -2 && go test ./cart 2>&1 | tail -3"
+    told = judged(line, "0 issues.\nFAIL\tm/cart\t0.1s\nFAIL\n", 0)
+    assert [(one.goal.tool, one.verdict.value) for one in told] == [("make lint", "pass"), ("go test", "fail")]
+
+
+@pytest.mark.parametrize("grep", ["grep -A3 issues", "grep -n issues", "grep issues | wc -l"])
+def test_a_grep_that_shows_other_lines_too_parts_nothing(grep: str) -> None:
+    text = "FAIL\tm/cart\t0.1s\nFAIL\n"
+    assert judged(f"make test 2>&1 | {grep}; go vet ./...", text, 0)[0].verdict is not Verdict.PASS
+
+
 def test_the_table_of_phpcs_is_a_failure_behind_a_pipe() -> None:
     table = "\nFILE: /r/a.php\n----\nFOUND 1 ERROR AFFECTING 1 LINE\n----\n 9 | ERROR | Each class must be in a namespace\n----\n"
     assert verdict("phpcs --standard=PSR12 src | head -30", table, 0) == "fail"

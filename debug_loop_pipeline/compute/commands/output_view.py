@@ -22,6 +22,8 @@ class View:
     """Patterns of `grep`: only these lines are seen."""
     dropped: list[str] = field(default_factory=list)
     """Patterns of `grep -v`: these lines were taken off."""
+    around: bool = False
+    """A `grep` shows more than the lines that its pattern finds, or shows them otherwise (`-B 3`, `-n`)."""
     opaque: bool = False
     """Rewritten (`wc`, `jq`, `awk`), sent to a file that is not shown, or captured."""
 
@@ -38,7 +40,7 @@ def seen_through(stages: list[Simple | Group], outer: View) -> View:
     """What `stages` (and what stands behind the group, `outer`) let through."""
     if not stages:
         return outer
-    view = View(outer.head, outer.tail, list(outer.kept), list(outer.dropped), outer.opaque)
+    view = View(outer.head, outer.tail, list(outer.kept), list(outer.dropped), outer.around, outer.opaque)
     for stage in stages:
         if isinstance(stage, Group):
             view.opaque = True
@@ -127,9 +129,15 @@ _GREP_VALUES = frozenset(
 )
 
 
+_AROUND = re.compile(
+    r"-(?!-)\w*[ABCFHbfno\d]|--(?:after-context|before-context|context|line-number|fixed-strings|file|only-matching)"
+)
+
+
 def _filtered(view: View, args: list[str]) -> None:
     patterns: list[str] = []
     inverted = counted = False
+    view.around = view.around or any(_AROUND.match(arg) for arg in args)
     at = 0
     while at < len(args):
         arg = args[at]

@@ -31,6 +31,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     looks_for_errors,
     looks_for_files,
     looks_for_results,
+    matches,
     may_hide_errors,
     only_well_dropped,
     passed_dots,
@@ -189,6 +190,7 @@ class _Line:
         self.text = text
         self.others = others
         self.sections, self.shared = _sections(goals, text) if len(goals) > 1 else ({}, frozenset[int]())
+        self.filtered = {id(ran): left for ran, _ in goals if (left := self._left_by_grep(ran)) is not None}
         self.end: str | None = None
         """What the `tail` at the end of the line left of the output."""
         self.summaries: dict[int, list[Found]] = {}
@@ -204,8 +206,19 @@ class _Line:
         return self.end
 
     def between_marks(self, ran: Ran) -> str:
-        """The part of the output that separators that were echoed give to this command; else all of it."""
+        """The part of the output that separators that were echoed, and its own `grep`, give to this command; else all of it."""
+        if id(ran) in self.filtered:
+            return self.filtered[id(ran)]
         return self.sections.get(id(ran), self.text)
+
+    def _left_by_grep(self, ran: Ran) -> str | None:
+        """Of a line with several goals only what `check 2>&1 | grep PATTERN` can have printed; None where that is not known."""
+        view = ran.view
+        merged = any(r.fd == 2 and r.op == ">&" and r.target == "1" for r in ran.simple.redirections)
+        if len(self.goals) < 2 or not view.kept or view.around or view.opaque or not merged:
+            return None
+        lines = self.sections.get(id(ran), self.text).split("\n")
+        return "\n".join(line for line in lines if all(matches(pattern, (line,)) for pattern in view.kept))
 
     def alone(self, ran: Ran) -> bool:
         """Whether the section of the output is this goal's only."""

@@ -261,6 +261,14 @@ def test_of_tests_that_were_picked_by_several_names_the_one_that_failed_counts(p
     )
 
 
+def test_nx_names_the_one_task_of_many_that_failed() -> None:
+    def many(fails: bool) -> str:
+        return vitest(fails) + " NX   Ran target test for 3 projects (2s)\n\nFailed tasks:\n\n- a:test\n" * fails
+
+    assert credited(("npx nx run-many -t test", many), ("npx nx test a", vitest))
+    assert not credited(("npx nx run-many -t test", many), ("npx nx test b", vitest))
+
+
 def test_a_script_that_failed_before_it_came_to_a_check_says_nothing_of_it() -> None:
     """`eslint . && vitest run` stopped at eslint: the failing test was not looked at."""
     check = "npm run check"

@@ -258,8 +258,10 @@ def _holds(target: str, file: str) -> bool:
 
 
 def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
-    """`make lint test` covers `make test`."""
+    """`make lint test` covers `make test`, `nx run-many -t lint test` also `nx test app`."""
     a, b = wider.tool.split(), narrower.tool.split()
+    if a[:2] == ["nx", "run-many"] and b[0] == "nx" and len(b) > 2:
+        return set(b[2:]) <= set(a[2:])
     return (
         a[0] == b[0]
         and a[0] in ("make", "gradle", "mvn", "turbo", "nox", "tox")
@@ -345,7 +347,7 @@ def _targets_cover(wider: Goal, narrower: Goal) -> bool:
     if wider.kind is GoalKind.RUN:
         return wider.target == narrower.target and wider.cwd == narrower.cwd
     (cwd, targets), (other_cwd, other_targets) = _placed(wider), _placed(narrower)
-    if _same_place(cwd, other_cwd):
+    if _same_place(cwd, other_cwd) or (wider.tool.startswith("nx run-many ") and _among(other_cwd, cwd)):
         cwd = other_cwd
     if (
         wider.tool == "tsc"
@@ -387,6 +389,14 @@ def _same_place(a: str, b: str) -> bool:
     if own.startswith("@") or other.startswith("@"):
         own, other = (text.rsplit("/", 1)[-1] for text in (own, other))
     return bool(own) and bool(other) and (f"/{own}".endswith(f"/{other}") or f"/{other}".endswith(f"/{own}"))
+
+
+def _among(projects: str, named: str) -> bool:
+    """Whether all of some `[projects]` are among those that are `[named,by,name]`."""
+    inside = projects.strip("[]").split(",")
+    return (
+        projects.startswith("[") and not _CHOOSES.search(projects) and set(inside) <= set(named.strip("[]").split(","))
+    )
 
 
 def _located(target: str, goal: Goal) -> str:

@@ -101,9 +101,11 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
         script.args
     ):
         linted = fixes or (role is ScriptRole.CHANGE and fixes_lint(script.script))
-        if not linted or script.where:
+        if not linted or (script.where and not script.tool.startswith("nx ")):
             return CHANGE
-        return Meaning(Action.CHANGE, checks=Goal(script.tool, GoalKind.LINT))
+        return Meaning(
+            Action.CHANGE, checks=Goal(script.tool, GoalKind.LINT, (f"[{script.where}]",) if script.where else ())
+        )
     if LOOKS_ONLY.intersection(script.args) - {"version", "help", "-h", "-V"}:
         return NEITHER
     targets, filters = _passed_on(script.args)
@@ -141,6 +143,11 @@ _PASSED_FILTERS = frozenset(
         "--grep",
         "--testNamePattern",
         "--test-name-pattern",
+        "--testPathPattern",
+        "--testPathPatterns",
+        "--testFile",
+        "--test-file",
+        "--testFiles",
         "--filter",
         "--tests",
         "--name",

@@ -145,6 +145,12 @@ def failed_script(goal: Goal, output: str) -> Goal | None:
     """The one script that the runner names in its last words as what failed, where it is not the script of `goal` itself but called by it:
     `make check` that ends with `*** [Makefile:10: lint] Error 1` has failed as `make lint`.
     """
+    if goal.tool.startswith(_OF_PROJECTS):
+        tasks = _failed_tasks(output)
+        if len(tasks) != 1:
+            return None
+        project, task = tasks.pop()
+        return replace(goal, tool=f"nx run {task}", target=(f"[{project}]",))
     rooted = goal.cwd and goal.tool.split()[0] in ROOTED_RUNNERS
     if rooted or not goal.tool.startswith(_NAME_WHAT_FAILED) or _FAILED_ELSEWHERE.search(output):
         return None
@@ -154,6 +160,20 @@ def failed_script(goal: Goal, output: str) -> Goal | None:
         return None
     where = tuple(target for target in goal.target if target.startswith("["))
     return replace(goal, tool=f"{runner or own} {named.pop()}", target=where)
+
+
+_OF_PROJECTS = ("nx run-many ", "nx affected ")
+_FAILED_TASKS = re.compile(
+    r"(?:^Failed tasks:|\bfailed, including the following:)\s*\n(?P<tasks>(?:[ \t]*-[ \t]+\S.*(?:\n|\Z)|[ \t]*\n)+)",
+    re.MULTILINE,
+)
+_TASK = re.compile(r"^[ \t]*-[ \t]+(?:nx run )?(?P<project>@?[\w./-]+):(?P<task>[\w:.-]+)[ \t]*$", re.MULTILINE)
+
+
+def _failed_tasks(output: str) -> set[tuple[str, str]]:
+    """Project and target of each task that Nx lists as failed."""
+    lists = _FAILED_TASKS.finditer(without_ansi(output))
+    return {(task["project"], task["task"]) for found in lists for task in _TASK.finditer(found["tasks"])}
 
 
 def goal_runs(

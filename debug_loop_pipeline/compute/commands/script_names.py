@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 
@@ -385,17 +386,64 @@ _FAMILIES = {
 }
 
 
+_TARGET_OPTION = re.compile(r"(?:^| )(?:-t|--targets?)[ =]((?:[^\s-]\S*(?: |$))+)")
+_PROJECTS = frozenset({"-p", "--projects"})
+_ONE_PROJECT = re.compile(r"@?[\w./-]+")
+_TO_THE_TARGET = frozenset(
+    "-t --testFile --test-file --testFiles --testPathPattern --testPathPatterns --testNamePattern --grep --spec --fix --write -u"
+    " --updateSnapshot --update-snapshots".split()
+)
+"""Options of Nx's targets that choose tests, or fix."""
+_WITHOUT_VALUE = frozenset("--fix --write -u --updateSnapshot --update-snapshots".split())
+
+
 def _monorepo(runner: str, verb: str, bare: list[str], args: list[str], where: str) -> ScriptCall | None:
     """`nx test app`, `nx run app:test`, `nx run-many -t test lint`, `turbo run test lint`."""
-    flagged = re.search(r"(?:^| )(?:-t|--targets?)[ =]((?:[^\s-]\S*(?: |$))+)", " ".join(args))
-    if verb in ("run-many", "affected") or (flagged and runner == "nx"):
-        script = " ".join((flagged.group(1) if flagged else " ".join(bare)).replace(",", " ").split())
-        return ScriptCall(f"{runner} run-many {script}", script, (), where) if script else None
+    if verb in ("run-many", "affected") or (runner == "nx" and not bare):
+        return _many(runner, verb, bare, args, where)
+    options: list[str] = []
+    if runner == "nx":
+        options = _options_of_target(args)
+        bare = _split(_without_options_of_target(args))[0]
+        bare = bare[1:] if verb else bare
     if not bare:
         return None
     if ":" in bare[0] and verb == "run" and runner in ("nx", "moon"):
         project, _, task = bare[0].partition(":")
-        return ScriptCall(f"{runner} run {task}", task, tuple(bare[1:]), project)
+        return ScriptCall(f"{runner} run {task}", task, (*bare[1:], *options), project)
     if runner == "nx":
-        return ScriptCall(f"nx run {bare[0]}", bare[0], tuple(bare[2:]), bare[1] if len(bare) > 1 else where)
+        return ScriptCall(f"nx run {bare[0]}", bare[0], (*bare[2:], *options), bare[1] if len(bare) > 1 else where)
     return ScriptCall(f"{runner} run {' '.join(bare)}", " ".join(bare), (), where)
+
+
+def _many(runner: str, verb: str, bare: list[str], args: list[str], where: str) -> ScriptCall | None:
+    """Targets of many projects: of all, of those that are named, or of those that a change may have broken."""
+    flagged = _TARGET_OPTION.search(" ".join(args))
+    script = " ".join((flagged.group(1) if flagged else " ".join(bare)).replace(",", " ").split())
+    if not script:
+        return None
+    named = [
+        arg.partition("=")[2] or after for arg, after in pairwise([*args, ""]) if arg.partition("=")[0] in _PROJECTS
+    ]
+    end = args.index("--") if "--" in args else len(args)
+    options = _options_of_target([arg for at, arg in enumerate(args) if at > end or arg != "-t"])
+    where = named[-1] if named else where
+    if verb == "run-many" and runner == "nx" and _ONE_PROJECT.fullmatch(where) and " " not in script:
+        return ScriptCall(f"nx run {script}", script, tuple(options), where)
+    tool = f"{runner} {'affected' if verb == 'affected' else 'run-many'} {script}"
+    return ScriptCall(tool, script, tuple(options), where)
+
+
+def _options_of_target(args: list[str]) -> list[str]:
+    """The options that go to the target and matter: `--testFile=a.spec.ts`, `-t adds`, `--fix`."""
+    found: list[str] = []
+    for arg, after in pairwise([*args, ""]):
+        flag, equals, _ = arg.partition("=")
+        if flag in _TO_THE_TARGET:
+            found.append(arg if equals or flag in _WITHOUT_VALUE else f"{flag}={after}")
+    return found
+
+
+def _without_options_of_target(args: list[str]) -> list[str]:
+    values = {at + 1 for at, arg in enumerate(args) if arg in _TO_THE_TARGET and arg not in _WITHOUT_VALUE}
+    return [arg for at, arg in enumerate(args) if at not in values and arg.partition("=")[0] not in _TO_THE_TARGET]

@@ -100,6 +100,7 @@ def prefixed(prefix: str, then: Printed) -> Printed:
 VITEST = ("npx vitest run", vitest)
 IN_A = ("cd packages/a && npx vitest run", vitest)
 GO_TEST = ("go test ./...", go_test)
+GO_BROKEN = ("go test ./...", lambda fails: go_build(fails) + "FAIL\tm/pkg [build failed]\nFAIL\n" * fails)
 MAKE_FAILED = "make: *** [Makefile:3: test] Error 1\n"
 
 
@@ -221,6 +222,8 @@ OTHER: list[tuple[str, Call, Call]] = [
     ("a sentence that begins like a command", ("make test", after("pytest tests\n", lambda f: "go test failed\n" + pytest_says(f))), ("go test failed", go_test)),
     ("types for tests", ("npx tsc --noEmit", tsc), VITEST),
     ("another platform", ("GOOS=windows go build ./...", go_build), GO_TEST),
+    ("a test that does not compile", ("go vet ./...", lambda f: go_build(f).replace("x.go", "x_test.go")), ("go build ./...", go_build)),
+    ("files that a tag adds", ("go vet -tags slow ./...", go_build), ("go vet ./...", go_build)),
     ("other packages", ("go build ./...", go_build), ("go test ./other", go_test)),
     ("what only vet finds", ("go vet ./...", go_vet), GO_TEST),
     ("tests that the check leaves out", ("cargo test", cargo_check), ("cargo check", cargo_check)),
@@ -239,6 +242,8 @@ def test_without_evidence_another_call_credits_nothing(first: Call, second: Call
         (("go build ./...", go_build), GO_TEST),
         (("go vet ./...", go_build), GO_TEST),
         (("make build", after("go build ./...\n", go_build)), GO_TEST),
+        (("go vet ./...", go_build), ("go build ./...", go_build)),
+        (GO_BROKEN, ("go build ./...", go_build)),
         (("cargo check", cargo_check), ("cargo test", cargo_test)),
         (("cargo check --workspace", cargo_check), ("cargo clippy --workspace", cargo_check)),
         (("cargo build", cargo_check), ("cargo test parser", cargo_test)),

@@ -121,6 +121,8 @@ _COMPILED_BY = {
     "cargo build": frozenset({"cargo test", "cargo nextest run"}),
 }
 """Tools that compile -> others of the same compiler that compile the same packages, tests with them, before their own work."""
+_COMPILED_WITHOUT_TESTS = {"go vet": frozenset({"go build"}), "go test": frozenset({"go build", "go vet"})}
+"""Also those that compile no tests, for an error that is in none."""
 _BUILD_CONDITIONS = re.compile(
     r"\b(?:GOOS|GOARCH|CGO_ENABLED|RUSTFLAGS)=\S+|(?<=\s)(?:-tags|--features|-F|--target|--cfg)[ =]\S+"
     r"|--(?:all-features|no-default-features|all-targets|benches)\b"
@@ -128,10 +130,12 @@ _BUILD_CONDITIONS = re.compile(
 _WORKSPACE = re.compile(r"\s--(?:workspace|all)(?=\s|$)")
 
 
-def compiles_again(wider: Checked, narrower: Checked, wider_line: str, narrower_line: str) -> bool:
+def compiles_again(
+    wider: Checked, narrower: Checked, wider_line: str, narrower_line: str, *, in_tests: bool = True
+) -> bool:
     """Whether `wider` compiled all that `narrower` did, with the same compiler: an error of the build of one is one of the other.
 
-    The command lines tell under which conditions (platform, tags, features): they must be the same.
+    The command lines tell under which conditions (platform, tags, features): they must be the same. in_tests: whether the error may be in tests.
     """
     if sorted(_BUILD_CONDITIONS.findall(wider_line)) != sorted(_BUILD_CONDITIONS.findall(narrower_line)):
         return False
@@ -140,12 +144,16 @@ def compiles_again(wider: Checked, narrower: Checked, wider_line: str, narrower_
     parts = narrower.parts(failed=True) or ((narrower.goal,),)
     return all(
         any(
-            goal.tool in _COMPILED_BY.get(name.tool, ()) and _targets_cover(goal, name)
+            _compiled_by(goal.tool, name.tool, in_tests=in_tests) and _targets_cover(goal, name)
             for goal in wider.goals
             for name in names
         )
         for names in parts
     )
+
+
+def _compiled_by(tool: str, other: str, *, in_tests: bool) -> bool:
+    return tool in _COMPILED_BY.get(other, ()) or (not in_tests and tool in _COMPILED_WITHOUT_TESTS.get(other, ()))
 
 
 def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
@@ -159,11 +167,12 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_t
         return False
     if wider.kind is GoalKind.RUN:
         # The arguments of a program, in their order.
-        if wider.filters != narrower.filters:
-            return False
-    elif not ignore_filters and not _filters_cover(wider.filters, narrower.filters):
-        return False
-    return _targets_cover(wider, narrower)
+        chosen = wider.filters == narrower.filters
+    else:
+        chosen = _tags(narrower.filters) <= _tags(wider.filters) and (
+            ignore_filters or _filters_cover(_chosen(wider.filters), _chosen(narrower.filters))
+        )
+    return chosen and _targets_cover(wider, narrower)
 
 
 def _same_tool(goal: Goal, shown: Goal, error_tool: str | None) -> bool:
@@ -191,7 +200,8 @@ def names_packages(wider: Goal, narrower: Goal, failed: tuple[str, ...]) -> bool
     theirs = {_joined(target, narrower.cwd).removesuffix("/...") for target in narrower.target}
     return (
         theirs <= mine
-        and _filters_cover(wider.filters, narrower.filters)
+        and _tags(narrower.filters) <= _tags(wider.filters)
+        and _filters_cover(_chosen(wider.filters), _chosen(narrower.filters))
         and all(any(f"/{package}".endswith(f"/{name}") for name in mine) for package in failed)
     )
 
@@ -213,7 +223,9 @@ def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, 
     """
     if not _same_tool(goal, shown, error_tool) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
         return False
-    picked = [text for text in goal.filters if text not in shown.filters]
+    if not _tags(shown.filters) <= _tags(goal.filters):
+        return False
+    picked = [text for text in _chosen(goal.filters) if text not in shown.filters]
     kinds = [_KINDS_OF_TARGETS[text] for text in picked if text in _KINDS_OF_TARGETS]
     if kinds and not any(kind.search("/" + file) for kind in kinds for file in files):
         return False
@@ -268,6 +280,20 @@ def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
         and len(b) > 1
         and set(b[1:]) < set(a[1:])
     )
+
+
+_TAGS = ("-tags ", "--build-tags ")
+"""Options that add files to what Go builds: a call without them leaves out what a call with them takes in."""
+
+
+def _tags(filters: tuple[str, ...]) -> frozenset[str]:
+    named = (text.split(" ", 1)[1] for text in filters if text.startswith(_TAGS))
+    return frozenset(tag for tags in named for tag in re.split(r"[,\s]+", tags.strip("'\"")))
+
+
+def _chosen(filters: tuple[str, ...]) -> tuple[str, ...]:
+    """What chooses among the tests or findings."""
+    return tuple(text for text in filters if not text.startswith(_TAGS))
 
 
 def _filters_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
@@ -326,9 +352,10 @@ def aimed_at(shown: Checked, test: str) -> Checked:
 
 
 def _aimed(filters: tuple[str, ...], test: str) -> tuple[str, ...]:
-    if len(filters) != 1:
+    chosen = _chosen(filters)
+    if len(chosen) != 1:
         return filters
-    flag, _, expression = filters[0].partition(" ")
+    flag, _, expression = chosen[0].partition(" ")
     if flag not in _FINDS_ANYWHERE:
         return filters
     alternatives = _alternatives(expression)
@@ -336,7 +363,8 @@ def _aimed(filters: tuple[str, ...], test: str) -> tuple[str, ...]:
         return filters
     name = test.split("/", 1)[0] if flag == "-run" else test
     own = [text for text in alternatives if re.search(text, name)]
-    return (f"{flag} {'|'.join(own)}",) if own else filters
+    tags = tuple(text for text in filters if text not in chosen)
+    return (f"{flag} {'|'.join(own)}", *tags) if own else filters
 
 
 _TYPED = re.compile(r"\.[cm]?[jt]sx?(?: |$)")

@@ -35,7 +35,7 @@ from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, TaskErr
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import VerificationRef
 
-CREDIT_VERSION = "16"
+CREDIT_VERSION = "17"
 
 _MAX_ELSEWHERE = 4
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")

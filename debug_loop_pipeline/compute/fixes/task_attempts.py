@@ -142,11 +142,12 @@ class TaskVerification:
         shown = other.verification
         if names_packages(mine.goal, theirs.goal, (*shown.packages_failed, *shown.packages_broken)):
             return True
-        if not at_build or (
-            error is not None and "go vet" in other.verification.goal and not _GO_TYPES.search(error.pattern.pattern)
-        ):
+        compiler = error is None or _GO_TYPES.search(error.pattern.pattern) is not None
+        if not at_build or (not compiler and "go vet" in other.verification.goal):
             return False
-        return compiles_again(mine, theirs, self.verification.command, other.verification.command)
+        files = error.files if error is not None and compiler else ()
+        in_tests = not files or any(not file.endswith(".go") or file.endswith("_test.go") for file in files)
+        return compiles_again(mine, theirs, self.verification.command, other.verification.command, in_tests=in_tests)
 
     def checks_again(self, other: TaskVerification, error: TaskError) -> bool:
         """Whether it ran just what had shown `error` in `other`, though it does not cover all of it."""

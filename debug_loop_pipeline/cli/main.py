@@ -128,10 +128,19 @@ def root(
         typer.echo(package_version("debug_loop_pipeline"))
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        from pydantic import ValidationError
+
         from debug_loop_pipeline.log import configure_logging
         from debug_loop_pipeline.settings import load_settings
 
-        settings = load_settings()
+        try:
+            settings = load_settings()
+        except ValidationError as err:
+            # Without the values: an address holds a password. The chain is cut since its text shows them too.
+            found = [(".".join(map(str, e["loc"])), e["msg"]) for e in err.errors()]
+            raise DebugLoopError(
+                "; ".join(f"DEBUG_LOOP_{where.replace('.', '__').upper()}: {what}" for where, what in found)
+            ) from None
         configure_logging(settings.log_level, settings.log_format)
 
 

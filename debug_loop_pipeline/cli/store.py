@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from sqlalchemy.exc import OperationalError
 
+from debug_loop_pipeline.cli.output import hide_password
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.resilience import EffectUnavailableError
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
@@ -32,6 +36,16 @@ def open_store() -> Iterator[StepContext]:
     )
     try:
         yield StepContext(database, settings)
+    except EffectUnavailableError as err:
+        raise DebugLoopError(str(err)) from err
+    except OperationalError as err:
+        # Only a failure to connect has no SQLSTATE; what the server says to a statement is not the installation's fault.
+        if getattr(err.orig, "pgcode", None) is not None:
+            raise
+        raise DebugLoopError(
+            f"PostgreSQL at {hide_password(settings.require_postgres_url())} does not let us in: {str(err.orig).strip()}\n"
+            "`debug-loop doctor` says what is wrong; DEBUG_LOOP_POSTGRES_URL names the server, the embedded one where it is not set"
+        ) from err
     finally:
         database.close()
 

@@ -17,11 +17,15 @@ from debug_loop_pipeline.steps.framework import Span, StepContext
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
 
-_SUBJECTS = {
-    "stf": ("debug_transform_functions", "stf_hash"),
-    "golden_state": ("debug_golden_states", "golden_state_id"),
-    "signature": ("attempt_errors", "signature"),
+SUBJECTS = {
+    "stf": ("debug_transform_functions", "stf_hash", "function", "`debug-loop stf list`"),
+    "stf_cluster": ("stf_clusters", "cluster_id", "cluster of functions", "`debug-loop stf show HASH --json`"),
+    "golden_state": ("debug_golden_states", "golden_state_id", "golden state", "`debug-loop golden list`"),
+    "signature": ("attempt_errors", "signature", "error group", "`debug-loop errors top`"),
+    "mapping": ("debug_error_success_mappings", "mapping_id", "mapping", "`debug-loop errors show SIGNATURE`"),
+    "resolution": ("resolutions", "resolution_id", "change", "`debug-loop explain --mapping ID`"),
 }
+"""Kind of what an id names -> table, column, how people call it, and the command that shows the id."""
 
 
 def resolve(store: StepContext, kind: str, prefix: str) -> str:
@@ -30,11 +34,11 @@ def resolve(store: StepContext, kind: str, prefix: str) -> str:
     Raises:
         DebugLoopError: none or several begin so.
     """
-    table, column = _SUBJECTS[kind]
+    table, column, what, command = SUBJECTS[kind]
     try:
-        return report_store.unique_prefix(store.database, table, column, prefix)
+        return report_store.unique_prefix(store.database, table, column, prefix, what=what)
     except LookupError as error:
-        raise DebugLoopError(str(error)) from error
+        raise DebugLoopError(f"{error}; {command} shows ids") from error
 
 
 def decide(kind: str, prefix: str, decision: str, reason: str) -> None:

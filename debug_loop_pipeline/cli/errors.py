@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.decide import ReasonOption, resolve
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table, shorten
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.compute.errors.error_groups import SPLIT_KEYS, valid_split
 from debug_loop_pipeline.effects import report_store
@@ -41,7 +41,7 @@ def top(
             (
                 r["signature"][:12],
                 r["category"],
-                r["pattern"][:90],
+                shorten(r["pattern"], 90),
                 r["errors"],
                 r["tasks"],
                 "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
@@ -65,18 +65,19 @@ def show(signature: SignatureArgument, json: JsonOption = False) -> None:
         f"{first['pattern']}\n{first['category']}, {first['error_type'] or 'no type'}, signature {group['signature']}"
     )
     print_table(
-        ("when", "attempt", "file", "test", "message"),
+        ("when", "session", "attempt", "file", "test", "message"),
         [
             (
                 f"{o['at']:%Y-%m-%d %H:%M}",
-                o["attempt_id"],
+                o["session_id"],
+                str(o["attempt_id"])[:12],
                 f"{o['path'] or ''}{':' + str(o['line']) if o['line'] else ''}",
                 o["test"],
-                o["message"][:90].replace("\n", " "),
+                shorten(o["message"], 90),
             )
             for o in group["occurrences"]
         ],
-        title="latest occurrences",
+        title="latest occurrences (debug-loop explain --session SESSION)",
     )
     print_table(
         ("mapping", "state", "worked", "failed", "lower bound", "change"),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
@@ -21,7 +22,7 @@ def explain(
         list[str] | None, typer.Option("--session", help="A session as its agent named it; may be repeated.")
     ] = None,
     mapping: Annotated[str | None, typer.Option("--mapping", help="A mapping's id, or its beginning.")] = None,
-    more_sessions: Annotated[list[str] | None, typer.Argument(help="Further sessions.", metavar="[ID]...")] = None,
+    more_sessions: Annotated[list[str] | None, typer.Argument(help="Further sessions.", metavar="ID")] = None,
     json: JsonOption = False,
 ) -> None:
     """Trace what was learned back to tool calls. Works as soon as a session is imported; nothing need be materialised."""
@@ -30,7 +31,7 @@ def explain(
         raise DebugLoopError("name either sessions (--session ID...) or one mapping (--mapping ID)")
     with open_store() as store:
         if mapping is not None:
-            _show_mapping(report_store.mapping(store.database, _mapping_id(store.database, mapping)), json)
+            _show_mapping(report_store.mapping(store.database, resolve(store, "mapping", mapping)), json)
             return
         explained = explain_sessions(store, sessions)
     if json:
@@ -58,19 +59,13 @@ def explain(
             )
 
 
-def _mapping_id(database, prefix: str) -> str:  # type: ignore[no-untyped-def]
-    try:
-        return report_store.unique_prefix(database, "debug_error_success_mappings", "mapping_id", prefix)
-    except LookupError as error:
-        raise DebugLoopError(str(error)) from error
-
-
 def _show_mapping(row: dict, json: bool) -> None:  # type: ignore[type-arg]
     if json:
         print_json(row)
         return
     typer.echo(
-        f"{row['pattern']}\n{row['kind']}, {row['state']}: worked in {row['success_count']}, failed in {row['failure_count']} tasks"
+        f"{row['pattern']}\n{row['kind']} {row['resolution_id'][:12]}, {row['state']}:"
+        f" worked in {row['success_count']}, failed in {row['failure_count']} tasks"
     )
     typer.echo(row["example_diff"] or row["template"])
     print_table(

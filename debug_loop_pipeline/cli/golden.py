@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.decide import ReasonOption, decide, resolve
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table, shorten
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
 
@@ -37,7 +37,7 @@ def list_(
                 r["evidence_tier"],
                 r["category"],
                 r["reuse_count"],
-                r["user_request"][:60].replace("\n", " "),
+                shorten(r["user_request"], 60),
             )
             for r in rows
         ],

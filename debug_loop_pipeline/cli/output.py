@@ -21,7 +21,11 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print rows as a table. Cells are texts, never markup: they may come from untrusted logs."""
+    """Print rows as a table, or that there are none. Cells are texts, never markup: they may come from untrusted logs."""
+    rows = list(rows)
+    if not rows:
+        typer.echo(f"{title}: nothing" if title else "nothing")
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -33,6 +37,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
     # A pipe has no width of its own; rich would take 80 columns and fold every cell.
     Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS).print(table)
+
+
+def shorten(text: str, width: int) -> str:
+    """A text on one line of at most `width` characters; one that was cut ends with an ellipsis."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
 def hide_password(url: str) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from debug_loop_pipeline.cli.decide import SUBJECTS as IDS
+from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.effects.decision_store import DecisionStore
@@ -21,7 +23,9 @@ KINDS = ("stf", "stf_cluster", "golden_state", "resolution", "signature", "peer"
 @app.command()
 def suppress(
     kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}.")] = None,
-    subject: Annotated[str | None, typer.Argument(help="Its id or name.")] = None,
+    subject: Annotated[
+        str | None, typer.Argument(help="Its id, or the id's beginning; a peer's or repository's name.")
+    ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; it stays on record.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the suppression back.")] = False,
     json: JsonOption = False,
@@ -50,6 +54,9 @@ def suppress(
             return
         if kind not in KINDS:
             raise DebugLoopError(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
+        if kind in IDS:
+            # What is kept out is compared with whole ids, and all tables show beginnings.
+            subject = _kept_out(decisions, kind, subject) if undo else resolve(store, kind, subject)
         if undo:
             done = decisions.unsuppress(kind, subject)
             typer.echo("shown again" if done else "it was not suppressed")
@@ -58,6 +65,18 @@ def suppress(
             raise DebugLoopError("say why with --reason")
         done = decisions.suppress(kind, subject, reason, who())
     typer.echo("suppressed" if done else "it was suppressed already")
+
+
+def _kept_out(decisions: DecisionStore, kind: str, prefix: str) -> str:
+    """The whole id of what is kept out; it may have left every other table since."""
+    ids = [
+        r["subject_id"]
+        for r in decisions.suppressions()
+        if r["subject_kind"] == kind and r["subject_id"].startswith(prefix)
+    ]
+    if len(ids) > 1 and prefix not in ids:
+        raise DebugLoopError(f"more than one {kind} that is kept out begins with {prefix!r}; give more characters")
+    return ids[0] if len(ids) == 1 else prefix
 
 
 @app.command()

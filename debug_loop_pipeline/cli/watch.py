@@ -32,7 +32,7 @@ def watch(
         list[str] | None,
         typer.Argument(
             help="FORMAT=FOLDER to watch in place of the agents' own folders; with --once files or folders to import.",
-            metavar="[FORMAT=FOLDER | PATH]...",
+            metavar="FORMAT=FOLDER | PATH",
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Import what is there now, and end.")] = False,

@@ -12,8 +12,8 @@ from debug_loop_pipeline.effects.postgres import Database
 ORDERS = {"count": "errors desc", "cost": "cost_usd desc nulls last", "recent": "last_at desc"}
 
 
-def unique_prefix(database: Database, table: str, column: str, prefix: str) -> str:
-    """The one id of a table that begins with `prefix` (8 characters are usually enough).
+def unique_prefix(database: Database, table: str, column: str, prefix: str, *, what: str) -> str:
+    """The one id of a table that begins with `prefix` (8 characters are usually enough). `what` names it in errors.
 
     Raises:
         LookupError: none or several begin with it.
@@ -25,8 +25,9 @@ def unique_prefix(database: Database, table: str, column: str, prefix: str) -> s
     )
     if len(rows) == 1:
         return str(rows[0]["id"])
-    what = "nothing" if not rows else "more than one"
-    raise LookupError(f"{what} in {table} begins with {prefix!r}" + ("; give more characters" if rows else ""))
+    if rows:
+        raise LookupError(f"the id of more than one {what} begins with {prefix!r}; give more characters")
+    raise LookupError(f"the id of no {what} begins with {prefix!r}")
 
 
 def top_errors(database: Database, *, order: str, limit: int, category: str | None = None) -> list[dict[str, Any]]:
@@ -60,8 +61,9 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
         "signature": signature,
         "occurrences": fetch_rows(
             database,
-            "select attempt_id, at, message, slots, tool, test, path, line, category, error_type, pattern from attempt_errors"
-            " where signature = :s order by at desc, attempt_id, position limit 20",
+            "select e.attempt_id, a.session_id, e.at, e.message, e.slots, e.tool, e.test, e.path, e.line, e.category, e.error_type,"
+            " e.pattern from attempt_errors e left join debug_execution_attempts a using (attempt_id)"
+            " where e.signature = :s order by e.at desc, e.attempt_id, e.position limit 20",
             {"s": signature},
         ),
         "costs": fetch_rows(database, "select * from error_costs where signature = :s order by day", {"s": signature}),
@@ -201,7 +203,8 @@ def overview(database: Database, top: int) -> dict[str, Any]:
         (
             "functions_by_tier",
             "select quality_tier, approval, count(*) as functions, count(distinct cluster_id) as clusters"
-            " from debug_transform_functions group by 1, 2 order by 1, 2",
+            " from debug_transform_functions group by 1, 2"
+            " order by array_position(array['excellent', 'good', 'fair', 'poor'], quality_tier), 1, 2",
         ),
         (
             "stuck",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner
 
+from debug_loop_pipeline.cli import errors, privacy
 from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
@@ -121,6 +125,35 @@ def test_a_suppressed_fix_is_not_served_and_can_come_back(context: StepContext) 
     assert manifest(context, error="KeyError: 'name'").fixes == ()
     assert decisions.unsuppress("resolution", resolution)
     assert len(manifest(context, error="KeyError: 'name'").fixes) == 1
+
+
+def test_what_is_suppressed_by_the_beginning_of_its_id_is_not_served(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "open_store", lambda: nullcontext(context))
+    suppress = partial(CliRunner().invoke, privacy.app)
+    signature = one(context, "select distinct signature from debug_error_success_mappings")["signature"]
+    words = ["suppress", "signature", signature[:12]]
+    assert suppress([*words, "--reason", "wrong"]).stdout == "suppressed\n"
+    assert manifest(context, error="KeyError: 'name'").fixes == ()
+    assert suppress([*words, "--undo"]).stdout == "shown again\n"
+    assert len(manifest(context, error="KeyError: 'name'").fixes) == 1
+    unknown = suppress(["suppress", "signature", "zzz", "--reason", "x"])
+    assert isinstance(unknown.exception, DebugLoopError)
+    assert str(unknown.exception) == "the id of no error group begins with 'zzz'; `debug-loop errors top` shows ids"
+
+
+def test_an_error_group_names_the_sessions_that_explain_takes(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "open_store", lambda: nullcontext(context))
+    row = one(context, "select distinct signature from debug_error_success_mappings")
+    session = fetch_rows(context.database, "select session_id from debug_execution_attempts limit 1")[0]["session_id"]
+    shown = CliRunner().invoke(errors.app, ["show", row["signature"][:12]])
+    assert shown.exit_code == 0
+    assert "debug-loop explain --session SESSION" in shown.stdout
+    assert session in shown.stdout
+    assert explain_sessions(context, [session])[session]["verifications"]
 
 
 def test_a_rejected_function_is_not_served_and_stays_rejected(context: StepContext) -> None:

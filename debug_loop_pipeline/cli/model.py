@@ -118,6 +118,11 @@ def _price(name: str, value: str | None) -> Decimal | None:
         ) from error
 
 
+def _told(price: Decimal | None) -> str:
+    """A price without the zeros that its column in the database adds."""
+    return "" if price is None else f"{price.normalize():f}"
+
+
 def _show(rows: list[ModelPrice], json: bool) -> None:
     if json:
         print_json([row.model_dump(mode="json") for row in rows])
@@ -128,7 +133,7 @@ def _show(rows: list[ModelPrice], json: bool) -> None:
             (
                 row.provider,
                 row.model,
-                *(getattr(row.prices, bucket) for bucket in BUCKETS),
+                *(_told(getattr(row.prices, bucket)) for bucket in BUCKETS),
                 "" if row.effective_from == PRICES_BEGIN else f"{row.effective_from:%Y-%m-%d}",
                 row.source,
             )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html import escape
 from typing import Any
 
+from debug_loop_pipeline.cli.output import shorten
 from debug_loop_pipeline.cli.report_tables import report_tables
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
+.table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea; vertical-align: top; }
-td { white-space: pre-wrap; overflow-wrap: anywhere; } th { background: #f4f6f9; }
+td { white-space: pre-wrap; overflow-wrap: break-word; } th { background: #f4f6f9; }
 .charts { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; } svg { max-width: 100%; height: auto; }
 .note { color: #5b6875; }
 """
@@ -45,26 +46,42 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     body = "".join(
         "<tr>" + "".join(f"<td>{escape('' if c is None else str(c))}</td>" for c in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _charts(found: dict[str, Any]) -> list[str]:
     days = found["attempts_by_day"]
     charts = []
     if days:
-        labels = [f"{row['day']:%m-%d}" for row in days]
+        labels = _day_labels([row["day"] for row in days])
         succeeded, failed = [r["succeeded"] for r in days], [r["failed"] for r in days]
         rest = [r["attempts"] - r["succeeded"] - r["failed"] for r in days]
         series = [("succeeded", succeeded, _GREEN), ("failed", failed, _RED), ("other", rest, "#b9c2cc")]
-        charts.append(_stacked(labels, series, "attempts per day"))
+        charts.append(_stacked(labels, series, "attempts per day with attempts"))
     priced = [row for row in found["cost_by_day"] if row["cost_usd"] is not None]
     if priced:
         values = [float(row["cost_usd"]) for row in priced]
-        charts.append(_stacked([f"{r['day']:%m-%d}" for r in priced], [("USD", values, _BLUE)], "cost per day, USD"))
+        charts.append(
+            _stacked(
+                _day_labels([r["day"] for r in priced]), [("USD", values, _BLUE)], "cost per day with attempts, USD"
+            )
+        )
     errors = found["top_errors"]
     if errors:
-        charts.append(_bars([r["pattern"][:45] for r in errors], [r["errors"] for r in errors], "most frequent errors"))
+        charts.append(
+            _bars(
+                [shorten(r["pattern"], 45) for r in errors],
+                [r["errors"] for r in errors],
+                "most frequent errors, occurrences",
+            )
+        )
     return charts
+
+
+def _day_labels(days: Sequence[date]) -> list[str]:
+    """Days as the axis names them: with the year where there is more than one."""
+    form = "%m-%d" if len({day.year for day in days}) == 1 else "%Y-%m-%d"
+    return [f"{day:{form}}" for day in days]
 
 
 def _stacked(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float], str]], title: str) -> str:
@@ -74,7 +91,7 @@ def _stacked(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float],
         axes.bar(range(len(labels)), values, bottom=bottom, label=name, color=colour)
         bottom = [b + v for b, v in zip(bottom, values, strict=True)]
     step = max(1, len(labels) // 8)
-    axes.set_xticks(range(0, len(labels), step), labels[::step], fontsize=7)
+    axes.set_xticks(range(0, len(labels), step), labels[::step], fontsize=7, rotation=30, ha="right")
     if len(series) > 1:
         axes.legend(fontsize=7, frameon=False)
     return _svg(figure, axes, title)

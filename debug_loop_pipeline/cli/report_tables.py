@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
 from typing import Any
 
+from debug_loop_pipeline.cli.output import shorten
 from debug_loop_pipeline.effects.report_store import effect_rows
 
 _SHORT = 100
@@ -12,11 +14,19 @@ _SHORT = 100
 def change_in_short(kind: str, template: str, example_diff: str) -> str:
     """A change on a few lines: the command, or the first lines an example took away and added."""
     if kind == "command":
-        return template[:_SHORT]
+        return shorten(template, _SHORT)
     lines = [line for line in example_diff.splitlines() if line[:1] in "+-" and not line.startswith(("---", "+++"))]
     gone = [line for line in lines if line.startswith("-") and line[1:].strip()][:1]
     came = [line for line in lines if line.startswith("+") and line[1:].strip()][:2]
-    return "\n".join(f"{line[0]} {line[1:].strip()}"[:_SHORT] for line in (*gone, *came)) or template[:_SHORT]
+    if not gone and not came:
+        return shorten(template, _SHORT)
+    # What they are indented alike goes; where only the indentation changed, it is the change.
+    told = dedent("\n".join(line[1:].rstrip() for line in (*gone, *came))).splitlines()
+    return "\n".join(_cut(f"{line[0]} {text}") for line, text in zip((*gone, *came), told, strict=True))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
 
 
 def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
@@ -40,7 +50,7 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
                 (
                     r["signature"][:12],
                     r["category"],
-                    r["pattern"][:100],
+                    shorten(r["pattern"], 100),
                     r["errors"],
                     r["tasks"],
                     "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
@@ -56,7 +66,7 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
             [
                 (
                     r["mapping_id"][:12],
-                    r["pattern"][:60],
+                    shorten(r["pattern"], 60),
                     change_in_short(r["kind"], r["template"], r["example_diff"]),
                     r["success_count"],
                     r["failure_count"],
@@ -77,7 +87,7 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
             [
                 (
                     r["signature"][:12],
-                    (r["pattern"] or "")[:100],
+                    shorten(r["pattern"] or "", 100),
                     r["loops"],
                     r["tasks"],
                     r["repetitions"],

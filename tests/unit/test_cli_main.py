@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.cli.output import hide_password
+from debug_loop_pipeline.cli.output import hide_password, print_table, shorten
+from debug_loop_pipeline.cli.report_html import render_html
+from debug_loop_pipeline.cli.report_tables import change_in_short
+from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.settings import Settings, get_settings
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
@@ -69,3 +74,77 @@ def test_dagsters_home_is_private_and_loads_whatever_its_path_and_password_hold(
     assert content["compute_logs"]["config"]["base_dir"] == str(home / "compute-logs")
     assert content["telemetry"] == {"enabled": False}
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_text_that_is_cut_says_so() -> None:
+    assert shorten("one\n  line", 10) == "one line"
+    assert shorten("exactly 10", 10) == "exactly 10"
+    assert shorten("more than ten", 10) == "more than…"
+
+
+def test_a_table_without_rows_says_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("hash", "name"), [])
+    print_table(("hash", "name"), iter(()), title="fixes")
+    assert capsys.readouterr().out == "nothing\nfixes: nothing\n"
+
+
+def test_a_change_of_indentation_alone_is_seen_in_the_short_form_of_a_change() -> None:
+    diff = "--- a.py\n@@ -1 +3 @@\n-from scores import score\n+    from scores import score\n"
+    assert change_in_short("edit", "", diff) == "- from scores import score\n+     from scores import score"
+    alike = "--- a.py\n@@ -1 +1 @@\n-    return 1\n+    return 2\n"
+    assert change_in_short("edit", "", alike) == "- return 1\n+ return 2"
+
+
+@pytest.mark.parametrize(("other", "label"), [(date(2026, 11, 29), "11-29"), (date(2024, 5, 21), "2024-05-21")])
+def test_the_charts_name_years_where_there_is_more_than_one(other: date, label: str) -> None:
+    nothing: dict[str, list[object]] = {
+        name: []
+        for name in ("attempts", "agents", "top_errors", "fixes", "effect", "stuck", "functions_by_tier", "golden")
+    }
+    days = [{"day": day, "attempts": 1, "succeeded": 1, "failed": 0} for day in (other, date(2026, 11, 30))]
+    found = nothing | {
+        "attempts_by_day": days,
+        "cost_by_day": [],
+        "cost_by_model": [],
+        "mapping_counts": [{"with_a_success": 0, "signatures": 0, "confident": 0}],
+    }
+    assert f"<!-- {label} -->" in render_html(found)
+
+
+def test_a_bad_setting_is_named_by_its_variable_and_its_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "mysql://me:hunter2@host/db")
+    monkeypatch.setenv("DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE", "3")
+    result = CliRunner().invoke(main.app, ["status"])
+    assert result.exit_code == 1
+    assert "DEBUG_LOOP_POSTGRES_URL: Value error, a PostgreSQL URL looks like" in result.output
+    assert "DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE: Input should be less than or equal to 1" in result.output
+    assert "hunter2" not in result.output
+
+
+def test_a_server_that_does_not_answer_is_told_in_words_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
+    get_settings.cache_clear()
+    try:
+        result = CliRunner().invoke(main.app, ["errors", "top"])
+    finally:
+        get_settings.cache_clear()
+    assert result.exit_code == 1
+    assert "error: postgres at postgresql://me@127.0.0.1:1/db: fetch failed" in result.output
+    assert "Check that PostgreSQL runs there" in result.output
+    assert "hunter2" not in result.output
+
+
+def test_a_password_that_the_server_refuses_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://nobody:hunter2@127.0.0.1:1/db")
+    get_settings.cache_clear()
+    refused = OperationalError("select 1", {}, Exception("FATAL: password authentication failed"))
+    try:
+        with (
+            pytest.raises(DebugLoopError, match=r"nobody:\*\*\*@127.*does not let us in: FATAL.*\n.*doctor"),
+            open_store(),
+        ):
+            raise refused
+    finally:
+        get_settings.cache_clear()

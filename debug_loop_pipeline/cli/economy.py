@@ -13,10 +13,14 @@ from debug_loop_pipeline.cli.dagster_home import use_dagster_home
 from debug_loop_pipeline.cli.materialize import show_results
 from debug_loop_pipeline.cli.output import print_table
 from debug_loop_pipeline.cli.store import open_store
+from debug_loop_pipeline.effects.balance_cache import read_epoch
+from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import MAX_STEP, contiguous_spans
 
 _TOP = 10
+_PSEUDONYM = "peer-"
 
 
 def run_due(settings: Settings, say: Callable[[str], None]) -> list[dict[str, Any]]:
@@ -46,7 +50,6 @@ def run_and_show(settings: Settings, say: Callable[[str], None]) -> None:
 def show_economy() -> None:
     """Prints contributions, earnings, spending and the metrics of the latest day."""
     from debug_loop_pipeline.effects import token_report
-    from debug_loop_pipeline.effects.balance_cache import read_epoch
 
     with open_store() as store:
         database = store.database
@@ -75,7 +78,7 @@ def show_economy() -> None:
             )
             for r in peers
         ],
-        title="who earned, in tokens of 0.001 USD (debug-loop tokens top)",
+        title="who earned, in tokens of 0.001 USD (debug-loop tokens balance PEER)",
     )
     typer.echo(
         f"{spent['attempts']} priced attempts came to {spent['charged']:.3f} tokens: {spent['paid']:.3f} paid,"
@@ -89,9 +92,18 @@ def show_economy() -> None:
         )
 
 
+def account_named(database: Database, name: str) -> str:
+    """The account that a person means: one of that name, else the one that the demo shows under it."""
+    if not name.startswith(_PSEUDONYM):
+        return name
+    peers = [row["peer_id"] for row in fetch_rows(database, "select peer_id from token_accounts order by peer_id")]
+    salt = read_epoch(database)
+    return name if name in peers else next((peer for peer in peers if pseudonym(peer, salt) == name), name)
+
+
 def pseudonym(peer_id: str, salt: str) -> str:
     """A name for a peer that says nothing of who it is, the same within one ledger."""
-    return "peer-" + hashlib.blake2b(peer_id.encode(), key=salt.encode()[:64], digest_size=4).hexdigest()
+    return _PSEUDONYM + hashlib.blake2b(peer_id.encode(), key=salt.encode()[:64], digest_size=4).hexdigest()
 
 
 def _value(row: dict[str, Any]) -> str:

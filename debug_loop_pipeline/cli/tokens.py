@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The token economy: accounts, transfers, proof.")
 
 PeerArgument = Annotated[str, typer.Argument(help="Name of the account.")]
+ShownPeerArgument = Annotated[str, typer.Argument(help="Name of the account, or the one that the demo shows it under.")]
 TokensArgument = Annotated[str, typer.Argument(help="Tokens, down to a thousandth: 12 or 0.005. 1 token = 0.001 USD.")]
 NoteOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
 IdOption = Annotated[
@@ -38,12 +39,14 @@ _NOT_COMPARED = 2
 
 
 @app.command()
-def balance(peer: PeerArgument, json: JsonOption = False) -> None:
+def balance(peer: ShownPeerArgument, json: JsonOption = False) -> None:
     """Show a balance, from the cache where there is one."""
     with open_store() as store:
+        from debug_loop_pipeline.cli.economy import account_named
         from debug_loop_pipeline.effects.token_ledger import read_balances
         from debug_loop_pipeline.models.token import Balance
 
+        peer = account_named(store.database, peer)
         folded = _cached_balance(store, peer)
         decided = read_balances(store.database, "token_accounts", [peer]).get(peer, Balance(peer_id=peer))
     waiting = decided.version - folded.version
@@ -52,13 +55,15 @@ def balance(peer: PeerArgument, json: JsonOption = False) -> None:
         return
     typer.echo(f"{peer}: {tokens(folded.balance)} tokens, {tokens(folded.available)} available")
     typer.echo(f"earned {tokens(folded.lifetime_earned)}, spent {tokens(folded.lifetime_spent)} in all")
+    if not decided.version:
+        typer.echo("nothing was ever decided for this name; `debug-loop tokens top` lists accounts")
     if waiting:
         typer.echo(f"{waiting} transactions are decided and not folded yet: `debug-loop consume` folds them")
 
 
 @app.command()
 def history(
-    peer: PeerArgument,
+    peer: ShownPeerArgument,
     csv_: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     json: JsonOption = False,
     limit: Annotated[
@@ -66,10 +71,13 @@ def history(
     ] = None,
 ) -> None:
     """Show a peer's transactions, oldest first, with the balance after each."""
+    from debug_loop_pipeline.cli.economy import account_named
     from debug_loop_pipeline.effects import token_report
 
     with open_store() as store:
-        rows = token_report.history(store.database, peer, limit or (None if csv_ or json else 50))
+        rows = token_report.history(
+            store.database, account_named(store.database, peer), limit or (None if csv_ or json else 50)
+        )
     if json:
         print_json(
             [

@@ -11,7 +11,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from debug_loop_pipeline.cli.economy import pseudonym
 from debug_loop_pipeline.cli.tokens import app
+from debug_loop_pipeline.effects.balance_cache import read_epoch
 from debug_loop_pipeline.models.servers import ServerAddresses
 from debug_loop_pipeline.settings import get_settings
 from debug_loop_pipeline.steps.ledger import catch_up
@@ -146,3 +148,13 @@ def test_the_same_seed_gives_the_same_economy_and_few_peers_are_not_enough_data(
     idle = ("simulate", "--peers", 30, "--days", 40, "--contributions", 0.05, "--uses", 0, "--spending-usd", 0)
     assert "decayed 0.000" in tokens(*idle).stdout
     assert "decayed 0.000" not in tokens(*idle, "--set", "decay_daily_rate=0.5", "--set", "decay_idle_days=1").stdout
+
+
+def test_an_account_is_found_under_the_name_that_the_demo_shows(servers: Servers) -> None:
+    assert tokens("grant", "ann", "7", "--reason", "for the test").exit_code == 0
+    fold(servers)
+    with ledger_on(*servers) as ledger:
+        shown = pseudonym("ann", read_epoch(ledger.database))
+    assert tokens("balance", shown).stdout.startswith("ann: 7.000 tokens")
+    assert [row["amount_tokens"] for row in json.loads(tokens("history", shown, "--json").stdout)] == ["7.000"]
+    assert "nothing was ever decided for this name" in tokens("balance", "peer-00000000").stdout

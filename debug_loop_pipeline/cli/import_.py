@@ -46,6 +46,10 @@ def import_(
         print_json(summary.as_dict())
     else:
         show_summary(summary)
+        told = summary.as_dict()
+        if not (told["files"] or told["files_unchanged"] or told["problem_count"]):
+            what = "any known format" if format == "auto" else f"format {format}"
+            typer.echo(f"nothing imported: no file there is of {what}", err=True)
 
 
 def _files(format: str, paths: list[Path]) -> list[tuple[Any, Path]]:

@@ -13,6 +13,7 @@ from debug_loop_pipeline.compute.commands.error_cutting import (
     go,
     javascript,
     jvm,
+    native,
     others,
     python,
     rust,
@@ -55,7 +56,7 @@ def cut_errors(
     text = _readable(output)
     found = _specific(text, tool, prints_means_fail)
     if not found:
-        found = generic.cut_error_lines(text) or others.cut_crashes(text)
+        found = generic.cut_error_lines(text) or native.cut_crashes(text)
     if not found:
         found = generic.cut_trailer(text, exit_code)
     distinct: dict[tuple[str | None, str, str | None, str | None], CutError] = {}

@@ -17,7 +17,7 @@ from functools import lru_cache
 from debug_loop_pipeline.compute.commands.error_cutting import CutError, without_ansi, without_task_prefixes
 from debug_loop_pipeline.compute.commands.goals import ROOTED_RUNNERS, Goal, GoalRun
 from debug_loop_pipeline.compute.commands.meanings import Meaning, Place
-from debug_loop_pipeline.compute.commands.output_clues import failed_scripts
+from debug_loop_pipeline.compute.commands.runner_words import failed_scripts
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told, commands_of
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind, find_tool, starts_a_tool

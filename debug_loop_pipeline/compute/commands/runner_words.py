@@ -1,0 +1,88 @@
+"""What runners of scripts, tasks and tests say last: which script has failed, and where one run ends and the next begins.
+
+Belongs here: the last words of each runner. What is concluded from them is `verdicts` and `line_output`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FAILED_SCRIPTS = re.compile(
+    r'^error: script "(?P<bun>[^"]+)" (?:exited|was terminated)|^npm (?:ERR!|error) Lifecycle script `(?P<npm>[^`]+)` failed'
+    r"|^\[(?P<mise>[^\]\n]+)\] ERROR task failed|^error: [Rr]ecipe `(?P<just>[^`]+)` failed"
+    r"|^\w*make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<make>[^\]:]+)\] Error|^task: Failed to run task \"(?P<task>[^\"]+)\""
+    r"|^Script .+ handling the (?P<composer>\S+) event returned with error code \d",
+    re.MULTILINE,
+)
+
+
+_OF_FAILED_SCRIPTS = (
+    'error: script "',
+    " Lifecycle script `",
+    "] ERROR task failed",
+    "ecipe `",
+    ": *** [",
+    "task: Failed to run task",
+    " event returned with error code ",
+)
+_RUNNER_TALK = re.compile(r"\s*(?:$|npm (?:ERR!|error)|error:|ERROR\b|ELIFECYCLE\b|\w*make(?:\[\d+\])?:|info Visit )")
+_GIVES_UP = re.compile(
+    rf"{_FAILED_SCRIPTS.pattern}|^\s*ELIFECYCLE\b|^error Command failed with exit code \d", re.MULTILINE
+)
+
+
+def failed_scripts(text: str) -> set[str]:
+    """Names of the scripts and tasks that a runner says have failed."""
+    if not any(words in text for words in _OF_FAILED_SCRIPTS):
+        return set()  # a cheap look: most outputs have none
+    return {name.strip() for match in _FAILED_SCRIPTS.finditer(text) for name in match.groups() if name}
+
+
+def runner_gave_up(section: str) -> bool:
+    """Whether what is left of an output goes on to the last word of a script's runner: all that the script itself printed is before it."""
+    match = _GIVES_UP.search(section)
+    return match is not None and all(_RUNNER_TALK.match(line) for line in section[match.end() :].split("\n")[1:])
+
+
+_TURBO_END = re.compile(r" *Cached: +\d+ cached, \d+ total")
+_TURBO_TALK = re.compile(r"\s*(?:Time: |Failed: |ERROR +run failed)")
+
+
+def turbo_runs(text: str) -> list[str]:
+    """An output that is nothing but runs of Turborepo, cut behind the last words of each; else none."""
+    runs: list[str] = []
+    lines = text.split("\n")
+    start = at = 0
+    while at < len(lines):
+        if not _TURBO_END.match(lines[at]):
+            at += 1
+            continue
+        at += 1
+        while at < len(lines) and (_TURBO_TALK.match(lines[at]) or _RUNNER_TALK.match(lines[at])):
+            at += 1
+        runs.append("\n".join(lines[start:at]))
+        start = at
+    return runs if start == len(lines) else []
+
+
+_RUN_ENDS = {
+    "pytest": re.compile(r"=*\s*(?:\d+ [a-z]+(?:, )?)+ in \d[\d.:]*\s?m?s\b.*|=*\s*no tests ran in .*"),
+    "vitest": re.compile(r"\s*Duration\s+\d[\d.]*m?s\b.*"),
+    "jest": re.compile(r"Ran all test suites\b.*"),
+}
+"""The last line of each run of these."""
+
+
+def runs_of(tool: str, text: str) -> list[str]:
+    """An output that is nothing but runs of one test runner, cut behind the last line of each; else none."""
+    end = _RUN_ENDS.get(tool)
+    if end is None:
+        return []
+    runs: list[str] = []
+    lines = text.rstrip().split("\n")
+    start = 0
+    for at, line in enumerate(lines):
+        if end.fullmatch(line):
+            runs.append("\n".join(lines[start : at + 1]))
+            start = at + 1
+    return runs if start == len(lines) else []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.mapping_examples import with_own_examples
 from debug_loop_pipeline.effects.postgres import Database
 
 _FIXES = 20
@@ -15,13 +16,14 @@ _LATEST_ATTEMPTS = 500
 
 def fixes_of(database: Database, signature: str) -> list[dict[str, Any]]:
     """Everything known about one error signature that is not suppressed or deprecated, best lower bound first."""
-    return fetch_rows(
+    rows = fetch_rows(
         database,
         "select v.*, a.peer_id from v_error_resolution_patterns v"
         " left join debug_execution_attempts a on a.attempt_id = v.example_attempt_id"
         " where v.signature = :signature order by v.wilson_lower_bound desc, v.success_count desc, v.mapping_id limit :n",
         {"signature": signature, "n": _FIXES},
     )
+    return with_own_examples(database, rows)
 
 
 def functions_by_hash(database: Database, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:

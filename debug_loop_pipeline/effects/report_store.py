@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.mapping_examples import with_own_examples
 from debug_loop_pipeline.effects.postgres import Database
 
 ORDERS = {"count": "errors desc", "cost": "cost_usd desc nulls last", "recent": "last_at desc"}
@@ -67,11 +68,14 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
             {"s": signature},
         ),
         "costs": fetch_rows(database, "select * from error_costs where signature = :s order by day", {"s": signature}),
-        "fixes": fetch_rows(
+        "fixes": with_own_examples(
             database,
-            "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
-            " join resolutions r using (resolution_id) where m.signature = :s order by m.wilson_lower_bound desc, m.mapping_id",
-            {"s": signature},
+            fetch_rows(
+                database,
+                "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
+                " join resolutions r using (resolution_id) where m.signature = :s order by m.wilson_lower_bound desc, m.mapping_id",
+                {"s": signature},
+            ),
         ),
         "decisions": fetch_rows(
             database,
@@ -148,12 +152,15 @@ def golden_state(database: Database, golden_state_id: str) -> dict[str, Any]:
 
 def mapping(database: Database, mapping_id: str) -> dict[str, Any]:
     """One mapping with its resolution and every task's word on it: which call failed, changed, and showed it gone."""
-    row = fetch_rows(
+    (row,) = with_own_examples(
         database,
-        "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
-        " join resolutions r using (resolution_id) where m.mapping_id = :id",
-        {"id": mapping_id},
-    )[0]
+        fetch_rows(
+            database,
+            "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
+            " join resolutions r using (resolution_id) where m.mapping_id = :id",
+            {"id": mapping_id},
+        ),
+    )
     row["events"] = fetch_rows(
         database,
         "select correlation_id, outcome, occurred_at, attempt_id, evidence_tier, peer_id, details from mapping_events"
@@ -222,6 +229,7 @@ def overview(database: Database, top: int) -> dict[str, Any]:
         ("cost_by_day", "select day, sum(cost_usd) as cost_usd from execution_costs group by 1 order by 1"),
     )
     found: dict[str, Any] = {name: fetch_rows(database, query, {"top": top}) for name, query in queries}
+    found["fixes"] = with_own_examples(database, found["fixes"])
     found["top_errors"] = top_errors(database, order="count", limit=top)
     found["effect"] = latest_effect(database)
     return found

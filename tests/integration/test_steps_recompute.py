@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.manifest_store import fixes_of
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.report_store import overview, top_errors
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
 from debug_loop_pipeline.settings import Settings
@@ -228,3 +230,48 @@ def test_a_mapping_that_changed_code_credits_otherwise_is_told(
     assert told["step"] == "error_success_mappings"
     assert told["tables"]["debug_error_success_mappings"]["removed"] == 1
     assert fetch_rows(context.database, "select from debug_error_success_mappings") == []
+
+
+def test_a_fix_is_shown_by_an_example_of_its_own_error_with_what_mended_it_first(context: StepContext) -> None:
+    def fixed(name: str, minutes: int, error: str, *beside: str) -> list[ExecutionEvent]:
+        mended = attempt(f"{name}-2", name, minutes=minutes + 10, failed=False)
+        others = [
+            {
+                "path": path,
+                "before": "",
+                "after": f"# of {name}",
+                "step": (minutes + 10) * 10,
+                "tool_call_id": f"beside-{path}",
+            }
+            for path in beside
+        ]
+        edits = [*others, *(edit.model_dump() for edit in mended.edits)]
+        return [
+            attempt(f"{name}-1", name, minutes=minutes, failed=True, error=error),
+            attempt(f"{name}-2", name, minutes=minutes + 10, failed=False, edits=edits),
+        ]
+
+    of_key, of_attribute = "KeyError: 'name'", "AttributeError: 'NoneType' object has no attribute 'name'"
+    told = [
+        *fixed("first", 0, of_key, "unrelated.py", "more.py"),
+        *fixed("second", 60, of_key),
+        *fixed("other", 120, of_attribute),
+    ]
+    ingest_events(context, told, "test")
+    run_dirty_days(context)
+    fixes = {
+        row["pattern"]: row for row in overview(context.database, 10)["fixes"] if "config.py" in row["example_diff"]
+    }
+    assert {row["example_diff"].splitlines()[0] for row in fixes.values()} == {"--- config.py"}
+    assert not any("unrelated.py" in row["example_diff"] for row in fixes.values())
+    stored = fetch_rows(context.database, "select example_diff from resolutions where example_diff like '%config.py%'")
+    assert any("unrelated.py" in row["example_diff"] for row in stored), (
+        "the resolution's own example is the first of all"
+    )
+    signature = next(
+        row["signature"]
+        for row in top_errors(context.database, order="count", limit=10)
+        if "Attribute" in row["pattern"]
+    )
+    [served] = [fix for fix in fixes_of(context.database, signature) if "config.py" in fix["example_diff"]]
+    assert "unrelated.py" not in served["example_diff"]

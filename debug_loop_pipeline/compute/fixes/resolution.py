@@ -99,7 +99,9 @@ def resolutions(
         whole: the whole change they belong to, for the example.
         subjects: the error's VALUE, VAR and PATH slots in order.
     """
-    diff = example_diff(whole)
+    # The example is cut at its end: what mended the error comes first.
+    mended = set(map(id, credited))
+    diff = example_diff([*credited, *(part for part in whole if id(part) not in mended)])
     if len(credited) <= MAX_SINGLE_PARTS:
         made = [
             _resolution(part.kind, part.template(subjects), part.language, diff, part.said, stf_id=part.stf_id)

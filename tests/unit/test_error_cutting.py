@@ -65,6 +65,17 @@ LINES = [
     ("tsc", "src/a.ts(12,5): error TS2345: Argument of type 'x' is not assignable.\n", [("TS2345: Argument of type 'x' is not assignable.", "TS2345", None, "src/a.ts", 12)]),
     ("tsc", "src/a.ts:12:5 - error TS2304: Cannot find name 'y'.\n\n12 y()\n   ~\n", [("TS2304: Cannot find name 'y'.", "TS2304", None, "src/a.ts", 12)]),
     ("mypy", "a.py:3: error: Name \"x\" is not defined  [name-defined]\na.py:3: note: hint\nFound 1 error in 1 file (checked 2 source files)\n", [('Name "x" is not defined [name-defined]', None, None, "a.py", 3)]),
+    (
+        "bin/test",
+        "____ pkg/tests/test_a.py:test_add ____\n  File \"/r/pkg/tests/test_a.py\", line 12, in test_add\n    assert add(1, 1) == 3\nAssertionError\n\n"
+        " tests finished: 4 passed, 1 failed, in 0.38 seconds \nDO *NOT* COMMIT!\n/r/pkg/a.py:351: SyntaxWarning: \"is\" with a literal. Did you mean \"==\"?\n",
+        [("AssertionError", "AssertionError", "pkg/tests/test_a.py:test_add", "/r/pkg/tests/test_a.py", 12)],
+    ),
+    (
+        "lint",
+        "## See relevant line below marked with █.\n\npkg/a.py:\n...⋮...\n  7│def add(a, b):\n  8█    return a +\n  9│\n",
+        [("line marked without a reason", None, None, "pkg/a.py", 8)],
+    ),
     ("flake8", "a.py:3:80: E501 line too long (90 > 79 characters)\n", [("E501 line too long (90 > 79 characters)", "E501", None, "a.py", 3)]),
     ("ruff check", "a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),
     ("ruff check", "F401 [*] `os` imported but unused\n --> a.py:1:8\n  |\n1 | import os\n  |        ^^\n\nFound 1 error.\n", [("F401 [*] `os` imported but unused", "F401", None, "a.py", 1)]),

@@ -56,7 +56,8 @@ def cut_errors(
     text = _readable(output)
     found = _specific(text, tool, prints_means_fail)
     if not found:
-        found = generic.cut_error_lines(text) or native.cut_crashes(text)
+        marked = generic.cut_marked(text) if "█" in text else []
+        found = marked or generic.cut_error_lines(text) or native.cut_crashes(text)
     if not found:
         found = generic.cut_trailer(text, exit_code)
     distinct: dict[tuple[str | None, str, str | None, str | None], CutError] = {}
@@ -132,7 +133,7 @@ def _tests(text: str) -> list[CutError]:
     found: list[CutError] = []
     if "--- FAIL" in text or "panic: " in text or '"Action":"fail"' in text or "fatal error: " in text:
         found += go.cut(text)
-    if "FAILED " in text or "ERROR " in text or "\nE  " in text or "ERROR: " in text:
+    if any(word in text for word in ("FAILED ", "ERROR ", "\nE  ", "ERROR: ", " tests finished: ")):
         found += python.cut_pytest(text)
     if not found and ("FAIL: " in text or "ERROR: " in text):
         found += python.cut_unittest(text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from debug_loop_pipeline.compute.commands.error_cutting.common import GENERIC, CutError, one_line
+from debug_loop_pipeline.compute.commands.error_cutting.common import GENERIC, CutError, number, one_line
 
 _SHELL = re.compile(
     r"^(?:(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh: )?(?:line \d+: |\d+: |\(eval\):\d+: )?(?P<message>(?:[\w./@~+\-']+: ){1,2}(?:command not found|not found|Permission denied|No such file or directory|Is a directory|Not a directory|cannot execute.*)|command not found: \S+|no such file or directory: \S+|syntax error.*|unexpected EOF.*)$",
@@ -59,6 +59,21 @@ def cut_shell(output: str) -> list[CutError]:
     for match in _PACKAGE.finditer(output):
         text = match["npm"] or match["named"] or match["pnpm"] or match["pip"]
         found.append(CutError(one_line(text), tool="package manager"))
+    return found
+
+
+_MARKED = re.compile(r"^(?:(?P<path>[\w./@+-]+\.\w+):|[ \t]*(?P<line>\d+)█(?P<text>.*))[ \t]*$", re.MULTILINE)
+
+
+def cut_marked(output: str) -> list[CutError]:
+    """Lines of a file's outline that bear a mark, where nothing says why (Aider's own check of the syntax)."""
+    found: list[CutError] = []
+    path: str | None = None
+    for match in _MARKED.finditer(output):
+        if match["path"]:
+            path = match["path"]
+        elif path is not None:
+            found.append(CutError("line marked without a reason", path=path, line=number(match["line"])))
     return found
 
 

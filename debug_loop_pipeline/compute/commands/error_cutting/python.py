@@ -14,7 +14,9 @@ _SUMMARY = re.compile(
     re.MULTILINE,
 )
 _SECTION = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$", re.MULTILINE)
-_SECTION_END = re.compile(r"^(?:={5,}.*={3,}|_{3,} .+? _{3,}|-{5,} .*Captured|- generated )", re.MULTILINE)
+_SECTION_END = re.compile(
+    r"^(?:={5,}.*={3,}|_{3,} .+? _{3,}|-{5,} .*Captured|- generated | tests finished: )", re.MULTILINE
+)
 _E_LINE = re.compile(r"^E(?:   ?| {2,})(?P<text>.*)$", re.MULTILINE)
 _PLACE = re.compile(
     r"^(?P<path>[^\s:]+\.pyx?):(?P<line>\d+): (?P<type>(?!in\b)[A-Za-z_][\w.]*)?(?P<rest>.*)$", re.MULTILINE
@@ -106,6 +108,10 @@ def _pytest_error(test: str, short: str | None, section: str | None, collecting:
             inner = cut_tracebacks(section)
             if inner:
                 kind, message = inner[-1].type, inner[-1].message
+        if message is None and kind is None and not e_lines:
+            kind, message, place = _of_frames(section)
+            if place is not None:
+                path, line = place["path"], number(place["line"])
     if message is None and short and not _CUT_SHORT.match(short):
         exception = _EXCEPTION.match(short)
         kind, message = (
@@ -123,6 +129,15 @@ def _pytest_error(test: str, short: str | None, section: str | None, collecting:
         line=line,
         stacktrace=block(section.split("\n")) if section else None,
     )
+
+
+def _of_frames(section: str) -> tuple[str | None, str | None, re.Match[str] | None]:
+    """Exception, message and last place of our own in a section of a runner that prints a traceback without its head (SymPy's)."""
+    lines = section.split("\n")
+    ended = [match for line in lines if (match := _EXCEPTION.match(line))]
+    places = [match for line in lines if (match := _FRAME.match(line)) and is_ours(match["path"])]
+    kind, message = (ended[-1]["type"], ended[-1].group()) if ended else (None, None)
+    return kind, message, places[-1] if places else None
 
 
 def _of_e_lines(lines: list[str]) -> tuple[str | None, str | None]:

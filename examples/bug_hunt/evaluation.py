@@ -116,6 +116,7 @@ def evaluate(
     *,
     seed: int = SEED,
     workers: int = WORKERS,
+    runner: PytestRunner | None = None,
     compare: bool = True,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
@@ -124,19 +125,20 @@ def evaluate(
     Args:
         context: an empty store.
         seed: draws the halves and every order.
-        workers: runs of pytest at once.
+        workers: runs of pytest at once, where no runner is given.
+        runner: runs the tests; by default one of its own.
         compare: measure orders without memory too: every candidate is then run once, not only those that the manifest leads to.
         say: told what is going on.
     """
+    if runner is None:
+        with PytestRunner(workers) as own:
+            return evaluate(context, seed=seed, runner=own, compare=compare, say=say)
     programs = load_programs()
     first, _ = halves(seed)
-    with PytestRunner(workers) as runner:
-        say(f"learning from {len(first)} programs, in random order")
-        learned = learn(context, [programs[name] for name in first], seed, runner)
-        say(
-            f"{learned.solved} of {learned.tasks} repaired in {learned.attempts} attempts; {learned.mappings} fixes known"
-        )
-        return {"learned": asdict(learned), **evaluate_second(context, runner, seed=seed, compare=compare, say=say)}
+    say(f"learning from {len(first)} programs, in random order")
+    learned = learn(context, [programs[name] for name in first], seed, runner)
+    say(f"{learned.solved} of {learned.tasks} repaired in {learned.attempts} attempts; {learned.mappings} fixes known")
+    return {"learned": asdict(learned), **evaluate_second(context, runner, seed=seed, compare=compare, say=say)}
 
 
 def evaluate_second(

@@ -22,6 +22,10 @@ from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, men
 from debug_loop_pipeline.steps.passes import Passes
 
 _RELAY_IDLE_S = 0.004  # one indexed look each; a notification would make every deciding commit wait for the others
+_RELAY_QUIET_S = (
+    0.025  # where nothing was decided for a while: looks as frequent as those took a fifth of a CPU all day
+)
+_RELAY_SLOWER = 1.1
 _POLL_S = 0.25
 _LOOK_S = 2.0
 _RENEW_AGAIN_S = 1.0
@@ -86,12 +90,15 @@ class LedgerService:
 
     def _relay(self) -> None:
         self._follow()
+        pause = _RELAY_IDLE_S
         while not self._stop.is_set():
             published = self._ledger.ledger.publish_pending()
             if published.messages:
                 self.counts.report.published += published.messages
+                pause = _RELAY_IDLE_S
             else:
-                self._stop.wait(_RELAY_IDLE_S)
+                self._stop.wait(pause)
+                pause = min(pause * _RELAY_SLOWER, _RELAY_QUIET_S)
 
     # -- fold ----------------------------------------------------------------------------------------------------
 

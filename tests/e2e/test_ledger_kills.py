@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from random import Random
 
@@ -11,14 +10,16 @@ import pytest
 from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.steps.ledger import Ledger, catch_up
 from debug_loop_pipeline.steps.reconcile import reconcile
-from tests.support.ledger import ledger_on, wait_for
+from tests.support.ledger import SCALE, ledger_on, wait_for
 from tests.support.ledger_workers import BATCH, Count, Plan, Servers, Worker, decide, endow, expected, serve
 from tests.support.own_servers import Broker, kill_server
 
 PEERS = 300
 DECIDERS = 2
-TRANSACTIONS = 100_000
-KILLED = {"decider": 12, "relay": 10, "fold": 10, "kafka": 5, "valkey": 3, "postgres": 2}
+TRANSACTIONS = int(20_000 * SCALE)
+KILLED = {"decider": 12, "relay": 10, "fold": 10, "valkey": 3, "postgres": 2}
+KAFKA_KILLED = {"apache": 2, "tansu": 5}
+"""What comes back with all it confirmed is killed less often than what comes back empty, each time in another state of the ledger."""
 SEED = 7
 PATIENCE_S = 600.0
 
@@ -34,7 +35,8 @@ def test_kill_anything_at_any_time_and_every_copy_is_the_sum_of_the_plan(
 ) -> None:
     supervisor, servers = stack
     draw = Random(SEED)
-    victims = [name for name, times in KILLED.items() for _ in range(times)]
+    killed = KILLED | {"kafka": KAFKA_KILLED[broker]}
+    victims = [name for name, times in killed.items() for _ in range(times)]
     draw.shuffle(victims)
     plans = [Plan(SEED, n, PEERS, TRANSACTIONS // BATCH // DECIDERS) for n in range(DECIDERS)]
     wanted, total = expected(plans, PEERS)
@@ -51,10 +53,12 @@ def test_kill_anything_at_any_time_and_every_copy_is_the_sum_of_the_plan(
         }
         try:
             for number, victim in enumerate(victims, start=1):
-                # Deciders are let on by one part after the other, so that each kill meets them at work on any machine.
-                assert wait_for(lambda sofar=number - 1: min(c.read() for c in done) >= sofar * part, PATIENCE_S)
+                # Deciders are let on by one part after the other, and are somewhere in it when something dies, on any machine.
+                before = (number - 1) * part
+                assert wait_for(lambda sofar=before: min(c.read() for c in done) >= sofar, PATIENCE_S)
                 allowed.write(number * part)
-                time.sleep(draw.uniform(0.0, 0.5))
+                place = before + draw.randrange(part)
+                assert wait_for(lambda place=place: max(c.read() for c in done) >= place, PATIENCE_S)
                 if victim in workers:
                     draw.choice(workers[victim]).kill_and_start_again()
                 else:
@@ -63,7 +67,7 @@ def test_kill_anything_at_any_time_and_every_copy_is_the_sum_of_the_plan(
             for worker in workers["decider"]:
                 worker.process.join(PATIENCE_S)
                 assert worker.process.exitcode == 0
-            assert wait_for(lambda: folded(ledger) >= total, PATIENCE_S), (folded(ledger), total)
+            assert wait_for(lambda: folded(ledger) >= total, PATIENCE_S, every=0.2), (folded(ledger), total)
         finally:
             for worker in (worker for group in workers.values() for worker in group):
                 worker.end()

@@ -19,7 +19,7 @@ from debug_loop_pipeline.models.token import Reason, TokenTransaction, Transacti
 from debug_loop_pipeline.steps.ledger import Ledger
 
 SCALE = float(os.environ.get("LEDGER_TEST_SCALE", "1"))
-"""Larger runs of the stateful test."""
+"""Larger runs of the stateful test and of the kills."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENT = RetryPolicy(attempts=200, timeout_s=60.0, wait_initial_s=0.05, wait_max_s=0.3, wait_jitter_s=0.05)
 
@@ -84,7 +84,7 @@ def put(ledger: Ledger, partition: int, value: bytes | None, key: bytes = b"forg
     ledger.kafka.publish(TRANSACTIONS, [Message(partition, key, value)])
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0, every: float = 0.01) -> bool:
     """Whether the condition came true in time."""
     import time
 
@@ -92,5 +92,5 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     while time.monotonic() < deadline:
         if condition():
             return True
-        time.sleep(0.01)
+        time.sleep(every)
     return condition()

@@ -23,7 +23,8 @@ from debug_loop_pipeline.steps.ledger_service import LedgerService, Part
 from tests.support.ledger import NOW, grant, ledger_on, spend
 
 ENDOWMENT = 10**9
-BATCH = 50
+BATCH = 20
+"""On average: from one transaction to some more than what the ledger writes in one statement."""
 _LOOK_S = 0.005
 
 
@@ -49,7 +50,8 @@ class Plan:
         """Transactions of a batch; the same whenever it is asked for."""
         draw = Random(f"{self.seed}-{self.decider}-{number}")
         made: list[TokenTransaction] = []
-        while len(made) < BATCH:
+        size = draw.randint(1, 2 * BATCH)
+        while len(made) < size:
             cause = f"{self.seed}-{self.decider}-{number}-{len(made)}"
             peer, other = (f"peer-{n}" for n in draw.sample(range(self.peers), 2))
             amount = draw.randint(1, 10_000)

@@ -1,13 +1,17 @@
-"""The product as `debug-loop dev` runs it: what comes in is materialised without anybody asking, and a backfill from the UI succeeds."""
+"""The product as `debug-loop dev` runs it: the UI has our code location, what comes in is materialised without anybody asking, a
+backfill from the UI succeeds, and nothing is left behind when it ends.
+"""
 
 from __future__ import annotations
 
+import shutil
+import signal
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from debug_loop_pipeline.assets.debug_intelligence import CLOSING, REFRESHABLE
@@ -16,6 +20,7 @@ from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_dirty_days
+from tests.conftest import _make_test_directory
 from tests.support.dev_process import Dev, Ui, running_dev, wait_for
 from tests.support.events import START, fixed_task
 
@@ -23,6 +28,10 @@ FIRST = START.date()
 EARLY = [(FIRST + timedelta(days=n)).isoformat() for n in (0, 1, 2)]
 LATE = [(FIRST + timedelta(days=n)).isoformat() for n in (20, 21, 22)]
 THREE_TICKS_S = 15.0
+_LOCATIONS = """
+{ workspaceOrError { __typename ... on Workspace { locationEntries {
+    name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -42,10 +51,23 @@ def backfill_status(ui: Ui, backfill: str) -> str:
     return str(ui.ask(query, id=backfill)["partitionBackfillOrError"]["status"])
 
 
-@pytest.fixture
-def dev(short_directory: Path) -> Iterator[Dev]:
-    with running_dev(short_directory, "--kafka", "tansu") as running:
+@pytest.fixture(scope="module")
+def dev() -> Iterator[Dev]:
+    """Ended by SIGTERM; those of the live loop are ended by SIGINT."""
+    directory = _make_test_directory()
+    with running_dev(directory, "--kafka", "tansu", ended_by=signal.SIGTERM) as running:
         yield running
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_dev_serves_the_ui_with_our_code_location(dev: Dev) -> None:
+    def loaded() -> dict[str, Any] | None:
+        (location,) = dev.ui.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        return location if location["loadStatus"] == "LOADED" else None
+
+    location = wait_for("the code location", loaded, 120)
+    assert location["locationOrLoadError"] == {"__typename": "RepositoryLocation"}
+    assert len(psutil.Process(dev.process.pid).children(recursive=True)) >= 5
 
 
 def test_new_events_are_materialised_by_themselves_once_and_a_backfill_from_the_ui_succeeds(

@@ -1,4 +1,4 @@
-"""`debug-loop dev` as a process of its own, on a data directory of its own, ended by the signal of Ctrl-C."""
+"""`debug-loop dev` as a process of its own, on a data directory of its own, ended by a signal, after which nothing of it is left."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import psutil
 
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.settings import Settings, read_servers_state, sqlalchemy_url
@@ -75,13 +77,19 @@ class Dev:
 
 
 @contextmanager
-def running_dev(directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Dev]:
-    """Starts it, waits for the UI, and ends it.
+def running_dev(
+    directory: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    ended_by: signal.Signals = signal.SIGINT,
+) -> Iterator[Dev]:
+    """Starts it, waits for the UI, and ends it: everything below it and its servers have to end with it.
 
     Args:
         directory: where `data` (the data directory) and the log come to lie.
         arguments: of `debug-loop dev`, besides the port.
         environment: more variables.
+        ended_by: the signal that ends it.
     """
     data, log = directory / "data", directory / "dev.log"
     command = [sys.executable, "-m", "debug_loop_pipeline.cli.main", "dev", "--port", str(free_port()), *arguments]
@@ -113,11 +121,14 @@ def running_dev(directory: Path, *arguments: str, environment: Mapping[str, str]
     finally:
         if context is not None:
             context.database.close()
-        process.send_signal(signal.SIGINT)
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(ended_by)
         try:
             assert process.wait(60) == 0, log.read_text(encoding="utf-8")
         finally:
             process.kill()
+        assert psutil.wait_procs(below, timeout=5)[1] == []
+        assert read_servers_state(data).running == {}
 
 
 def free_port() -> int:

@@ -17,7 +17,7 @@ from psycopg2 import sql
 from sqlalchemy import text
 
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.definitions import build_defs, debug_intelligence_job, price_job
+from debug_loop_pipeline.definitions import build_defs, debug_intelligence_job, gated_job, price_job
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.resources import dagster_storage
@@ -47,10 +47,13 @@ class Pipeline:
         assert ingest_events(self.context, events, "test").rejects == []
 
     def run(
-        self, span: Span, *, full_refresh: tuple[str, ...] = (), only: tuple[str, ...] = ()
+        self, span: Span, *, full_refresh: tuple[str, ...] = (), only: tuple[str, ...] = (), whole: bool = False
     ) -> dg.ExecuteInProcessResult:
-        """The whole daily job (or only some of its assets) over a range of days, as the sensor's run does it; never raises."""
-        job = self.defs.resolve_job_def(debug_intelligence_job.name)
+        """The daily job (or only some of its assets) over a range of days, as the sensor's run does it; never raises.
+
+        whole: with all checks and plots, not the blocking checks alone, as most runs of the sensor.
+        """
+        job = self.defs.resolve_job_def((debug_intelligence_job if whole else gated_job).name)
         return job.execute_in_process(
             instance=self.instance,
             tags={RANGE_START: span.first.isoformat(), RANGE_END: span.last.isoformat()},
@@ -87,9 +90,20 @@ def on_server(url: str, *statements: sql.Composed) -> None:
                 cursor.execute(statement)
 
 
+@pytest.fixture(scope="session")
+def dagster_tables(postgres_server_url: str) -> str:
+    """Name of a database with Dagster's own tables, to be used as a template: to make them takes a second."""
+    name = "dagster_template"
+    on_server(postgres_server_url, sql.SQL("create database {}").format(sql.Identifier(name)))
+    url = f"{postgres_server_url.rpartition('/')[0]}/{name}"
+    dagster_storage.PooledPostgresStorage(url)
+    dagster_storage.pooled_engine(url).dispose()
+    return name
+
+
 @pytest.fixture
 def pipeline(
-    postgres_server_url: str, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_server_url: str, migrated: str, dagster_tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pipeline]:
     """A pipeline over fresh databases; a run that asks for settings of its own finds them there too."""
     name = f"test_{uuid4().hex[:12]}"
@@ -97,7 +111,7 @@ def pipeline(
     on_server(
         postgres_server_url,
         sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(migrated)),
-        sql.SQL("create database {}").format(sql.Identifier(dagster_name)),
+        sql.SQL("create database {} template {}").format(sql.Identifier(dagster_name), sql.Identifier(dagster_tables)),
     )
     url = f"{postgres_server_url.rpartition('/')[0]}/{name}"
     settings = Settings(postgres_url=url, data_dir=tmp_path)

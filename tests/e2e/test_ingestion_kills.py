@@ -1,4 +1,4 @@
-"""Live ingestion under kill -9: agents, their relays, consumers, daemon, run workers and all servers die while 5,000 attempts flow.
+"""Live ingestion under kill -9: agents, their relays, consumers, daemon, run workers and all servers die while 2,000 attempts flow.
 
 Every event that a logger acknowledged is in the inbox once, and all tables equal those of a run in which nothing died.
 """
@@ -40,11 +40,13 @@ from tests.support.ledger_workers import Count, Servers, Worker
 from tests.support.own_servers import Broker, kill_server
 
 AGENTS = 3
-ATTEMPTS = 5_000
-KILLED = {"kafka": 4, "valkey": 2, "postgres": 3, "daemon": 2, "run worker": 2}
-"""Besides: each failpoint, and each process that is killed at a moment of its own to make room for one that has a failpoint."""
+ATTEMPTS = 2_000
+KILLED = {"valkey": 3, "postgres": 4, "daemon": 2, "run worker": 2}
+KAFKA_KILLED = {"apache": 2, "tansu": 4}
+"""What comes back with all it confirmed is killed less often than what comes back empty. Besides: each failpoint, and each process that is killed at a moment of its own to make room for one that has a failpoint."""
 SEED = 11
 PATIENCE_S = 400.0
+ORPHAN_EVERY_S = 1.0
 CRASHED = AGENTS
 """The agent that the test itself plays: it crashes whenever it has written."""
 NOT_COMPARED = {"stf_matches", "consumer_offsets", "ledger_epoch"}
@@ -112,8 +114,9 @@ class Dagster:
         self._workspace = str(write_workspace(home, socket))
         module = "debug_loop_pipeline.definitions"
         self._code = self._children.start(
-            "dagster-code", "dagster", "code-server", "start", "-s", str(socket), "-m", module
+            "dagster-code", "debug_loop_pipeline.processes.code_server", "-s", str(socket), "-m", module
         )
+        assert wait_for(socket.exists, PATIENCE_S, every=0.1)
         self._daemon = self._start_daemon()
 
     def _start_daemon(self) -> psutil.Process:
@@ -130,11 +133,9 @@ class Dagster:
 
     def kill_run_worker(self) -> bool:
         """kill -9 of a process that executes a run; False where none does."""
-        workers = [
-            process
-            for process in psutil.Process(self._code.popen.pid).children(recursive=True)
-            if "spawn_main" in " ".join(process.cmdline())
-        ]
+        code = psutil.Process(self._code.popen.pid)
+        # The code server's children are what forks the runs, and what minds resources.
+        workers = [run for child in code.children() for run in child.children()]
         for process in workers[:1]:
             process.kill()
         return bool(workers)
@@ -186,18 +187,21 @@ class Stage:
         number = draw.randrange(len(workers))
         workers[number].end()
         self.killed[failpoint.partition(":")[0]] += 1
-        call = 1 if failpoint in failpoints.ONCE else draw.randint(1, 3)
+        # Another process may take the next orphan, so the first one has to do.
+        call = 1 if failpoint in failpoints.ONCE or "orphan" in failpoint else draw.randint(1, 3)
         armed = self._agent(number, failpoint, call) if workers is self.agents else self._consumer(failpoint, call)
         workers[number] = armed
-        deadline = time.monotonic() + PATIENCE_S
+        deadline, next_orphan, pause = time.monotonic() + PATIENCE_S, 0.0, 0.2
         while armed.process.is_alive():
             assert time.monotonic() < deadline, failpoint
-            if "orphan" in failpoint:
+            if "orphan" in failpoint and time.monotonic() >= next_orphan:
+                next_orphan = time.monotonic() + ORPHAN_EVERY_S  # each one is looked at by every relay from now on
                 self.crashed.append(told(CRASHED, len(self.crashed)))
                 orphan(self._data_dir, self.crashed[-1])
             if all(count.read() >= self.allowed.read() for count in self.done):  # nothing is left to tell
                 self.allowed.write(self.allowed.read() + 1)
-            time.sleep(0.3)
+            armed.process.join(pause)
+            pause = min(1.2 * pause, 3.0)  # a machine that is slow is not to be given more and more to do
         assert armed.process.exitcode == -9, failpoint
         self.killed[failpoint] += 1
         workers[number] = self._agent(number) if workers is self.agents else self._consumer()
@@ -229,7 +233,8 @@ def test_kill_anything_at_any_time_and_every_acknowledged_event_is_there_once(
         "DEBUG_LOOP_DATA_DIR": str(data_dir),
     }
     draw = Random(SEED)
-    victims = [*failpoints.ALL, *(name for name, times in KILLED.items() for _ in range(times))]
+    killed = KILLED | {"kafka": KAFKA_KILLED[broker]}
+    victims = [*failpoints.ALL, *(name for name, times in killed.items() for _ in range(times))]
     draw.shuffle(victims)
     part = EACH // (len(victims) + 1)
     with store_on(servers, data_dir) as context:
@@ -237,17 +242,19 @@ def test_kill_anything_at_any_time_and_every_acknowledged_event_is_there_once(
         dagster = Dagster(settings, environment)
         stage = Stage(servers, data_dir, tmp_path)
         try:
-            for number, victim in enumerate(victims, start=1):
-                # Agents are let on by one part after the other, so that each kill meets them at work on any machine.
-                stage.allowed.write(max(stage.allowed.read(), number * part))
-                time.sleep(draw.uniform(0.0, 0.4))
+            for victim in victims:
+                # Agents are let on by one part after the other, and are somewhere in it when something dies, on any machine.
+                before = stage.allowed.read()
+                stage.allowed.write(before + part)
+                place = before + draw.randrange(part)
+                assert wait_for(lambda place=place: max(count.read() for count in stage.done) >= place, PATIENCE_S)
                 if victim in failpoints.ALL:
                     stage.fail_at(victim, draw)
                 elif victim == "daemon":
                     dagster.kill_daemon()
                     stage.killed[victim] += 1
                 elif victim == "run worker":
-                    assert wait_for(dagster.kill_run_worker, PATIENCE_S)
+                    assert wait_for(dagster.kill_run_worker, PATIENCE_S, every=0.05)
                     stage.killed[victim] += 1
                 else:
                     kill_server(supervisor, broker, victim)
@@ -261,7 +268,7 @@ def test_kill_anything_at_any_time_and_every_acknowledged_event_is_there_once(
             dagster.stop()
         wanted = {event.attempt_id for event in (*plan(0, each), *stage.crashed)}
         with executions_consumed(settings):  # what the killed ones were in the middle of
-            assert wait_for(lambda: attempts_in(context) >= len(wanted), PATIENCE_S), (
+            assert wait_for(lambda: attempts_in(context) >= len(wanted), PATIENCE_S, every=0.2), (
                 attempts_in(context),
                 len(wanted),
             )

@@ -40,7 +40,7 @@ from tests.support.ledger_workers import Count, Servers, Worker
 from tests.support.own_servers import Broker, kill_server
 
 AGENTS = 3
-ATTEMPTS = 2_000
+ATTEMPTS = 5_000
 KILLED = {"valkey": 3, "postgres": 4, "daemon": 2, "run worker": 2}
 KAFKA_KILLED = {"apache": 2, "tansu": 4}
 """What comes back with all it confirmed is killed less often than what comes back empty. Besides: each failpoint, and each process that is killed at a moment of its own to make room for one that has a failpoint."""

@@ -23,7 +23,7 @@ from debug_loop_pipeline.steps.ledger_service import LedgerService, Part
 from tests.support.ledger import NOW, grant, ledger_on, spend
 
 ENDOWMENT = 10**9
-BATCH = 20
+BATCH = 50
 """On average: from one transaction to some more than what the ledger writes in one statement."""
 _LOOK_S = 0.005
 

@@ -63,6 +63,17 @@ def test_the_columns_of_an_asset_are_those_of_its_table() -> None:
         assert shown == [name for name, _, _ in table_columns()[table]], table
 
 
+def test_no_column_that_an_asset_shows_is_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_ECONOMY_ENABLED", "true")
+    without = [
+        f"{spec.metadata['dagster/table_name']}.{column.name}"
+        for spec in build_defs().resolve_all_asset_specs()
+        for column in spec.metadata["dagster/column_schema"].columns
+        if not column.description
+    ]
+    assert without == []
+
+
 def test_every_daily_asset_takes_a_range_in_one_run_and_bounds_its_writers() -> None:
     graph = defs.resolve_asset_graph()
     for name in DAILY:

@@ -12,19 +12,25 @@ from typing import Literal
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 
 def configure_logging(
-    level: Literal["debug", "info", "warning", "error"] = "info", form: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    form: Literal["console", "json"] = "console",
+    *,
+    retries: bool = True,
 ) -> None:
     """Set up logging for this process; a later call replaces an earlier one.
 
     Args:
         level: Least level that is written.
         form: `console` for people, `json` (one object per line, `event` and `timestamp` in UTC) for collectors.
+        retries: Whether each retry of a call is told; at level `debug` it always is. Not to a person who waits for the
+            answer of one command: the error at its end says how often was tried.
     """
-    processors: list[Processor] = [
+    processors: list[Processor] = [] if retries or level == "debug" else [_without_retries]
+    processors += [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -51,6 +57,12 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines carry the name of the module that writes them."""
     logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
+
+
+def _without_retries(_: object, __: str, event: EventDict) -> EventDict:
+    if event.get("event") == "stamina.retry_scheduled":
+        raise structlog.DropEvent
+    return event
 
 
 def _standard_error(*_: object) -> structlog.PrintLogger:

@@ -18,12 +18,13 @@ class LazyCommand:
     """Where a command is.
 
     `app` of `module` is a `typer.Typer`; with `command` it is one command of it, without it the whole (a group, or its
-    only command).
+    only command). A `service` stays until it is told to end, and its log is read later.
     """
 
     module: str
     help: str
     command: str | None = None
+    service: bool = False
 
 
 COMMANDS: dict[str, LazyCommand] = {
@@ -35,10 +36,10 @@ COMMANDS: dict[str, LazyCommand] = {
     "materialize": LazyCommand("materialize", "Compute everything over the days that changed, or over a range."),
     "explain": LazyCommand("explain", "Trace fixes and verdicts back to tool calls."),
     "manifest": LazyCommand("manifest", "What is known about a request or an error."),
-    "serve": LazyCommand("serve", "Answer agents over a socket: hooks, MCP server, Python API."),
+    "serve": LazyCommand("serve", "Answer agents over a socket: hooks, MCP server, Python API.", service=True),
     "hooks": LazyCommand("hooks", "Hooks of agents: install, uninstall, status."),
-    "mcp": LazyCommand("mcp", "MCP server: find_fix, find_solution, known_failures, report_outcome."),
-    "watch": LazyCommand("watch", "Import what appears in the agents' folders."),
+    "mcp": LazyCommand("mcp", "MCP server: find_fix, find_solution, known_failures, report_outcome.", service=True),
+    "watch": LazyCommand("watch", "Import what appears in the agents' folders.", service=True),
     "verdict": LazyCommand("verdict", "Tell what CI or an evaluation said about a commit, pull request or task."),
     "effect": LazyCommand("effect", "Does what is served help? Both arms of the experiment, compared."),
     "report": LazyCommand("report", "What was learned, on the screen or as one HTML file."),
@@ -51,11 +52,13 @@ COMMANDS: dict[str, LazyCommand] = {
     "problems": LazyCommand("problems", "What the steps could not work on, and why."),
     "suppress": LazyCommand("privacy", "Keep something out of every manifest.", "suppress"),
     "forget": LazyCommand("privacy", "Remove a session, repository or peer and all derived from it.", "forget"),
-    "consume": LazyCommand("consume", "Take in what agents tell through Kafka, and keep the ledger, until Ctrl-C."),
+    "consume": LazyCommand(
+        "consume", "Take in what agents tell through Kafka, and keep the ledger, until Ctrl-C.", service=True
+    ),
     "new": LazyCommand("new", "Write a unit from a sentence: handler, models, contract, failing test."),
     "onex": LazyCommand("onex", "The units as ONEX nodes: check, contracts, export, list."),
     "demo": LazyCommand("demo", "Run the bug hunt and any transcripts through everything and report."),
-    "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C."),
+    "dev": LazyCommand("dev", "Run the Dagster UI, its daemon and the servers until Ctrl-C.", service=True),
 }
 """In the order in which `--help` shows them."""
 
@@ -141,7 +144,8 @@ def root(
             raise DebugLoopError(
                 "; ".join(f"DEBUG_LOOP_{where.replace('.', '__').upper()}: {what}" for where, what in found)
             ) from None
-        configure_logging(settings.log_level, settings.log_format)
+        called = COMMANDS.get(context.invoked_subcommand)
+        configure_logging(settings.log_level, settings.log_format, retries=called is not None and called.service)
 
 
 if __name__ == "__main__":

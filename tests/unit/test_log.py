@@ -44,3 +44,19 @@ def _fail(payload: str) -> None:
         raise ValueError(len(payload))
     except ValueError:
         get_logger("x").exception("failed")
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", False), ("debug", True)])
+def test_a_person_who_waits_for_one_command_is_not_told_of_each_retry(
+    level: Literal["info", "debug"], told: bool
+) -> None:
+    written = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(written):
+            configure_logging(level, retries=False)
+            get_logger("x").warning("stamina.retry_scheduled", retry_num=1)
+            get_logger("x").warning("another thing")
+    finally:
+        structlog.reset_defaults()
+    assert ("stamina.retry_scheduled" in written.getvalue()) is told
+    assert "another thing" in written.getvalue()

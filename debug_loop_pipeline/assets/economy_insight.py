@@ -15,6 +15,7 @@ from debug_loop_pipeline.assets.plots import bar_plot, curve_plot, line_plot
 from debug_loop_pipeline.assets.tables import table_sample
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.economic_metrics import METRIC_MEANINGS
 from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN
 from debug_loop_pipeline.steps.framework import Span
 
@@ -79,7 +80,14 @@ class EconomyInsight:
         day = max(days)
         shown: dict[str, dg.MetadataValue[Any]] = {
             "metrics": table_sample(
-                {"metric": name, "value": row["value"], "status": row["status"], "target met": row["met"]}
+                {
+                    "metric": name,
+                    "value": _told(row["value"]),
+                    "target": row["details"].get("target") or "-",
+                    "target met": {True: "yes", False: "no", None: "-"}[row["met"]],
+                    "status": row["status"].replace("_", " "),
+                    "what it is": METRIC_MEANINGS.get(name, ""),
+                }
                 for name, row in sorted(days[day].items())
             )
         }
@@ -116,6 +124,12 @@ def metric_days(database: Database, last: date | None = None) -> MetricDays:
     for row in rows:
         days.setdefault(row["day"], {})[row["metric"]] = row
     return days
+
+
+def _told(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "nothing was spent" if value == float("inf") else str(round(value, 4))
 
 
 def metric_plot(days: MetricDays, name: str) -> dg.MarkdownMetadataValue | None:

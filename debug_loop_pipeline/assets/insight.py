@@ -65,7 +65,7 @@ class DayInsight:
     def errors(self) -> Insight:
         """The most frequent error patterns."""
         rows = self._rows(
-            "select left(signature, 12) as signature, min(category) as category, min(left(pattern, 90)) as pattern, count(*) as errors"
+            "select left(signature, 12) as signature, min(category) as category, min(left(pattern, 200)) as pattern, count(*) as errors"
             " from attempt_errors where day between :first and :last and origin = 'agent_action'"
             " group by 1 order by errors desc, 1 limit :sample"
         )
@@ -126,7 +126,7 @@ class DayInsight:
     def matches(self) -> Insight:
         """The best matches of these days."""
         rows = self._rows(
-            "select left(a.user_request, 60) as request, f.name as function, round(m.similarity::numeric, 2) as similarity,"
+            "select left(a.user_request, 200) as request, f.name as function, round(m.similarity::numeric, 2) as similarity,"
             " round(m.composite::numeric, 2) as composite"
             " from stf_matches m join debug_execution_attempts a using (attempt_id) join debug_transform_functions f using (stf_hash)"
             " where m.day between :first and :last order by m.composite desc, m.attempt_id, m.rank limit :sample"
@@ -138,7 +138,7 @@ class DayInsight:
     def mappings(self) -> Insight:
         """The best fixes and the distribution of confidence, over all days."""
         rows = self._rows(
-            "select left(pattern, 80) as error, success_count as worked, failure_count as failed,"
+            "select left(pattern, 200) as error, success_count as worked, failure_count as failed,"
             " round(wilson_lower_bound::numeric, 2) as lower_bound, state"
             " from debug_error_success_mappings order by wilson_lower_bound desc, mapping_id limit :sample"
         )
@@ -155,7 +155,7 @@ class DayInsight:
     def error_costs(self) -> Insight:
         """The dearest errors of these days."""
         rows = self._rows(
-            "select left(c.signature, 12) as signature, min(left(e.pattern, 60)) as pattern, sum(c.failed_attempts) as failed,"
+            "select left(c.signature, 12) as signature, min(left(e.pattern, 200)) as pattern, sum(c.failed_attempts) as failed,"
             " sum(c.retry_attempts) as retries, round(sum(c.cost_usd), 4) as usd,"
             " round(sum(c.cost_after_fix_known_usd), 4) as usd_after_fix_known"
             " from error_costs c"
@@ -204,7 +204,7 @@ class DayInsight:
     def stuck(self) -> Insight:
         """The dearest loops of these days."""
         rows = self._rows(
-            "select left(s.signature, 12) as signature, (select left(e.pattern, 60) from attempt_errors e"
+            "select left(s.signature, 12) as signature, (select left(e.pattern, 200) from attempt_errors e"
             " where e.signature = s.signature order by e.at, e.attempt_id limit 1) as pattern, count(*) as loops, sum(s.times) as times,"
             " round(sum(s.cost_usd), 4) as usd from stuck_loops s where s.day between :first and :last"
             " group by s.signature order by usd desc, loops desc, 1 limit :sample"

@@ -24,7 +24,7 @@ def bar_plot(labels: Sequence[str], values: Sequence[float], title: str, unit: s
     """A horizontal bar per label."""
     figure, axes = _figure(height=0.8 + 0.22 * len(labels), left=0.46)
     axes.barh(range(len(labels)), list(values), color=_COLOUR)
-    axes.set_yticks(range(len(labels)), [_plain(label)[:_LABEL_CHARS] for label in labels], fontsize=7)
+    axes.set_yticks(range(len(labels)), [_plain(label) for label in labels], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel(unit, fontsize=7)
     return _markdown(figure, axes, title)
@@ -73,7 +73,7 @@ def interval_plot(
     values = [value for value, _, _ in estimates]
     below, above = [v - low for v, low, _ in estimates], [high - v for v, _, high in estimates]
     axes.errorbar(values, range(len(labels)), xerr=(below, above), fmt="o", markersize=4, capsize=3, color=_COLOUR)
-    axes.set_yticks(range(len(labels)), [_plain(label)[:_LABEL_CHARS] for label in labels], fontsize=7)
+    axes.set_yticks(range(len(labels)), [_plain(label) for label in labels], fontsize=7)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel(unit, fontsize=7)
@@ -81,8 +81,11 @@ def interval_plot(
 
 
 def _plain(label: str) -> str:
-    """Text as it stands: a dollar sign would begin a formula, and a line break another line."""
-    return " ".join(label.split()).replace("$", r"\$")
+    """The beginning of a text as it stands: a dollar sign would begin a formula, and a line break another line."""
+    line = " ".join(label.split())
+    if len(line) > _LABEL_CHARS:
+        line = line[: _LABEL_CHARS - 1].rstrip() + "…"
+    return line.replace("$", r"\$")
 
 
 def _figure(height: float, left: float = 0.13) -> tuple[Figure, Axes]:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from debug_loop_pipeline.effects.schema_columns import column_comments, table_columns
 
-_CELL_CHARS = 120
+_CELL_CHARS = 100
 
 
 def table_metadata(table: str) -> dict[str, Any]:
@@ -38,8 +38,10 @@ def table_sample(rows: Iterable[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: Any) -> str:
-    """Text as it stands: error patterns hold placeholders in angle brackets, which Markdown would take for HTML."""
-    text = " ".join(str(value).split())[:_CELL_CHARS]
+    """Text as it stands, a cut marked: error patterns hold placeholders in angle brackets, which Markdown would take for HTML."""
+    text = " ".join(str(value).split())
+    if len(text) > _CELL_CHARS:
+        text = text[: _CELL_CHARS - 1].rstrip() + "…"
     for sign, written in (
         ("\\", "\\\\"),
         ("|", "\\|"),

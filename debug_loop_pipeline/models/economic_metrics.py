@@ -69,6 +69,21 @@ class EconomicMetrics(FrozenModel):
         return self.gini, self.velocity, self.earnings_vs_spending, self.concentration
 
 
+METRIC_MEANINGS = {
+    "gini": "how unequal contributors earned in the last 30 days: 0 all alike, 1 one has all",
+    "velocity": "share of the supply that was spent or transferred that day",
+    "earnings_vs_spending": "what contributors earned in the last 7 days for each token they spent",
+    "concentration": "share of the last 30 days' rewards that went to the top tenth of contributors",
+    "supply": "all balances together at the end of the day",
+    "minted": "rewards, grants and upward corrections of the day",
+    "burned": "spending, decay and downward corrections of the day",
+    "spent": "paid for attempts that day",
+    "transferred": "changed hands between peers that day",
+    "contributors": "peers with a reward in the last 30 days",
+}
+"""What each number is, for people; the windows are those of the default settings."""
+
+
 class RewardRing(FrozenModel):
     """Peers that reuse mostly each other's work."""
 

@@ -15,6 +15,7 @@ import typer
 
 from debug_loop_pipeline.cli.import_ import show_summary
 from debug_loop_pipeline.cli.materialize import run_jobs, show_results
+from debug_loop_pipeline.cli.output import counted
 from debug_loop_pipeline.cli.report import show_overview
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.runtime import start
@@ -77,7 +78,7 @@ def _materialise(settings: Settings, say: Callable[[str], None], *, more_follow:
     if not dirty:
         return False
     spans = contiguous_spans(dirty, max_step=MAX_STEP)
-    say(f"materialising {len(dirty)} days in {len(spans)} runs, {dirty[0]} to {dirty[-1]}")
+    say(f"materialising {counted(len(dirty), 'day')} in {counted(len(spans), 'run')}, {dirty[0]} to {dirty[-1]}")
     show_results(run_jobs(settings, spans, more_follow=more_follow))
     return True
 

@@ -11,11 +11,12 @@ import typer
 
 from debug_loop_pipeline.cli.dagster_home import use_dagster_home
 from debug_loop_pipeline.cli.materialize import show_results
-from debug_loop_pipeline.cli.output import print_table
+from debug_loop_pipeline.cli.output import counted, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.balance_cache import read_epoch
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.models.economic_metrics import METRIC_MEANINGS
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import MAX_STEP, contiguous_spans
 
@@ -37,7 +38,7 @@ def run_due(settings: Settings, say: Callable[[str], None]) -> list[dict[str, An
     with open_store() as store:
         days: list[date] = due_days(store, datetime.now(UTC).date())
     spans = contiguous_spans(days, max_step=MAX_STEP)
-    say(f"token economy: {len(days)} days in {len(spans)} runs, then the ledger's ten partitions")
+    say(f"token economy: {counted(len(days), 'day')} in {counted(len(spans), 'run')}, then the ledger's ten partitions")
     return materialize_economy(spans)
 
 
@@ -86,8 +87,17 @@ def show_economy() -> None:
     )
     if metrics:
         print_table(
-            ("metric", "value", "target", "status"),
-            [(r["metric"], _value(r), r["details"].get("target", ""), _status(r)) for r in metrics],
+            ("metric", "value", "target", "status", "what it is"),
+            [
+                (
+                    r["metric"],
+                    _value(r),
+                    r["details"].get("target", ""),
+                    _status(r),
+                    METRIC_MEANINGS.get(r["metric"], ""),
+                )
+                for r in metrics
+            ],
             title=f"the economy on {metrics[0]['day']}",
         )
 
@@ -110,7 +120,12 @@ def _value(row: dict[str, Any]) -> str:
     value = row["details"].get("value") if row["value"] is None else row["value"]
     if value is None:
         return "-"
-    return "nothing was spent" if value == float("inf") else f"{value:.3f}"
+    if value == float("inf"):
+        return "nothing was spent"
+    if row["metric"] == "contributors":
+        return f"{value:.0f}"
+    unit = row["details"].get("unit")
+    return f"{value:.3f} {unit}" if unit else f"{value:.3f}"
 
 
 def _status(row: dict[str, Any]) -> str:

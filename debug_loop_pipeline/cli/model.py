@@ -22,6 +22,8 @@ from debug_loop_pipeline.steps.model_prices import reprice
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The dated price catalog.")
 
+_LISTED = 50
+
 PriceOption = Annotated[str | None, typer.Option(help="USD per million tokens.")]
 
 
@@ -30,6 +32,9 @@ def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     name: Annotated[str | None, typer.Option(help="Only models whose name contains this.")] = None,
     deprecated: Annotated[bool, typer.Option("--deprecated", help="Deprecated ones too.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="The first so many; by default 50 in a table, else all.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List models with the price in force now."""
@@ -38,7 +43,11 @@ def list_(
         rows = ModelPriceCatalogEffect(store.database).list_models(
             provider=provider, name_contains=name, include_deprecated=deprecated
         )
-    _show([row for row in rows if row.in_force(now)], json)
+    rows = [row for row in rows if row.in_force(now)]
+    shown = rows[: limit if limit is not None or json else _LISTED]
+    _show(shown, json)
+    if len(shown) < len(rows) and not json:
+        typer.echo(f"{len(shown)} of {len(rows)} models; --name, --provider and --limit show others")
 
 
 @app.command()

@@ -39,6 +39,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS).print(table)
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as `1 day` or `14 days`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def shorten(text: str, width: int) -> str:
     """A text on one line of at most `width` characters; one that was cut ends with an ellipsis."""
     line = " ".join(text.split())

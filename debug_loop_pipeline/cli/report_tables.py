@@ -107,7 +107,7 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
             [(r["state"], r["golden_states"]) for r in found["golden"]],
         ),
         (
-            "cost by model (debug-loop model list)",
+            "cost by model (prices: debug-loop model list)",
             ("model", "attempts", "USD", "unpriced attempts", "tokens estimated"),
             [
                 (

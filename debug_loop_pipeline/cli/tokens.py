@@ -21,6 +21,7 @@ from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN
 if TYPE_CHECKING:
     from debug_loop_pipeline.effects.token_accounts import TokenAccountsEffect
     from debug_loop_pipeline.effects.token_ledger import Decided
+    from debug_loop_pipeline.models.economic_metrics import Metric
     from debug_loop_pipeline.models.token import Balance
     from debug_loop_pipeline.settings import EconomySettings, Settings
     from debug_loop_pipeline.steps.framework import StepContext
@@ -281,9 +282,21 @@ def simulate(
         title=f"{peers} peers over {days} days, seed {seed}",
     )
     for metric in result.days[-1].metrics:
-        typer.echo(f"{metric.name}: {metric.status.replace('_', ' ')} {metric.target} {metric.detail}".rstrip())
+        typer.echo(_judged(metric))
     paid = 1 - result.uncovered / result.wanted if result.wanted else 1.0
     typer.echo(f"paid {paid:.0%} of what peers would have spent; decayed {tokens(result.decayed)}")
+
+
+def _judged(metric: Metric) -> str:
+    """A metric in words, such as `gini: 0.512, target < 0.5 not met`."""
+    told = ["not enough data"] if metric.status == "not_enough_data" else []
+    if metric.value is not None:
+        told.append(f"{metric.value:.3f}")
+    if metric.target:
+        word = {"passed": " met", "failed": " not met"}.get(metric.status, "")
+        told.append(f"target {metric.target}{word}")
+    told += [metric.detail] if metric.detail else []
+    return f"{metric.name}: {', '.join(told)}"
 
 
 def tokens(millitokens: int) -> str:

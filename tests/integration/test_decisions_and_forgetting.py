@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, time
@@ -13,7 +15,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
-from debug_loop_pipeline.cli import errors, privacy
+from debug_loop_pipeline.cli import errors, model, privacy
 from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
@@ -243,6 +245,14 @@ def test_a_price_in_force_is_closed_and_never_overwritten(context: StepContext) 
     catalog.mark_deprecated("house", "m")
     assert catalog.list_models(provider="house") == []
     assert len(catalog.list_models(provider="house", include_deprecated=True)) == 2
+
+
+def test_the_catalog_is_listed_in_part_and_says_so(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "open_store", lambda: nullcontext(context))
+    some = CliRunner().invoke(model.app, ["list", "--limit", "2"]).stdout
+    assert re.search(r"^2 of \d{3,} models; --name", some, re.MULTILINE)
+    listed = json.loads(CliRunner().invoke(model.app, ["list", "--json"]).stdout)
+    assert f"2 of {len(listed)} models" in some
 
 
 def test_seeding_again_changes_nothing(context: StepContext) -> None:

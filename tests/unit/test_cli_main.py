@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.cli.output import hide_password, print_table, shorten
+from debug_loop_pipeline.cli.output import counted, hide_password, print_table, shorten
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.report_tables import change_in_short
 from debug_loop_pipeline.cli.store import open_store
@@ -54,6 +54,10 @@ def test_a_failure_that_explains_itself_has_no_traceback(monkeypatch: pytest.Mon
     assert result.exit_code == 1
     assert "error: the disk is full: make room" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_one_thing_is_not_told_as_several() -> None:
+    assert [counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 
 
 def test_passwords_are_hidden_in_addresses() -> None:

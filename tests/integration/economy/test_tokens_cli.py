@@ -145,6 +145,9 @@ def test_the_same_seed_gives_the_same_economy_and_few_peers_are_not_enough_data(
     assert tokens("simulate", "--peers", 30, "--days", 40, "--seed", 4, "--json").stdout != first.stdout
     few = tokens("simulate", "--peers", 4, "--days", 10)
     assert "gini: not enough data" in few.stdout
+    judged = tokens("simulate", "--peers", 30, "--days", 40, "--seed", 3, "--set", "velocity_above=1").stdout
+    value = json.loads(first.stdout)["days"][-1]["velocity"]["value"]
+    assert f"velocity: {value:.3f}, target > 1 not met" in judged
     idle = ("simulate", "--peers", 30, "--days", 40, "--contributions", 0.05, "--uses", 0, "--spending-usd", 0)
     assert "decayed 0.000" in tokens(*idle).stdout
     assert "decayed 0.000" not in tokens(*idle, "--set", "decay_daily_rate=0.5", "--set", "decay_idle_days=1").stdout

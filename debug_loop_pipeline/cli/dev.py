@@ -31,6 +31,7 @@ from debug_loop_pipeline.cli.dagster_home import write_dagster_home, write_works
 from debug_loop_pipeline.cli.runtime import make_supervisor, running_servers, start
 from debug_loop_pipeline.cli.servers import Broker
 from debug_loop_pipeline.embedded import process
+from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.servers import SERVER_NAMES
 from debug_loop_pipeline.serving.address import socket_path
@@ -143,6 +144,31 @@ class Children:
         self._children.clear()
 
 
+class Servers:
+    """The embedded servers while `dev` runs over them: one that ended is started again, where it can at the same port."""
+
+    def __init__(self, supervisor: Supervisor, kafka: Broker) -> None:
+        self._supervisor = supervisor
+        self._kafka = kafka
+        self._restarted: dict[str, float] = {}
+        self._missed: set[int] = set()
+
+    def check(self) -> None:
+        """Starts again what ended; raises DebugLoopError where one does not start or cannot stay up."""
+        # Seen twice: `debug-loop down` ends a server a moment before it notes that.
+        ended = self._supervisor.ended()
+        missed, self._missed = self._missed, {server.pid for server in ended}
+        if not missed & self._missed:
+            return
+        now = time.monotonic()
+        for server in ended:
+            if now - self._restarted.get(server.name, -_SETTLED_SECONDS) < _SETTLED_SECONDS:
+                raise DebugLoopError(f"{server.name} ended again. The end of {server.log}:\n{process.tail(server.log)}")
+            typer.echo(f"{server.name} ended by itself and is started again; see {server.log}", err=True)
+        start(self._kafka.value)
+        self._restarted |= {server.name: time.monotonic() for server in ended}
+
+
 @app.command()
 def dev(
     kafka: Annotated[Broker, typer.Option(help="Broker; auto: Apache Kafka where it can be started.")] = Broker.AUTO,
@@ -161,7 +187,7 @@ def dev(
         try:
             settings = start(kafka.value).settings
             with _alone(settings.dagster_home):
-                _run(settings, port, celery=celery)
+                _run(settings, port, Servers(supervisor, kafka), celery=celery)
         finally:
             for number in previous:
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
@@ -185,7 +211,7 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _run(settings: Settings, port: int | None, *, celery: bool) -> None:
+def _run(settings: Settings, port: int | None, servers: Servers, *, celery: bool) -> None:
     home = write_dagster_home(settings, celery=celery)
     logs = settings.data_dir / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
@@ -214,6 +240,7 @@ def _run(settings: Settings, port: int | None, *, celery: bool) -> None:
         typer.echo(f"Dagster UI: {url}   (logs in {logs}; Ctrl-C stops everything)")
         while True:
             children.check()
+            servers.check()
             time.sleep(0.5)
     finally:
         children.stop()

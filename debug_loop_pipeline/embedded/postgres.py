@@ -128,6 +128,9 @@ class PostgresServer(EmbeddedServer):
         if lock.exists():
             stop_stray(lock, "postgres", self.data, self.stop_signal)
             _wait_for_backends(self.data)
+        # PostgreSQL takes a killed server that its starter has not reaped yet for one that runs.
+        for lock in sockets.glob(".s.PGSQL.*.lock"):
+            stop_stray(lock, "postgres", self.data, self.stop_signal)
 
     def _initialise(self) -> None:
         # A half-made cluster is never seen: initdb works beside the final place and the result is renamed.

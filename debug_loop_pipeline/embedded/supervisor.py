@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -41,6 +42,11 @@ from debug_loop_pipeline.settings import load_settings, read_servers_state
 
 KafkaChoice = Literal["auto", "apache", "tansu", "none"]
 
+_LOCK = "servers.lock"
+_OURS = re.compile(
+    r"postgres|valkey|kafka|tansu|dagster|logs|spool|match_epochs|\.?servers\.json.*|(servers|consume|serve|take-in)\.lock|serve\.sock"
+)
+"""What we put into a data directory: a person may have named one that holds other things too."""
 _PORT_ATTEMPTS = 5
 _LOCK_SECONDS = 180.0
 _STOP_SIGNALS = {"postgres": signal.SIGINT, "valkey": signal.SIGTERM, "kafka": signal.SIGTERM}
@@ -141,24 +147,44 @@ class Supervisor:
             return [server.name for server, was_running in zip(running.values(), stopped, strict=True) if was_running]
 
     def purge(self) -> None:
-        """Stop the servers and remove everything they and Dagster keep, wherever it lies.
+        """Stop the servers and remove everything they and Dagster keep, wherever it lies, and the directory with it.
 
         Raises:
-            ServerError: A server does not end, or the directory is not one of ours.
+            ServerError: A server does not end, or the directory is not one of ours, or something else lies in it, which stays.
         """
         if not self.data_dir.is_dir():
             return
-        if not (self.data_dir / "servers.lock").exists():
+        if not (self.data_dir / _LOCK).exists():
             raise ServerError(f"{self.data_dir} was not made by `debug-loop up`: remove it by hand")
         self.down()
         home = self._read_state().postgres_home
         if home is not None and (home.parent / OWNER_FILE).exists():
             shutil.rmtree(home.parent)
-        shutil.rmtree(self.data_dir)
+        others = []
+        for entry in sorted(self.data_dir.iterdir(), key=lambda path: path.name == _LOCK):
+            if not _OURS.fullmatch(entry.name):
+                others.append(entry.name)
+            elif entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        if others:
+            raise ServerError(
+                f"all data are removed, but {self.data_dir} stays: it has what is none of ours ({', '.join(others)})"
+            )
+        self.data_dir.rmdir()
 
     def status(self) -> list[ServerStatus]:
         """The state of every server that was started here and not stopped."""
         return [self._status(server) for server in self._read_state().running.values()]
+
+    def ended(self) -> list[RunningServer]:
+        """Those that were started here, not stopped, and are gone all the same. Asks no server, so it may be asked often."""
+        return [
+            server
+            for server in self._read_state().running.values()
+            if not process.is_running(server.pid, server.start_mark)
+        ]
 
     def addresses(self) -> ServerAddresses:
         """The addresses of what was started here and not stopped."""
@@ -315,7 +341,7 @@ class Supervisor:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the data directory's lock. The kernel frees it when its holder dies."""
-        path = self.data_dir / "servers.lock"
+        path = self.data_dir / _LOCK
         try:
             file = path.open("a+")
         except OSError as err:

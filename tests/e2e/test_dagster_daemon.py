@@ -4,6 +4,7 @@ backfill from the UI succeeds, and nothing is left behind when it ends.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -17,6 +18,7 @@ import pytest
 from debug_loop_pipeline.assets.debug_intelligence import CLOSING, REFRESHABLE
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START
+from debug_loop_pipeline.settings import read_servers_state
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_dirty_days
@@ -104,3 +106,19 @@ def test_new_events_are_materialised_by_themselves_once_and_a_backfill_from_the_
 
 def days_of(run: dict[str, Any]) -> tuple[str | None, str | None]:
     return run["tags"].get(RANGE_START), run["tags"].get(RANGE_END)
+
+
+def test_servers_that_end_under_it_are_started_again(dev: Dev) -> None:
+    killed = {name: server.pid for name, server in read_servers_state(dev.data_dir).running.items()}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+
+    def all_of_them_anew() -> bool:
+        dev.alive()
+        running = {name: server.pid for name, server in read_servers_state(dev.data_dir).running.items()}
+        return running.keys() == killed.keys() and not set(running.values()) & set(killed.values())
+
+    wait_for("the servers", all_of_them_anew, 120)
+    told = dev.log.read_text(encoding="utf-8")
+    assert [name for name in killed if f"{name} ended by itself and is started again" not in told] == []
+    wait_for("an answer", lambda: dev.ui.ask("{ version }")["version"], 60)

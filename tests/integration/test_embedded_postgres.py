@@ -6,10 +6,14 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 from sqlalchemy import create_engine, text
@@ -21,6 +25,7 @@ from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.models.servers import STATE_FILE
 from debug_loop_pipeline.settings import libpq_url, read_servers_state
 
+PROJECT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives servers to another account")
 
 
@@ -82,6 +87,29 @@ def test_data_survive_kill_minus_nine_and_the_address_stays(servers: Supervisor)
     os.kill(postgres_pid(servers), signal.SIGKILL)
     assert up(servers) == url
     assert run(url, "SELECT answer FROM kept") == [(42,)]
+
+
+def test_a_killed_server_that_its_starter_has_not_noticed_is_started_again(servers: Supervisor) -> None:
+    script = (
+        "import sys; from pathlib import Path; from debug_loop_pipeline.embedded.supervisor import Supervisor; "
+        "s = Supervisor(Path(sys.argv[1]), durable=False); print(s.up('none', valkey=False).postgres_url, flush=True); "
+        "sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", script, str(servers.data_dir)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as starter:
+        assert starter.stdout is not None
+        url = starter.stdout.readline().strip()
+        run(url, "CREATE TABLE kept AS SELECT 42 AS answer")
+        pid = postgres_pid(servers)
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [server.name for server in servers.ended()] == ["postgres"]
+        assert up(servers) == url
+        assert servers.ended() == []
+        assert run(url, "SELECT answer FROM kept") == [(42,)]
+        starter.communicate("")
 
 
 def test_it_starts_on_another_port_when_its_own_was_taken_meanwhile(servers: Supervisor) -> None:

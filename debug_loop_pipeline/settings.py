@@ -19,6 +19,7 @@ from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.logger_options import LoggerOptions
 from debug_loop_pipeline.models.servers import STATE_FILE, ServersState
 
+VALKEY_SCHEMES = frozenset({"valkey", "valkeys", "redis", "rediss", "unix"})
 _POSTGRES_DRIVER = "postgresql+psycopg2"
 
 
@@ -328,6 +329,13 @@ class Settings(BaseSettings):
     @classmethod
     def _sqlalchemy_form(cls, value: str | None) -> str | None:
         return None if value is None else sqlalchemy_url(value)
+
+    @field_validator("valkey_url")
+    @classmethod
+    def _valkey_scheme(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in VALKEY_SCHEMES:
+            raise ValueError("the address is valkey://:password@host:port/0")
+        return value
 
     @field_validator("data_dir", "kafka_jars")
     @classmethod

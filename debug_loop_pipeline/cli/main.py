@@ -140,7 +140,7 @@ def root(
             settings = load_settings()
         except ValidationError as err:
             # Without the values: an address holds a password. The chain is cut since its text shows them too.
-            found = [(".".join(map(str, e["loc"])), e["msg"]) for e in err.errors()]
+            found = [(".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in err.errors()]
             raise DebugLoopError(
                 "; ".join(f"DEBUG_LOOP_{where.replace('.', '__').upper()}: {what}" for where, what in found)
             ) from None

@@ -79,6 +79,12 @@ def test_doctor_names_what_is_wrong_and_what_to_do(cli: Cli) -> None:
 
 def test_purge_removes_the_data_and_only_what_up_made(cli: Cli, short_directory: Path) -> None:
     cli("up", "--kafka", "none")
+    mine = cli.data_dir / "mine.txt"
+    mine.write_text("kept", encoding="utf-8")
+    assert "mine.txt" in cli("down", "--purge", code=1)
+    assert list(cli.data_dir.iterdir()) == [mine]
+    mine.unlink()
+    cli("up", "--kafka", "none")
     cli("down", "--purge")
     assert not cli.data_dir.exists()
     stranger = short_directory / "stranger"

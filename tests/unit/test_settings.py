@@ -52,6 +52,13 @@ def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
+@pytest.mark.parametrize("url", ["http://x", "127.0.0.1:6379", "localhost"])
+def test_an_address_that_is_no_valkeys_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_VALKEY_URL", url)
+    with pytest.raises(ValidationError, match="valkey://:password@host:port/0"):
+        load_settings()
+
+
 def test_dagster_gets_a_database_beside_the_pipelines_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://u:p%40@h:1/d?sslmode=require")
     assert load_settings().require_dagster_postgres_url() == (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, counted, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.model_price_catalog import (
     MANUAL,
@@ -104,7 +104,8 @@ def add(
         except PriceConflictError as error:
             raise DebugLoopError(str(error)) from error
         attempts = reprice(store, provider, model)
-    typer.echo(f"{provider}/{model} priced from {start:%Y-%m-%d %H:%M} on; {attempts} attempts costed again")
+    since = "for all times" if start == PRICES_BEGIN else f"from {start:%Y-%m-%d %H:%M} on"
+    typer.echo(f"{provider}/{model} priced {since}; {counted(attempts, 'attempt')} costed again")
 
 
 @app.command()

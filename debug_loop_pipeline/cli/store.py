@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from debug_loop_pipeline.cli.output import hide_password
 from debug_loop_pipeline.effects.postgres import Database
@@ -16,13 +16,16 @@ from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
+_NOT_THERE = {"42P01", "42703"}
+"""SQLSTATE of a table and of a column that the database has not."""
+
 
 @contextmanager
 def open_store() -> Iterator[StepContext]:
     """A step context on the configured or embedded PostgreSQL, which is started where none runs.
 
     Raises:
-        DebugLoopError: the server does not start or answer.
+        DebugLoopError: the server does not start or answer, or its schema is another version's.
     """
     settings = get_settings()
     if settings.postgres_url is None:
@@ -45,6 +48,17 @@ def open_store() -> Iterator[StepContext]:
         raise DebugLoopError(
             f"PostgreSQL at {hide_password(settings.require_postgres_url())} does not let us in: {str(err.orig).strip()}\n"
             "`debug-loop doctor` says what is wrong; DEBUG_LOOP_POSTGRES_URL names the server, the embedded one where it is not set"
+        ) from err
+    except ProgrammingError as err:
+        if getattr(err.orig, "pgcode", None) not in _NOT_THERE:
+            raise
+        from debug_loop_pipeline.effects import schema
+
+        have, needed = schema.current(settings.require_postgres_url())
+        if have == needed:
+            raise
+        raise DebugLoopError(
+            f"the database has the schema {have or 'of nothing yet'}, and this program needs {needed}: `debug-loop up` brings it there"
         ) from err
     finally:
         database.close()

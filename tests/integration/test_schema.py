@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.schema_columns import column_comments, table_columns
+from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.settings import get_settings
 
 _OURS = """
 select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -42,6 +47,24 @@ def test_two_at_once_bring_it_up_once(empty_postgres_url: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(schema.upgrade, [empty_postgres_url] * 2))
     assert names(empty_postgres_url) >= set(table_columns())
+
+
+@pytest.mark.parametrize("revision", [None, "0007"])
+def test_a_command_on_an_older_schema_says_so(
+    empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch, revision: str | None
+) -> None:
+    if revision:
+        schema.upgrade(empty_postgres_url, revision)
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", empty_postgres_url)
+    get_settings.cache_clear()
+    try:
+        with (
+            pytest.raises(DebugLoopError, match=f"{revision or 'of nothing yet'}, and this .* `debug-loop up`"),
+            open_store() as store,
+        ):
+            fetch_rows(store.database, "select problem from fold_marks")
+    finally:
+        get_settings.cache_clear()
 
 
 _COMMENTED = """

@@ -120,7 +120,7 @@ def test_a_bad_setting_is_named_by_its_variable_and_its_value_is_not_shown(monke
     monkeypatch.setenv("DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE", "3")
     result = CliRunner().invoke(main.app, ["status"])
     assert result.exit_code == 1
-    assert "DEBUG_LOOP_POSTGRES_URL: Value error, a PostgreSQL URL looks like" in result.output
+    assert "DEBUG_LOOP_POSTGRES_URL: a PostgreSQL URL looks like" in result.output
     assert "DEBUG_LOOP_RECOMMENDATION__HOLDOUT_SHARE: Input should be less than or equal to 1" in result.output
     assert "hunter2" not in result.output
 

@@ -24,7 +24,7 @@ from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS, Kafka, M
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock, copy_rows, try_advisory_lock
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.models.token import Balance, Reason, TokenTransaction
+from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN, Balance, Reason, TokenTransaction
 from debug_loop_pipeline.reducers.token_balance import BalanceDelta, apply_delta, delta_of
 
 T = TypeVar("T")
@@ -48,7 +48,8 @@ class OverdraftError(DebugLoopError):
     """A decision would take an account, or what is available in it, below zero. Nothing was written."""
 
     def __init__(self, peer_id: str, available: int, missing: int) -> None:
-        super().__init__(f"{peer_id} has {available} millitokens available, {missing} too few")
+        has, lacks = (f"{amount / MILLITOKENS_PER_TOKEN:.3f}" for amount in (available, missing))
+        super().__init__(f"{peer_id} has {has} tokens available, {lacks} too few")
         self.peer_id = peer_id
         self.available = available
         self.missing = missing

@@ -159,7 +159,7 @@ def test_a_refused_decision_leaves_nothing_behind(ledger: TokenLedgerEffect) -> 
     peer, other = uuid4().hex, uuid4().hex
     ledger.decide([grant(peer, 700)])
     before = ledger.unpublished()
-    with pytest.raises(OverdraftError, match="has 700 millitokens available, 100 too few"):
+    with pytest.raises(OverdraftError, match=r"has 0\.700 tokens available, 0\.100 too few"):
         ledger.decide([grant(other, 5), spend(peer, 800)])
     assert ledger.unpublished() == before
     assert ledger.accounts([peer])[peer].version == 1

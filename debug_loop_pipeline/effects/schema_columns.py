@@ -14,6 +14,9 @@ _COLUMN = re.compile(
     r"^    (?!primary |unique |check |constraint |foreign )(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)(.*)$",
     re.MULTILINE,
 )
+_ADDED = re.compile(
+    r"^alter table (\w+) add column (\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?(?:\[\])?)([^;]*);", re.MULTILINE
+)
 _COMMENT = re.compile(r"^comment on column (\w+)\.(\w+) is '((?:[^']|'')*)';", re.MULTILINE)
 
 
@@ -34,11 +37,14 @@ def table_columns() -> dict[str, tuple[tuple[str, str, bool], ...]]:
     """Table -> (column, SQL type, nullable) in order, of every table the migrations create."""
     tables: dict[str, tuple[tuple[str, str, bool], ...]] = {}
     for path in sorted((migrations_folder() / "versions").glob("*.py")):
-        for name, body in _CREATE.findall(path.read_text(encoding="utf-8")):
+        migration = path.read_text(encoding="utf-8")
+        for name, body in _CREATE.findall(migration):
             tables[name] = tuple(
                 (column, kind, "not null" not in rest and "primary key" not in rest)
                 for column, kind, rest in _COLUMN.findall(body)
             )
+        for name, column, kind, rest in _ADDED.findall(migration):
+            tables[name] += ((column, kind, "not null" not in rest),)
     return tables
 
 

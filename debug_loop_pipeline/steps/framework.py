@@ -25,7 +25,7 @@ from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
 from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps.failures import in_pieces
+from debug_loop_pipeline.steps.failures import Pieces
 
 CHUNK = 500
 """Attempts per transaction: large enough for COPY, small enough to lose little when killed."""
@@ -204,13 +204,12 @@ def run_fact_step(
             upstream=step.upstream,
             full_refresh=full_refresh,
         )
-        failed: list[tuple[PendingAttempt, str]] = []
+        pieces = Pieces[PendingAttempt]()
         for chunk in chunks(pending, CHUNK):
-            before = len(failed)
-            in_pieces(work, chunk, failed)
-            context.store.record_failed(step.name, step.code_version, failed[before:])
+            context.store.record_failed(step.name, step.code_version, pieces.do(work, chunk))
             context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
-        _tell_failed(context, report, [(str(attempt.attempt_id), why) for attempt, why in failed])
+        pieces.end()
+        _tell_failed(context, report, [(str(attempt.attempt_id), why) for attempt, why in pieces.failed])
     _keep(context, report, diff, span)
     report.seconds = time.perf_counter() - started
     return report
@@ -294,18 +293,16 @@ def run_fold(
         report.add_rows(rows)
         report.keys += len(chunk)
 
-    failed: list[tuple[str, str]] = []
+    pieces = Pieces[str]()
     for chunk in chunks(sorted(keys), KEY_CHUNK):
         if only_keys is not None:
             work(chunk)
             continue
-        before = len(failed)
-        in_pieces(work, chunk, failed)
-        context.store.record_failed_keys(
-            fold, span.first, [(key, marks.ids([key]), why) for key, why in failed[before:]]
-        )
+        failed = [(key, marks.ids([key]), why) for key, why in pieces.do(work, chunk)]
+        context.store.record_failed_keys(fold, span.first, failed)
         context.log(f"{fold}: {report.keys} of {len(keys)} keys")
-    _tell_failed(context, report, failed)
+    pieces.end()
+    _tell_failed(context, report, pieces.failed)
     if days:
         with context.database.transaction() as connection:
             context.store.record_folded_days(connection, fold, days, code_version)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from debug_loop_pipeline.effects.resilience import EffectUnavailableError
-from debug_loop_pipeline.steps.failures import MOST_FAILED, in_pieces, told
+from debug_loop_pipeline.steps.failures import MOST_FAILED, Pieces, told
 
 
 class Work:
@@ -30,26 +30,37 @@ class Work:
 
 def test_the_bad_pieces_are_found_and_the_others_done_in_order() -> None:
     work = Work({3: KeyError("three"), 77: ValueError("seventy-seven")})
-    failed: list[tuple[int, str]] = []
-    in_pieces(work, range(100), failed)
-    assert [piece for piece, _ in failed] == [3, 77]
+    pieces = Pieces[int]()
+    assert [piece for piece, _ in pieces.do(work, range(50))] == [3]
+    assert [piece for piece, _ in pieces.do(work, range(50, 100))] == [77]
+    pieces.end()
+    assert ([piece for piece, _ in pieces.failed], pieces.done) == ([3, 77], 98)
     assert work.done == [piece for piece in range(100) if piece not in (3, 77)]
     assert work.calls < 40
 
 
 def test_work_that_does_not_fail_is_done_at_once() -> None:
     work = Work({})
-    in_pieces(work, range(1_000), [])
-    assert work.calls == 1
+    pieces = Pieces[int]()
+    assert pieces.do(work, range(1_000)) == []
+    pieces.end()
+    assert (work.calls, pieces.done) == (1, 1_000)
 
 
 def test_a_step_that_fails_at_everything_fails() -> None:
     work = Work({piece: KeyError(str(piece)) for piece in range(500)})
-    failed: list[tuple[int, str]] = []
+    many = Pieces[int]()
     with pytest.raises(KeyError):
-        in_pieces(work, range(500), failed)
-    assert len(failed) == MOST_FAILED
+        many.do(work, range(500))
+    assert len(many.failed) == MOST_FAILED
     assert work.calls < 100
+    few = Pieces[int]()
+    few.do(work, range(3))
+    with pytest.raises(KeyError, match="2"):
+        few.end()
+    one = Pieces[int]()
+    one.do(work, [7])
+    one.end()
 
 
 @pytest.mark.parametrize(
@@ -58,15 +69,16 @@ def test_a_step_that_fails_at_everything_fails() -> None:
         EffectUnavailableError("postgres is gone", system="postgres", operation="x", attempts=1),
         OperationalError("select", {}, psycopg2.OperationalError("server closed the connection")),
         ProgrammingError("select", {}, psycopg2.errors.UndefinedTable("no such table")),
+        OSError("no space left on device"),
         MemoryError(),
     ],
 )
 def test_what_is_no_pieces_fault_ends_the_work_at_once(error: Exception) -> None:
     work = Work({7: error})
-    failed: list[tuple[int, str]] = []
+    pieces = Pieces[int]()
     with pytest.raises(type(error)):
-        in_pieces(work, range(20), failed)
-    assert (failed, work.calls) == ([], 1)
+        pieces.do(work, range(20))
+    assert (pieces.failed, work.calls) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +90,12 @@ def test_what_is_no_pieces_fault_ends_the_work_at_once(error: Exception) -> None
     ],
 )
 def test_values_that_the_server_refuses_are_the_fault_of_their_piece(error: Exception) -> None:
-    failed: list[tuple[int, str]] = []
-    in_pieces(Work({7: error}), range(20), failed)
-    assert [piece for piece, _ in failed] == [7]
+    assert [piece for piece, _ in Pieces[int]().do(Work({7: error}), range(20))] == [7]
 
 
 def test_an_error_is_told_by_its_place_in_our_code_and_without_secrets() -> None:
     secret = "ghp_" + "wK3nZ8pQ5vX1rT7mB2cL" + "9dF4gH6jS0aYeUoP"
-    failed: list[tuple[int, str]] = []
-    in_pieces(Work({0: ValueError(f"not a number: {secret}")}), [0], failed)
-    why = failed[0][1]
+    [(_, why)] = Pieces[int]().do(Work({0: ValueError(f"not a number: {secret}")}), [0])
     assert why.startswith("ValueError at failures.py:")
     assert secret not in why
     assert "<REDACTED:" in why

@@ -84,6 +84,7 @@ BROKEN: dict[str, list[str]] = {
         "insert into stuck_loops select correlation_id, signature, 0, day, attempt_id, at, at, at, 3, false, 2, 0, 0, 'a'"
         " from attempt_errors limit 20",
     ],
+    "no_work_failed": [one("step_progress", "digest = '', problem = 'failed: KeyError at x.py:1: y'")],
     "attempts_in_range": [
         without_rules("debug_execution_attempts"),
         one("debug_execution_attempts", "completed_at = started_at - interval '1 hour'"),
@@ -153,6 +154,12 @@ ALSO_BROKEN: list[tuple[str, list[str]]] = [
         [one("execution_inbox", """event = event || '{"user_request": "use AKIAZ7Q2M4X9T3L8B5W6"}'""")],
     ),
     ("attempts_in_range", [one("debug_execution_attempts", "day = day + 1")]),
+    (
+        "no_work_failed",
+        [
+            "insert into fold_marks (fold, key, day, problem) values ('golden_states', 'k', '2026-03-01', 'KeyError at x.py:1: y')"
+        ],
+    ),
 ]
 
 

@@ -210,8 +210,10 @@ def _import_events(context: StepContext, importer: EventImporter, path: Path, su
         for n, event in enumerate(_readable(importer.read_events(path, summary.reading)), start=1)
     )
     for batch in batched(raw, _BATCH):
-        _add(summary, ingest_raw(context, batch, f"import:{importer.name}"))
-        told = [raw.payload for raw in batch if isinstance(raw.payload, dict)]
+        report = ingest_raw(context, batch, f"import:{importer.name}")
+        _add(summary, report)
+        refused = {one.position for one in report.rejects}
+        told = [one.payload for one in batch if isinstance(one.payload, dict) and one.position not in refused]
         summary.tasks |= {str(event.get("correlation_id")) for event in told}
         summary.errors += sum(len(event.get("errors") or ()) for event in told)
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import orjson
 import pytest
 
 from debug_loop_pipeline.effects.postgres import Database
@@ -19,6 +20,7 @@ from debug_loop_pipeline.models.trajectory import Step, Trajectory
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.importing import import_files
+from tests.support.events import attempt
 
 SECRET = "ghp_" + "wK3nZ8pQ5vX1rT7mB2cL" + "9dF4gH6jS0aYeUoP"
 RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
@@ -80,3 +82,12 @@ def test_a_file_of_events_that_cannot_be_read_on_keeps_no_other_out(
     (problem,) = summary.reading.problems
     assert problem.reason.startswith("not read to its end, please report it: RuntimeError at importing.py:")
     assert summary.attempts > 0
+
+
+def test_what_is_refused_of_a_file_of_events_is_in_no_other_count(context: StepContext, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    taken = attempt("taken", "task", minutes=1, failed=True).model_dump(mode="json")
+    refused = [taken | {"attempt_id": "no id"}, taken | {"errors": ["no error", "nor this"]}, {"errors": "none"}]
+    file.write_bytes(b"\n".join(map(orjson.dumps, [taken, *refused])))
+    summary = import_files(context, [(ExecutionEventsImporter(), file)])
+    assert (summary.attempts, summary.rejected, summary.errors, len(summary.tasks)) == (1, 3, 1, 1)

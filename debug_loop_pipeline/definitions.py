@@ -125,7 +125,7 @@ def materialize_days(
     Checks run with the last range; with `more_follow` the caller has further ranges, and only what holds others back is checked.
 
     Returns:
-        What each asset did over all ranges: {asset, attempts, keys, rows_changed, seconds}.
+        What each asset did over all ranges: {asset, attempts, keys, rows_changed, problems, seconds}.
 
     Raises:
         DebugLoopError: a step failed; the run in the Dagster UI says more.
@@ -169,7 +169,7 @@ def materialize_economy(spans: Sequence[Span]) -> list[dict[str, Any]]:
 
 
 def _add(total: dict[str, Any], row: dict[str, Any]) -> None:
-    for key in ("attempts", "keys", "rows_changed", "seconds"):
+    for key in ("attempts", "keys", "rows_changed", "problems", "seconds"):
         total[key] = round((total.get(key) or 0) + (row[key] or 0), 3)
 
 
@@ -194,5 +194,6 @@ def _told(event: dg.DagsterEvent) -> dict[str, Any]:
         "attempts": told.get("attempts"),
         "keys": told.get("keys"),
         "rows_changed": sum(told.get(f"rows_{kind}", 0) for kind in ("inserted", "updated", "deleted")),
+        "problems": told.get("problems"),
         "seconds": told.get("seconds"),
     }

@@ -39,8 +39,11 @@ def materialize(
 
 
 def show_results(results: list[dict[str, Any]]) -> None:
-    """Prints what each asset did."""
-    print_table(("asset", "attempts", "keys", "rows changed", "seconds"), [tuple(row.values()) for row in results])
+    """Prints what each asset did, and where to read of what it could not work on."""
+    columns = ("asset", "attempts", "keys", "rows changed", "problems", "seconds")
+    print_table(columns, [tuple(row.values()) for row in results])
+    if any(row["problems"] for row in results):
+        typer.echo("problems: code that could not be read, or what was left undone; `debug-loop problems` lists them")
 
 
 def _spans(dirty: list[date], first: datetime | None, last: datetime | None) -> list[Span]:

@@ -9,6 +9,7 @@ import posixpath
 import re
 from dataclasses import dataclass, replace
 
+from debug_loop_pipeline.compute.commands.goal_filters import aimed_at_test, filters_cover, tags_of, without_tags
 from debug_loop_pipeline.compute.commands.script_runs import is_script
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
@@ -169,9 +170,7 @@ def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_t
         # The arguments of a program, in their order.
         chosen = wider.filters == narrower.filters
     else:
-        chosen = _tags(narrower.filters) <= _tags(wider.filters) and (
-            ignore_filters or _filters_cover(_chosen(wider.filters), _chosen(narrower.filters))
-        )
+        chosen = filters_cover(wider.filters, narrower.filters, ignore_names=ignore_filters)
     return chosen and _targets_cover(wider, narrower)
 
 
@@ -200,8 +199,7 @@ def names_packages(wider: Goal, narrower: Goal, failed: tuple[str, ...]) -> bool
     theirs = {_joined(target, narrower.cwd).removesuffix("/...") for target in narrower.target}
     return (
         theirs <= mine
-        and _tags(narrower.filters) <= _tags(wider.filters)
-        and _filters_cover(_chosen(wider.filters), _chosen(narrower.filters))
+        and filters_cover(wider.filters, narrower.filters)
         and all(any(f"/{package}".endswith(f"/{name}") for name in mine) for package in failed)
     )
 
@@ -223,9 +221,9 @@ def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, 
     """
     if not _same_tool(goal, shown, error_tool) or goal.kind is GoalKind.RUN or not (goal.filters or goal.target):
         return False
-    if not _tags(shown.filters) <= _tags(goal.filters):
+    if not tags_of(shown.filters) <= tags_of(goal.filters):
         return False
-    picked = [text for text in _chosen(goal.filters) if text not in shown.filters]
+    picked = [text for text in without_tags(goal.filters) if text not in shown.filters]
     kinds = [_KINDS_OF_TARGETS[text] for text in picked if text in _KINDS_OF_TARGETS]
     if kinds and not any(kind.search("/" + file) for kind in kinds for file in files):
         return False
@@ -282,89 +280,15 @@ def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
     )
 
 
-_TAGS = ("-tags ", "--build-tags ")
-"""Options that add files to what Go builds: a call without them leaves out what a call with them takes in."""
-
-
-def _tags(filters: tuple[str, ...]) -> frozenset[str]:
-    named = (text.split(" ", 1)[1] for text in filters if text.startswith(_TAGS))
-    return frozenset(tag for tags in named for tag in re.split(r"[,\s]+", tags.strip("'\"")))
-
-
-def _chosen(filters: tuple[str, ...]) -> tuple[str, ...]:
-    """What chooses among the tests or findings."""
-    return tuple(text for text in filters if not text.startswith(_TAGS))
-
-
-def _filters_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
-    if not wider:
-        return True
-    if set(wider) == set(narrower):
-        return True
-    if len(wider) == len(narrower) == 1:
-        flag_a, _, expr_a = wider[0].partition(" ")
-        flag_b, _, expr_b = narrower[0].partition(" ")
-        if flag_a == flag_b and expr_a:
-            picked, asked = _alternatives(expr_a), _alternatives(expr_b)
-            return all(text in picked or (flag_a in _FINDS_ANYWHERE and _picked(text, picked)) for text in asked)
-    return False
-
-
-_FINDS_ANYWHERE = frozenset({"-run", "-t", "--testNamePattern"})
-"""Filters that pick every test in whose name the text is found."""
-_GROUP = re.compile(r"(?P<before>[^()|\\]*)\((?:\?:)?(?P<inside>[^()\\]+)\)(?P<after>[^()|\\?*+{]*)")
-_PLAIN = re.compile(r"(?P<start>\^?)(?P<name>\w+)(?P<end>\$?)")
-
-
-def _alternatives(expression: str) -> tuple[str, ...]:
-    """What a filter picks by one name or another: `A|B`, `^(A|B)$`, `Test(A|B)`."""
-    group = _GROUP.fullmatch(expression)
-    if group is not None:
-        return tuple(f"{group['before']}{text}{group['after']}" for text in group["inside"].split("|"))
-    return (expression,) if re.search(r"[()]", expression) else tuple(expression.split("|"))
-
-
-def _picked(text: str, picked: tuple[str, ...]) -> bool:
-    """Whether each test that the name `text` picks is picked by a part of that name too (`-run TestAdd`, `-run TestAdd_Twice`)."""
-    asked = _PLAIN.fullmatch(text)
-    parts = map(_PLAIN.fullmatch, picked)
-    return asked is not None and any(part is not None and _inside(part, asked) for part in parts)
-
-
-def _inside(part: re.Match[str], asked: re.Match[str]) -> bool:
-    """Whether a name that is found in another's place is found wherever that one is; `^` and `$` tie both to the same end."""
-    if part["start"] and part["end"]:
-        return False  # the same name, or none
-    if part["start"]:
-        return bool(asked["start"]) and asked["name"].startswith(part["name"])
-    if part["end"]:
-        return bool(asked["end"]) and asked["name"].endswith(part["name"])
-    return part["name"] in asked["name"]
-
-
 def aimed_at(shown: Checked, test: str) -> Checked:
     """What showed a failing test, as if it had been called for the names that pick that test alone: of `-run 'TestAdd|TestSub'` the one."""
     if not any(goal.filters for goal in shown.goals):
         return shown
-    goal = replace(shown.goal, filters=_aimed(shown.goal.filters, test))
-    runs = tuple(replace(run, goal=replace(run.goal, filters=_aimed(run.goal.filters, test))) for run in shown.runs)
+    goal = replace(shown.goal, filters=aimed_at_test(shown.goal.filters, test))
+    runs = tuple(
+        replace(run, goal=replace(run.goal, filters=aimed_at_test(run.goal.filters, test))) for run in shown.runs
+    )
     return Checked(goal, runs)
-
-
-def _aimed(filters: tuple[str, ...], test: str) -> tuple[str, ...]:
-    chosen = _chosen(filters)
-    if len(chosen) != 1:
-        return filters
-    flag, _, expression = chosen[0].partition(" ")
-    if flag not in _FINDS_ANYWHERE:
-        return filters
-    alternatives = _alternatives(expression)
-    if len(alternatives) < 2 or not all(map(_PLAIN.fullmatch, alternatives)):
-        return filters
-    name = test.split("/", 1)[0] if flag == "-run" else test
-    own = [text for text in alternatives if re.search(text, name)]
-    tags = tuple(text for text in filters if text not in chosen)
-    return (f"{flag} {'|'.join(own)}", *tags) if own else filters
 
 
 _TYPED = re.compile(r"\.[cm]?[jt]sx?(?: |$)")

@@ -1,4 +1,4 @@
-"""Text that every store can hold: no NUL, no lone surrogate, not too long. Standard library only, for every layer."""
+"""Text that every store can hold: no NUL, no lone surrogate, not too long; and as short as a table has room for. Standard library only, for every layer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def shorten(text: str, width: int, *, keep_spaces: bool = False) -> str:
+    """A text for a table or a plot: on one line of at most `width` characters; one that was cut ends with an ellipsis.
+
+    keep_spaces: code, which is one line already.
+    """
+    line = text if keep_spaces else " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
 def cut(text: str, limit: int) -> str:

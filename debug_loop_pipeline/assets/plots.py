@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from debug_loop_pipeline.text import shorten
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -82,10 +84,7 @@ def interval_plot(
 
 def _plain(label: str) -> str:
     """The beginning of a text as it stands: a dollar sign would begin a formula, and a line break another line."""
-    line = " ".join(label.split())
-    if len(line) > _LABEL_CHARS:
-        line = line[: _LABEL_CHARS - 1].rstrip() + "…"
-    return line.replace("$", r"\$")
+    return shorten(label, _LABEL_CHARS).replace("$", r"\$")
 
 
 def _figure(height: float, left: float = 0.13) -> tuple[Figure, Axes]:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from debug_loop_pipeline.effects.schema_columns import column_comments, table_columns
+from debug_loop_pipeline.text import shorten
 
 _CELL_CHARS = 100
 
@@ -39,9 +40,7 @@ def table_sample(rows: Iterable[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
 
 def _cell(value: Any) -> str:
     """Text as it stands, a cut marked: error patterns hold placeholders in angle brackets, which Markdown would take for HTML."""
-    text = " ".join(str(value).split())
-    if len(text) > _CELL_CHARS:
-        text = text[: _CELL_CHARS - 1].rstrip() + "…"
+    text = shorten(str(value), _CELL_CHARS)
     for sign, written in (
         ("\\", "\\\\"),
         ("|", "\\|"),

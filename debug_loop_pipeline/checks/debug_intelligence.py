@@ -6,6 +6,7 @@ import dagster as dg
 
 from debug_loop_pipeline.checks import rules
 from debug_loop_pipeline.checks.definition import Check, checks_of_assets, schema_check
+from debug_loop_pipeline.effects.step_store import LEFT_UNDONE
 from debug_loop_pipeline.settings import ExtractionSettings, get_settings
 
 _OUTPUTS = {
@@ -174,8 +175,7 @@ TRACE_CHECKS = [
         "execution_attempts",
         "no_work_failed",
         "No attempt and no key of a fold was left undone because our own code failed at it (`debug-loop problems`).",
-        "(select step, attempt_id::text as subject, problem from step_progress where problem is not null and digest = ''"
-        " union all select fold, key, max(problem) from fold_marks where problem is not null group by fold, key) f",
+        f"({LEFT_UNDONE}) undone",
         "true",
         "step, subject, problem",
     ),

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.decide import ReasonOption, resolve
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table, shorten
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.compute.errors.error_groups import SPLIT_KEYS, valid_split
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.steps.run_all import run_dirty_days
+from debug_loop_pipeline.text import shorten
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Error groups, their cost and their fixes.")
 

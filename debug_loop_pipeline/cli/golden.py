@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.decide import ReasonOption, decide, resolve
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table, shorten
+from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
+from debug_loop_pipeline.text import shorten
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Proven solutions (golden states).")
 

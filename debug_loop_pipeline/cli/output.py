@@ -44,12 +44,6 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def shorten(text: str, width: int) -> str:
-    """A text on one line of at most `width` characters; one that was cut ends with an ellipsis."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
-
-
 def hide_password(url: str) -> str:
     """A URL fit for a screen or a log."""
     parts = urlsplit(url)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 from html import escape
 from typing import Any
 
-from debug_loop_pipeline.cli.output import shorten
 from debug_loop_pipeline.cli.report_tables import report_tables
+from debug_loop_pipeline.text import shorten
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import Any
 
-from debug_loop_pipeline.cli.output import shorten
 from debug_loop_pipeline.effects.report_store import effect_rows
+from debug_loop_pipeline.text import shorten
 
 _SHORT = 100
 
@@ -22,11 +22,9 @@ def change_in_short(kind: str, template: str, example_diff: str) -> str:
         return shorten(template, _SHORT)
     # What they are indented alike goes; where only the indentation changed, it is the change.
     told = dedent("\n".join(line[1:].rstrip() for line in (*gone, *came))).splitlines()
-    return "\n".join(_cut(f"{line[0]} {text}") for line, text in zip((*gone, *came), told, strict=True))
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+    return "\n".join(
+        shorten(f"{line[0]} {text}", _SHORT, keep_spaces=True) for line, text in zip((*gone, *came), told, strict=True)
+    )
 
 
 def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

@@ -68,15 +68,7 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
             {"s": signature},
         ),
         "costs": fetch_rows(database, "select * from error_costs where signature = :s order by day", {"s": signature}),
-        "fixes": with_own_examples(
-            database,
-            fetch_rows(
-                database,
-                "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
-                " join resolutions r using (resolution_id) where m.signature = :s order by m.wilson_lower_bound desc, m.mapping_id",
-                {"s": signature},
-            ),
-        ),
+        "fixes": _mappings(database, "m.signature = :s", {"s": signature}),
         "decisions": fetch_rows(
             database,
             "select kind, signature, into_signature, split_by, reason, decided_by, decided_at from error_group_decisions"
@@ -152,15 +144,7 @@ def golden_state(database: Database, golden_state_id: str) -> dict[str, Any]:
 
 def mapping(database: Database, mapping_id: str) -> dict[str, Any]:
     """One mapping with its resolution and every task's word on it: which call failed, changed, and showed it gone."""
-    (row,) = with_own_examples(
-        database,
-        fetch_rows(
-            database,
-            "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
-            " join resolutions r using (resolution_id) where m.mapping_id = :id",
-            {"id": mapping_id},
-        ),
-    )
+    (row,) = _mappings(database, "m.mapping_id = :id", {"id": mapping_id})
     row["events"] = fetch_rows(
         database,
         "select correlation_id, outcome, occurred_at, attempt_id, evidence_tier, peer_id, details from mapping_events"
@@ -168,6 +152,17 @@ def mapping(database: Database, mapping_id: str) -> dict[str, Any]:
         {"s": row["signature"], "r": row["resolution_id"]},
     )
     return row
+
+
+def _mappings(database: Database, condition: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Mappings with their changes, the best first, each with an example of its own."""
+    rows = fetch_rows(
+        database,
+        "select m.*, r.kind, r.template, r.example_diff, r.said from debug_error_success_mappings m"
+        f" join resolutions r using (resolution_id) where {condition} order by m.wilson_lower_bound desc, m.mapping_id",
+        params,
+    )
+    return with_own_examples(database, rows)
 
 
 def days_of_attempts(database: Database, condition: str, params: dict[str, Any]) -> list[date]:

@@ -370,10 +370,17 @@ _MARK_FAILED = "insert into fold_marks (fold, key, day, problem) values (:fold, 
 
 _CLEAR_FAILED = "delete from fold_marks where problem is not null and fold = :fold and key = any(:keys)"
 
-_PROBLEMS = f"""
-select step, attempt_id::text as subject, day, problem from step_progress where problem is not null
+LEFT_UNDONE = f"""
+select step, attempt_id::text as subject, day, problem from step_progress where problem is not null and digest = ''
 union all
 select fold, key, max(day), '{FAILED}' || max(problem) from fold_marks where problem is not null group by fold, key
+"""
+"""Attempts and keys that our own code failed at."""
+
+_PROBLEMS = f"""
+select step, attempt_id::text as subject, day, problem from step_progress where problem is not null and digest <> ''
+union all
+{LEFT_UNDONE}
 order by day desc, step, subject
 limit :limit
 """

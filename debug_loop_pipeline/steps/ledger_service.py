@@ -22,9 +22,8 @@ from debug_loop_pipeline.steps.ledger import FoldLoop, Ledger, LedgerReport, men
 from debug_loop_pipeline.steps.passes import Passes
 
 _RELAY_IDLE_S = 0.004  # one indexed look each; a notification would make every deciding commit wait for the others
-_RELAY_QUIET_S = (
-    0.025  # where nothing was decided for a while: looks as frequent as those took a fifth of a CPU all day
-)
+_RELAY_QUIET_S = 0.025
+"""Where nothing was decided for a while: looks as frequent as the idle ones took a fifth of a CPU all day."""
 _RELAY_SLOWER = 1.1
 _POLL_S = 0.25
 _LOOK_S = 2.0

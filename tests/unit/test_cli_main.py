@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.cli.output import counted, hide_password, print_table, shorten
+from debug_loop_pipeline.cli.output import counted, hide_password, print_table
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.report_tables import change_in_short
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings, get_settings
+from debug_loop_pipeline.text import shorten
 
 
 def test_help_lists_every_command_and_imports_none() -> None:

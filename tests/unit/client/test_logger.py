@@ -51,7 +51,7 @@ def spooled(directory: Path) -> list[dict[str, Any]]:
 
 
 def written(logger: AgentExecutionLogger, directory: Path) -> list[dict[str, Any]]:
-    logger.close(wait_s=5)
+    logger.close()
     assert logger._writer.spool is not None
     logger._writer.spool.close()
     return spooled(directory)

@@ -189,6 +189,13 @@ def _standard_library_lines() -> list[str]:
     return lines
 
 
+def test_a_secret_behind_the_name_of_a_test_that_passed_is_one() -> None:
+    lines = "--- PASS: TestRotatesKeys/an_old_one (0.01s)\n--- PASS: Tq8xZ0vLr2Wm9c\npassword=Tq8xZ0vLr2Wm9c\n"
+    first, _, last, _ = redact(lines).split("\n")
+    assert first == "--- PASS: TestRotatesKeys/an_old_one (0.01s)"
+    assert last == "password=<REDACTED:password>"
+
+
 def test_at_most_one_ordinary_line_in_a_hundred_is_touched() -> None:
     lines = _standard_library_lines()
     assert len(lines) >= 3000

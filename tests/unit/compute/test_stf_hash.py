@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import random
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.stf_hash import stf_hash
-
-PROJECT = Path(__file__).parents[3]
-GOLDEN = Path(__file__).parent / "data" / "golden_hashes.json"
+from tests.support.golden_hashes import GOLDEN_HASHES, expected_hashes, hashes_elsewhere
 
 # A program is a tree of tuples: it can be written in many layouts, and changed in one place.
 Tree = tuple[Any, ...]
@@ -297,42 +291,10 @@ def test_code_nested_a_thousand_levels_is_hashed_without_recursion() -> None:
 
 
 def test_the_hashes_of_known_snippets_are_those_of_every_python_version() -> None:
-    for snippet in json.loads(GOLDEN.read_text(encoding="utf-8")):
+    for snippet in json.loads(GOLDEN_HASHES.read_text(encoding="utf-8")):
         assert stf_hash(snippet["code"], snippet["language"]) == snippet["hash"], snippet["code"]
 
 
-def _interpreters() -> list[str]:
-    """This Python, others on the path, and those that STF_TEST_PYTHONS names."""
-    wanted = [sys.executable, *os.environ.get("STF_TEST_PYTHONS", "").split(os.pathsep)]
-    wanted += [shutil.which(f"python3.{minor}") or "" for minor in (11, 12, 13)]
-    return list(dict.fromkeys(one for one in wanted if one))
-
-
-def _run(python: str, program: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(PROJECT),
-        "PYTHONHASHSEED": hash_seed,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    command = [python, "-c", program, str(GOLDEN)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
-
-
-@pytest.mark.parametrize("python", _interpreters())
-def test_the_hash_is_the_same_in_other_processes_and_interpreters(python: str) -> None:
-    grammars = "tree_sitter, tree_sitter_python, tree_sitter_javascript, tree_sitter_typescript, tree_sitter_go, numpy"
-    probe = _run(python, f"import {grammars}")
-    if probe.returncode and python != sys.executable:
-        pytest.skip(f"{python} does not run or has no grammars: {probe.stderr.strip()[-120:]}")
-    program = (
-        "import json, sys\n"
-        "from debug_loop_pipeline.compute.stf_hash import stf_hash\n"
-        "snippets = json.load(open(sys.argv[1], encoding='utf-8'))\n"
-        "print(json.dumps([stf_hash(s['code'], s['language']) for s in snippets]))\n"
-    )
-    expected = [snippet["hash"] for snippet in json.loads(GOLDEN.read_text(encoding="utf-8"))]
-    for hash_seed in ("0", "4711"):
-        done = _run(python, program, hash_seed)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == expected
+@pytest.mark.parametrize("hash_seed", ["0", "4711"])
+def test_the_hash_is_the_same_in_other_processes(hash_seed: str) -> None:
+    assert hashes_elsewhere(sys.executable, hash_seed) == (sys.version_info[:2], expected_hashes())

@@ -43,6 +43,9 @@ def check(data: bytes, start: int, floor: int) -> tuple[Span | None, int]:
         start: where `TRIGGER` hit.
         floor: what lies before is done with and no part of the word.
     """
+    passed = _TEST_PASSED.match(data, start)
+    if passed is not None:
+        return None, passed.end()
     pair = _PAIR.match(data, start)
     hit = pair or (_FLAG if data[start : start + 2] == b"--" else _ASSIGNMENT).match(data, start)
     if hit is None:
@@ -128,6 +131,7 @@ def _bytes(pattern: str) -> re.Pattern[bytes]:
     return re.compile(pattern.encode())
 
 
+_TEST_PASSED = _bytes(r"PASS: (?:Test|Benchmark|Example|Fuzz)\S* \(\d")  # Go's lines, the most common hit of all
 _ONLY_QUOTED = frozenset({b"", b",", b"(", b"==", b"===", b"!=", b"!==", b"||", b"??"})
 _KEY_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _QUOTE = r"(?P<quote>\\*[\"'`]|)"

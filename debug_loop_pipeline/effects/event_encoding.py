@@ -50,10 +50,11 @@ def _stated(model: Any) -> dict[str, Any]:
     if not isinstance(model, BaseModel):
         raise TypeError(f"a {type(model).__name__} has no form in JSON")
     defaults = _defaults(type(model))
+    values = model.__dict__
     return {
         name: value
-        for name, value in model.__dict__.items()
-        if value is not (default := defaults[name]) and (default is None or value != default)
+        for name in model.__pydantic_fields_set__  # a field that nobody set is at its default
+        if (value := values[name]) is not (default := defaults[name]) and (default is None or value != default)
     }
 
 

@@ -10,6 +10,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:debug-loop-pipeline")
 _NAMED = sha1(_NAMESPACE.bytes, usedforsecurity=False)
+_UUID_BITS = ~((0xF << 76) | (0x3 << 62))  # all but those of version and variant
+_UUID5 = (5 << 76) | (0x2 << 62)
 
 
 def attempt_id(source_format: str, first_id: str) -> UUID:
@@ -26,4 +28,5 @@ def _uuid5(name: str) -> UUID:
     """`uuid5` of the namespace, whose part of the hash is computed once."""
     digest = _NAMED.copy()
     digest.update(name.encode())
-    return UUID(bytes=digest.digest()[:16], version=5)
+    bits = int.from_bytes(digest.digest()[:16])
+    return UUID(int=bits & _UUID_BITS | _UUID5)

@@ -6,7 +6,6 @@ segmenter's time. Nothing here may be used on data from outside.
 
 from __future__ import annotations
 
-from copy import copy
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,7 +23,12 @@ def _defaults(model: type[BaseModel]) -> tuple[dict[str, Any], tuple[str, ...]]:
     return values, tuple(name for name, value in values.items() if isinstance(value, dict | list | set))
 
 
-_set = object.__setattr__
+# Where pydantic keeps what a model is made of; set directly, past the lookup of each name.
+_new = object.__new__
+_set_values, _set_given, _set_extra, _set_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 def unchecked(model: type[M], /, **values: Any) -> M:
@@ -33,10 +37,10 @@ def unchecked(model: type[M], /, **values: Any) -> M:
     state = defaults | values
     for name in unshared:
         if name not in values:
-            state[name] = copy(defaults[name])
-    made = model.__new__(model)
-    _set(made, "__dict__", state)
-    _set(made, "__pydantic_fields_set__", set(values))
-    _set(made, "__pydantic_extra__", None)
-    _set(made, "__pydantic_private__", None)
+            state[name] = defaults[name].copy()
+    made = _new(model)
+    _set_values(made, state)
+    _set_given(made, set(values))
+    _set_extra(made, None)
+    _set_private(made, None)
     return made

@@ -56,6 +56,7 @@ def without_ansi(text: str) -> str:
 
 _TASK_PREFIX = re.compile(r"^(?:[@\w./-]+:[\w:.-]+:(?: |$)|[\w./@-]+ [\w:-]+: |\d+\| )", re.MULTILINE)
 _TASKS_TOTAL = re.compile(r"^ *Tasks: +\d+ successful, \d+ total$", re.MULTILINE)
+_TASKS_SUCCESSFUL = " successful, "
 _MONOREPO = ("Packages in scope", "workspace projects", "Scope: ", "• Running ", "turbo ")
 
 
@@ -72,7 +73,8 @@ def without_task_prefixes(text: str, scripts: Iterable[str] = ()) -> str:
         heads = tuple(dict.fromkeys(_MISE_OWN.findall(text)))
         if heads:
             return "\n".join(_of_task(line, heads) for line in text.split("\n"))
-    if not any(sign in text for sign in _MONOREPO) and _TASKS_TOTAL.search(text) is None:
+    told_total = _TASKS_SUCCESSFUL in text and _TASKS_TOTAL.search(text) is not None
+    if not told_total and not any(sign in text for sign in _MONOREPO):
         for script in scripts:
             if f":{script}: " in text:
                 text = re.sub(rf"^[@\w./-]+:{re.escape(script)}:(?: |$)", "", text, flags=re.MULTILINE)

@@ -7,7 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from tests.support.other_pythons import PROJECT
+
 GOLDEN_HASHES = PROJECT / "tests" / "data" / "golden_hashes.json"
 
 _PROGRAM = """

@@ -16,7 +16,8 @@ from debug_loop_pipeline.onex.registry import UNITS
 from debug_loop_pipeline.onex.source import Source
 from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import STEPS
 from tests.support.events import CODE, attempt, uid
-from tests.support.onex_env import PROJECT, python_with_onex
+from tests.support.onex_env import python_with_onex
+from tests.support.other_pythons import PROJECT
 
 
 @pytest.fixture(scope="module")

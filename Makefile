@@ -62,9 +62,10 @@ lint: $(STAMP)
 	$(BIN)/deptry .
 	$(BIN)/debug-loop onex check
 
-# One run over the three tiers (unit, integration, e2e), so that its last line counts them all. A file stays on one worker.
+# One run over the three tiers (unit, integration, e2e), so that its last line counts them all. A file stays on one worker; files begin
+# in the order they are collected, so that the kill tests, few and long, are not what one worker ends with alone.
 test: lint
-	$(BIN)/pytest tests -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest tests -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -148,7 +148,7 @@ def _stop_at_unknown(ran: list[Ran], output: str) -> None:
 def _parsed(line: str) -> list[Item]:
     """The tree of a line; it is asked for when the command is called and again when its result comes."""
     # A placeholder's signs would be redirections.
-    return parse(_REDACTED.sub(r"REDACTED-\1", line))
+    return parse(_REDACTED.sub(r"REDACTED-\1", line) if "<REDACTED:" in line else line)
 
 
 def _mark_end(items: list[Item], ran: list[Ran]) -> None:

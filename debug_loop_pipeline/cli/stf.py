@@ -10,10 +10,8 @@ from debug_loop_pipeline.cli.decide import ReasonOption, decide, resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.compute.matching.problem_signature import problem_signature
-from debug_loop_pipeline.compute.stf_matcher import match_stfs
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.manifest_store import functions_by_hash
-from debug_loop_pipeline.effects.match_epoch_store import current_epoch
 from debug_loop_pipeline.models.matching import MatchQuery
 from debug_loop_pipeline.steps.stf_matches import match_options
 
@@ -95,6 +93,10 @@ def search(
     json: JsonOption = False,
 ) -> None:
     """Find the approved functions that match a problem best."""
+    # Loaded here: they bring SciPy, which no other command of this group needs.
+    from debug_loop_pipeline.compute.stf_matcher import match_stfs
+    from debug_loop_pipeline.effects.match_epoch_store import current_epoch
+
     with open_store() as store:
         _, index = current_epoch(store.database, store.settings)
         options = match_options(store.settings, limit, category)

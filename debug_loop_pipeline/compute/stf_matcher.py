@@ -23,18 +23,16 @@ from scipy import sparse
 
 from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
 from debug_loop_pipeline.compute.matching.tfidf_index import (
-    INDEX_VERSION,
     SIMILARITY_DECIMALS,
     Floats,
     QueryVector,
     Shortlist,
     TfidfEpoch,
-    document_text,
     tail_similarities,
 )
+from debug_loop_pipeline.compute.matching.versions import INDEX_VERSION
+from debug_loop_pipeline.compute.matching.words import document_text
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
-
-MATCHER_VERSION = 1
 
 SIMILARITY_WEIGHT = 0.6
 QUALITY_WEIGHT = 0.4

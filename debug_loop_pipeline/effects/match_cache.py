@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import astuple
 
 from debug_loop_pipeline.compute.compute_cache import cache_key
-from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION, match_stfs
+from debug_loop_pipeline.compute.matching.versions import MATCHER_VERSION
+from debug_loop_pipeline.compute.stf_matcher import match_stfs
 from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.models.matching import Match, MatchOptions, MatchQuery
 

@@ -19,7 +19,8 @@ import numpy as np
 import orjson
 
 from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
-from debug_loop_pipeline.compute.matching.tfidf_index import INDEX_VERSION, TfidfEpoch
+from debug_loop_pipeline.compute.matching.tfidf_index import TfidfEpoch
+from debug_loop_pipeline.compute.matching.versions import INDEX_VERSION
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns
 
 T = TypeVar("T", TfidfEpoch, StfColumns, TextVectors)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, text
 
 from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder, TextVectors
-from debug_loop_pipeline.compute.matching.tfidf_index import TfidfEpoch, document_text
+from debug_loop_pipeline.compute.matching.tfidf_index import TfidfEpoch
+from debug_loop_pipeline.compute.matching.words import document_text
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, StfColumns, epoch_digest
 from debug_loop_pipeline.models.matching import MatchCandidate
 

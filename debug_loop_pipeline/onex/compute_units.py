@@ -12,6 +12,7 @@ from debug_loop_pipeline.compute import stf_quality as scorer
 from debug_loop_pipeline.compute.cost_tracker import COST_TRACKER_VERSION, PriceBook, track_cost
 from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
 from debug_loop_pipeline.compute.errors.error_pattern_rules import RULES_VERSION
+from debug_loop_pipeline.compute.matching.versions import MATCHER_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION, stf_hash
 from debug_loop_pipeline.effects.embedding_model import load_embedder
 from debug_loop_pipeline.models.base import FrozenModel, Origin
@@ -190,7 +191,7 @@ COMPUTE_UNITS = (
     compute_unit(
         "STFMatcherCompute",
         "stf_matcher.match_stfs",
-        str(matcher.MATCHER_VERSION),
+        str(MATCHER_VERSION),
         "Finds the functions that solved the most similar problems.",
         (Operation("match", MatchStfs, MatchedStfs, _match),),
         weights={"similarity": matcher.SIMILARITY_WEIGHT, "quality": matcher.QUALITY_WEIGHT},

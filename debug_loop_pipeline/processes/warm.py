@@ -17,6 +17,7 @@ _LAZY = (
     "dagster._core.execution.api",
     "dagster._core.storage.local_compute_log_manager",
     "dagster._grpc.impl",
+    "debug_loop_pipeline.effects.match_epoch_store",
     "debug_loop_pipeline.resources.dagster_storage",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache, partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -20,12 +20,14 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
 from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.failures import Pieces
+
+if TYPE_CHECKING:
+    from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 
 CHUNK = 500
 """Attempts per transaction: large enough for COPY, small enough to lose little when killed."""
@@ -72,6 +74,13 @@ def contiguous_spans(days: Iterable[date], max_days: int = 366, max_step: int = 
     return spans
 
 
+def _epochs(database: Database, settings: Settings) -> MatchEpochStore:
+    # Loaded here: it brings SciPy, a third of what a command takes to start, and most commands match nothing.
+    from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
+
+    return MatchEpochStore(database, settings)
+
+
 @dataclass(slots=True)
 class StepContext:
     """What steps work with."""
@@ -89,7 +98,7 @@ class StepContext:
         self.executions = ExecutionStore(self.database)
         self.store = StepStore(self.database)
         self.prices = PriceBooks(self.database)
-        self.epochs = cache(partial(MatchEpochStore, self.database, self.settings))
+        self.epochs = cache(partial(_epochs, self.database, self.settings))
 
     def observed(self, diff: RecomputeDiff) -> StepContext:
         """The same, with every replacement told to `diff`."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.matching import MatchOptions, MatchQuery
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Derived, StepContext
+
+if TYPE_CHECKING:
+    from debug_loop_pipeline.effects.match_epoch_store import CurrentIndex
 
 MATCHES = Table(
     "stf_matches",

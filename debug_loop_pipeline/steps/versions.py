@@ -12,11 +12,11 @@ from debug_loop_pipeline.compute.fixes.credit import CREDIT_VERSION
 from debug_loop_pipeline.compute.fixes.templates import TEMPLATE_VERSION
 from debug_loop_pipeline.compute.matching.problem_category import PROBLEM_CATEGORY_VERSION
 from debug_loop_pipeline.compute.matching.problem_signature import PROBLEM_SIGNATURE_VERSION
+from debug_loop_pipeline.compute.matching.versions import MATCHER_VERSION
 from debug_loop_pipeline.compute.serving.recommendation_effect import EFFECT_VERSION
 from debug_loop_pipeline.compute.serving.recommendation_outcome import OUTCOME_VERSION
 from debug_loop_pipeline.compute.serving.stuck_loops import STUCK_VERSION
 from debug_loop_pipeline.compute.stf_hash import HASH_VERSION as STF_HASH_VERSION
-from debug_loop_pipeline.compute.stf_matcher import MATCHER_VERSION
 from debug_loop_pipeline.compute.stf_quality import SCORER_VERSION
 
 EXECUTION_ATTEMPTS = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from debug_loop_pipeline.compute.matching.tfidf_index import term_of, words_of
+from debug_loop_pipeline.compute.matching.words import term_of, words_of
 from debug_loop_pipeline.models.problem import ProblemCategory
 
 PROBLEM_CATEGORY_VERSION = 1

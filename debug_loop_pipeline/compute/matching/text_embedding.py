@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from debug_loop_pipeline.compute.matching.tfidf_index import without_placeholders
+from debug_loop_pipeline.compute.matching.words import without_placeholders
 
 Floats = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
 """TF-IDF vectors of short texts under a frozen IDF, and an exact threshold search over them (DOMAIN 3.6).
 
-Belongs here: words, weights, the two sparse layouts of an epoch, and the pruning that finds every document at or above
-a similarity without reading all postings. Not here: quality, filters and the order of matches (compute/stf_matcher.py),
-and files (effects/match_epoch_files.py).
+Belongs here: weights, the two sparse layouts of an epoch, and the pruning that finds every document at or above
+a similarity without reading all postings. Not here: what a word is (words.py), quality, filters and the order of matches
+(compute/stf_matcher.py), and files (effects/match_epoch_files.py).
 
 Weight of a term in a document: (1 + ln tf) x idf, the vector scaled to length 1; idf = 1 + ln((1 + N) / (1 + df)) over
 the epoch's N documents. A term the epoch does not hold has df 0, in the tail as in a query. Cosine similarity is the
@@ -11,7 +11,6 @@ float64 sum of products in term order, rounded to 6 decimals, so that no thresho
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from debug_loop_pipeline.compute.matching.problem_signature import PLACEHOLDERS
-
-INDEX_VERSION = 1
-"""Raised when words or weights change: an epoch of another version is not comparable."""
+from debug_loop_pipeline.compute.matching.words import TERM_MAX_BYTES, term_of, words_of
 
 SIMILARITY_DECIMALS = 6
-TERM_MAX_BYTES = 40
 
 _SLACK = 1e-5
 """Above every error of the 4-byte partial sums and of the rounding: pruning may keep too much, never too little."""
@@ -38,47 +33,10 @@ _SKIPPED_SHARE = 0.6
 _RESCORE_LIMIT = 4_000
 """Documents that are compared one by one; with more, reading the skipped postings is cheaper."""
 
-_WORD = re.compile(r"[^\W_]+")
-_ASCII_BETWEEN_WORDS = {code: " " for code in range(128) if not chr(code).isalnum()}
-_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
 Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Terms = NDArray[np.bytes_]
-
-
-def document_text(signature: str, name: str, description: str) -> str:
-    """The text an STF is found by: problem signature, name split at its humps, description."""
-    return f"{signature} {_CAMEL_HUMP.sub(' ', name)} {description}".lower()
-
-
-def term_of(token: str) -> bytes:
-    """The index term of one lower-case token: plural endings folded (Harman's S-stemmer), at most 40 bytes."""
-    if len(token) > 3 and token.endswith("s") and token.isascii():
-        if token.endswith("ies"):
-            token = token if token[-4] in "ea" else token[:-3] + "y"
-        elif token.endswith("es"):
-            token = token if token[-3] in "aeo" else token[:-1]
-        elif token[-2] not in "us":
-            token = token[:-1]
-    return token.encode("utf-8", "surrogatepass")[:TERM_MAX_BYTES]
-
-
-def without_placeholders(text: str) -> str:
-    """The text without what a problem signature puts for a path, a literal and so on: no word of it says anything."""
-    if "<" in text:
-        for placeholder in PLACEHOLDERS:
-            text = text.replace(placeholder, " ")
-    return text
-
-
-def words_of(text: str) -> list[str]:
-    """Runs of letters and digits, without placeholders."""
-    text = without_placeholders(text)
-    if text.isascii():  # Five times as fast as the expression, with the same result.
-        return text.translate(_ASCII_BETWEEN_WORDS).split()
-    return _WORD.findall(text)
 
 
 class _TermNumbers(dict[str, int]):

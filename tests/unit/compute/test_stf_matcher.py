@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import debug_loop_pipeline.compute.matching.tfidf_index as tfidf
 from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
+from debug_loop_pipeline.compute.matching.words import term_of
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
 
@@ -49,7 +50,7 @@ def _terms(text: str) -> list[bytes]:
             word += sign
         else:
             if len(word) > 1:
-                found.append(tfidf.term_of(word))
+                found.append(term_of(word))
             word = ""
     return found
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
-from debug_loop_pipeline.compute.matching.tfidf_index import INDEX_VERSION, TfidfEpoch, document_text, term_of
+from debug_loop_pipeline.compute.matching.tfidf_index import TfidfEpoch
+from debug_loop_pipeline.compute.matching.versions import INDEX_VERSION
+from debug_loop_pipeline.compute.matching.words import document_text, term_of
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.effects.match_epoch_files import EpochFilesError, VectorsMissingError, load_epoch, save_epoch
 from debug_loop_pipeline.models.matching import MatchCandidate, MatchOptions, MatchQuery

@@ -744,6 +744,14 @@ def test_a_test_that_says_no_may_have_been_right(others: int, credited: tuple[st
     assert fixes(task.edit(path="README.md", call="prose").verify("v2").credit())[0][3] == credited
 
 
+def test_what_a_test_that_is_a_script_raises_may_be_mended_in_the_program_it_calls():
+    error = ExecutionError(
+        type="JSONDecodeError", message="Expecting ',' delimiter", tool="python", path="tests/open/02_rows.py"
+    )
+    task = Task().verify("v1", error).edit(path="tests/open/02_rows.py", call="test").edit(path="/r/tmp/look.py")
+    assert fixes(task.edit(path="src/main.rs", call="code").verify("v2").credit())[0][3] == ("test", "code")
+
+
 @pytest.mark.parametrize(
     ("own", "other", "credited"),
     [

@@ -257,6 +257,11 @@ UNCAUGHT = [
     ),
     (
         "run",
+        "Traceback (most recent call last):\n  File \"C:\\r\\a.py\", line 3, in <module>\n    f()\n  File \"C:\\Users\\x\\uv\\python\\cpython-3.13.7-windows\\Lib\\json\\__init__.py\", line 9, in loads\n    x\nKeyError: 'x'\n",
+        [("KeyError: 'x'", "KeyError", None, "C:\\r\\a.py", 3)],
+    ),
+    (
+        "run",
         "Traceback (most recent call last):\n  File \"/r/a.py\", line 3, in f\n    g()\nValueError: a\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"/r/a.py\", line 5, in <module>\n    f()\napp.errors.AppError: b\n",
         [("app.errors.AppError: b", "AppError", None, "/r/a.py", 5)],
     ),

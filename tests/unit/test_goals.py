@@ -145,6 +145,12 @@ def goal(line: str, files: TaskFiles | None = None) -> Goal:
         ("vp lint src", "oxlint src", GoalKind.LINT),
         ("vp fmt --check", "oxfmt", GoalKind.FORMAT),
         ("./scripts/run_tests.sh", "./scripts/run_tests.sh", GoalKind.TEST),
+        ("./tools/bin/uv.exe run --script tests/open/02_row-format.py", "tests/open/02_row-format.py", GoalKind.TEST),
+        ("node tests/cli/prints-usage.js", "node tests/cli/prints-usage.js", GoalKind.TEST),
+        (".venv/Scripts/python.exe -m pytest -q", "pytest", GoalKind.TEST),
+        (r'"C:\\src\\shop\\.venv\\Scripts\\pytest.exe" tests', "pytest tests", GoalKind.TEST),
+        ("./gradlew.bat test", "gradle test", GoalKind.TEST),
+        ("./node_modules/.bin/tsc.cmd --noEmit", "tsc", GoalKind.TYPES),
         ("cd packages/a && npm test", "npm run test (in packages/a)", GoalKind.TEST),
     ],
 )
@@ -177,6 +183,7 @@ def test_fixers_installs_and_writes_are_changes(line: str) -> None:
         "find . -name '*.py'", "sed -n '1,20p' x.py", "npm run dev", "npm start", "curl localhost:3000", "go version", "pytest --version",
         "pytest --collect-only -q", "cargo --help", "npx tsc --init", "python -c 'import sys; print(sys.path)'", "which go", "gh run view 1",
         "docker ps", "node -e 'console.log(1)'", "npm ls", "pip list", "command -v pytest", "gofmt x.go", "echo 'npm test'", "pg_ctl -D /tmp/pg status", "python -m pytest --collect-only -q", "python -m mypy --version", "python -m django test --help",
+        "node tests/mock-server.js", "python tests/fixtures/people.py", "python tests/inspect_output.py", "./tools/open.exe a.txt",
     ],
 )  # fmt: skip
 def test_reading_git_and_help_verify_nothing(line: str) -> None:

@@ -17,9 +17,10 @@ from debug_loop_pipeline.compute.commands.script_names import PYTHON_MANAGERS
 from debug_loop_pipeline.compute.commands.shell_status import Ran
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.toolbox import starts_a_tool
-from debug_loop_pipeline.compute.commands.wrappers import pointed_at
+from debug_loop_pipeline.compute.commands.wrappers import pointed_at, program_name
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?|py\Z")
+_HAS_DIRECTORY = re.compile(r"/|\A(?:[A-Za-z]:|\.\.?)\\")
 _CALLED_BY_PATH = frozenset(
     [
         "gradlew",
@@ -67,11 +68,11 @@ def meaning_of(ran: Ran, files: TaskFiles, base: str = "") -> Meaning:
     if not words:
         change = change_of([], ran.simple)
         return Meaning(Action.CHANGE, files=change.files, content=change.content) if change else NEITHER
-    if "/" in words[0] and not words[0].startswith("@"):
+    if _HAS_DIRECTORY.search(words[0]) and not words[0].startswith("@"):
         words = [_program_name(words[0], ran, files), *words[1:]]
     elif words[0].startswith("@"):
         words = [_PACKAGE_PROGRAMS.get(words[0], words[0].rsplit("/", 1)[-1]), *words[1:]]
-    elif words[0].endswith((".cmd", ".exe")):
+    elif words[0].endswith((".cmd", ".exe", ".bat")):
         words = [words[0][:-4], *words[1:]]
     place = _place(ran, base)
     if _PYTHON.fullmatch(words[0]):
@@ -122,7 +123,7 @@ def _place(ran: Ran, base: str) -> Place:
 
 def _program_name(path: str, ran: Ran, files: TaskFiles) -> str:
     """A known tool called by its path (`./node_modules/.bin/jest`, `./gradlew`, `.venv/bin/pytest`) by its name; others as they are."""
-    name = path.rsplit("/", 1)[-1]
+    name = program_name(path)
     if files.edited_path(path, ran.cwd) is not None:
         return path
     if files.is_built(path, ran.cwd) and not _INSTALLED.search(path):

@@ -12,7 +12,7 @@ import re
 from debug_loop_pipeline.compute.commands.changes import change_of, writes_files, written_files
 from debug_loop_pipeline.compute.commands.goals import Goal
 from debug_loop_pipeline.compute.commands.meanings import CHANGE, NEITHER, Action, Meaning, Place, placed, tool_meaning
-from debug_loop_pipeline.compute.commands.script_names import ScriptRole, script_role
+from debug_loop_pipeline.compute.commands.script_names import ScriptRole, lies_among_tests, script_role
 from debug_loop_pipeline.compute.commands.shell_status import Ran
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.toolbox import LOOKS_ONLY, TOOLS, GoalKind, find_tool
@@ -213,6 +213,8 @@ def _script(shown: str, script: str, args: list[str], ran: Ran, files: TaskFiles
         return _run_goal(shown, args, place)
     stem = script.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     role, kind = script_role(stem)
+    if role is not ScriptRole.VERIFY and lies_among_tests(script):
+        role, kind = ScriptRole.VERIFY, GoalKind.TEST
     if role is ScriptRole.CHANGE:
         return CHANGE
     if role is ScriptRole.VERIFY and (

@@ -105,6 +105,32 @@ def script_role(name: str) -> tuple[ScriptRole, GoalKind]:
     return ScriptRole.NEITHER, GoalKind.MIXED
 
 
+_TEST_DIRECTORIES = frozenset("test tests testing spec specs __tests__ e2e".split())
+_HELP_TESTS = frozenset(
+    "fixture fixtures data testdata helper helpers util utils support mock mocks stub stubs tool tools script scripts lib common manual"
+    " conftest config settings example examples client clients sandbox resources assets".split()
+)
+_LOOK = frozenset(
+    "inspect show print list dump view explore find get count log plot query stats report summary profile".split()
+)
+
+
+def lies_among_tests(path: str) -> bool:
+    """Whether a script is a test by where it lies, and no helper of tests and nothing that is told to do something first.
+
+    >>> lies_among_tests("tests/failing/03_output-format.py"), lies_among_tests("tests/fixtures/03_output.py"), lies_among_tests("a.py")
+    (True, False, False)
+    >>> lies_among_tests("tests/format_output.py")
+    False
+    """
+    *directories, name = path.split("/")
+    tokens = [word for word in _TOKEN.findall(_CAMEL.sub("-", name.rsplit(".", 1)[0]).lower()) if not word.isdigit()]
+    around = {part.lower() for part in directories}
+    if not tokens or not _TEST_DIRECTORIES & around or _HELP_TESTS & around:
+        return False
+    return tokens[0] not in _FIX and not set(tokens) & (_HELP_TESTS | _LOOK | _NEVER)
+
+
 def fixes_lint(name: str) -> bool:
     """Whether a script called `name` is a linter that fixes what it can (`lint:fix`), and not only a formatter."""
     words = set(_TOKEN.findall(_CAMEL.sub("-", name).lower()))

@@ -14,6 +14,8 @@ _VERSION = re.compile(r"(?<=.)@[\w.^~-]+\Z")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh", "fish", "ash"})
 _REMOTE = frozenset({"ssh", "docker", "podman", "xargs", "watchexec", "parallel"})
 _CAPTURED = re.compile(r"\$\((?P<command>[^()|;&<>\"'`$]+)\)")
+_DIRECTORY = re.compile(r"\A.*/|\A[A-Za-z]:\\.*\\|\A\.\.?\\(?:.*\\)?", re.DOTALL)
+_WINDOWS_ENDING = re.compile(r"\.(?:exe|cmd|bat|ps1)\Z", re.IGNORECASE)
 _MAX_LAYERS = 12
 
 
@@ -222,7 +224,17 @@ def _without_assignments(words: list[str]) -> list[str]:
 
 
 def _program(word: str) -> str:
-    return word.rsplit("/", 1)[-1] if not word.startswith("@") else word
+    return program_name(word) if not word.startswith("@") else word
+
+
+def program_name(path: str) -> str:
+    """The name of a program without its directory and without what Windows adds to it.
+
+    >>> program_name("./tools/bin/uv.exe"), program_name(r"C:\\venv\\Scripts\\pytest.exe"), program_name("gradlew.bat")
+    ('uv', 'pytest', 'gradlew')
+    """
+    name = _DIRECTORY.sub("", path)
+    return _WINDOWS_ENDING.sub("", name) or name
 
 
 def _nested_text(words: list[str]) -> str | None:

@@ -26,7 +26,7 @@ _RUST = re.compile(r"^\s*\d+: (?P<function>[^\n]+)\n\s+at (?P<file>[^\s:]+\.rs):
 _FOREIGN = re.compile(
     r"(?:^|[/\\])(?:site-packages|dist-packages|node_modules|vendor|\.cargo|\.rustup|rustc|go[/\\]pkg[/\\]mod)[/\\]"
     r"|[/\\]lib[/\\]python\d|^<(?:frozen|string|stdin|__array)|^node:|^internal[/\\]|[/\\]go[/\\]src[/\\]|^native$|^\[native"
-    r"|^/rustc/|^(?:bun|deno|ext):"
+    r"|[/\\][Pp]ython[^/\\]*[/\\](?:[^/\\]+[/\\])?Lib[/\\]|^/rustc/|^(?:bun|deno|ext):"
 )
 
 

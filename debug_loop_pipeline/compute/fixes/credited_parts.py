@@ -70,6 +70,7 @@ _DECLARES = (
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"
 )
+_SCRATCH = re.compile(r"(?:^|/)(?:tmp|temp|scratch|scratchpad|\.tmp)/[^/]+$")
 _BEGINS_A_TEST = re.compile(
     r"""\s*(?:(?:async\s+)?def\s+(test\w*)|func\s+(?:\([^)]*\)\s*)?((?:Test|Benchmark|Example|Fuzz|test)\w*)|(?:public\s+)?function\s+(test\w+)"""
     r"""|(?:it|test)(?:\.\w+)*\(\s*(['"`])(.+?)\4)"""
@@ -137,12 +138,19 @@ def _of_the_tested(net: Sequence[ChangePart], but: set[int], tests: set[int]) ->
     return {
         at
         for at, part in enumerate(net)
-        if at not in but and part.files and not _is_prose(part) and not _tests_apart(part, folders)
+        if at not in but
+        and part.files
+        and not _is_prose(part)
+        and not _tests_apart(part, folders)
+        and not _is_scratch(part)
     }
 
 
 def _test_says_no(error: TaskError) -> bool:
-    return bool(error.key[2]) and error.pattern.category is ErrorCategory.TEST_FAILURE
+    """Whether a test did not get what it asked for; of a test that is a script only what it raised is known."""
+    if error.key[2]:
+        return error.pattern.category is ErrorCategory.TEST_FAILURE
+    return error.tool == "python" and bool(error.files) and all(_is_test(file) for file in error.files)
 
 
 def _is_test(path: str) -> bool:
@@ -199,6 +207,11 @@ def _tests_apart(part: ChangePart, folders: set[str]) -> bool:
         _LOADED_ALONE.search(file) or (file.endswith("_test.go") and _folder(file) not in folders)
         for file in part.files
     )
+
+
+def _is_scratch(part: ChangePart) -> bool:
+    """Whether a part only writes something to look with."""
+    return all(_SCRATCH.search(file.replace("\\", "/")) for file in part.files)
 
 
 def _folder(path: str) -> str:

@@ -19,7 +19,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 _SPACE = re.compile(r"\s+")
 _NOT_OURS = re.compile(
     r"site-packages|dist-packages|/lib/python\d|node_modules|node:internal|<frozen |/usr/lib/|/\.cargo/registry|/rustc/|/go/pkg/mod/"
-    r"|/usr/local/go/|/opt/|internal/process|bun:|/\.rbenv/|/gems/|importlib/|unittest/(?:case|suite|loader|main|mock)\.py|_pytest/|pluggy/"
+    r"|/[Pp]ython[^/]*/(?:[^/]+/)?Lib/|/usr/local/go/|/opt/|internal/process|bun:|/\.rbenv/|/gems/|importlib/|unittest/(?:case|suite|loader|main|mock)\.py|_pytest/|pluggy/"
 )
 
 
@@ -95,7 +95,7 @@ def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
 
 def is_ours(path: str) -> bool:
     """Whether a frame's path looks like the project's own code, not a library's or the runtime's."""
-    return _NOT_OURS.search(path) is None
+    return _NOT_OURS.search(path.replace("\\", "/")) is None
 
 
 def block(lines: list[str], limit: int = MAX_STACK) -> str | None:

@@ -537,7 +537,10 @@ def test_goals_that_each_end_with_turborepos_last_words_each_have_their_part(tex
 def test_turborepos_last_words_part_nothing_where_other_words_stand_behind_them() -> None:
     text = f"{_TURBO.format(3)}{_TURBO.format(3)}12 tests of the browser: fine\n"
     found = judged("bun run check 2>&1 | tail -9; bun run e2e 2>&1 | tail -1", text, 0)
-    assert [one.goal.tool for one in found if one.verdict.value == "pass"] in ([], ["bun run e2e"])
+    assert {one.verdict.value for one in found} == {"pass"}  # no word of failure stands in the last lines of either
+    text = text.replace(_TURBO.format(3), _TURBO.format(2) + "Failed:    web#lint\n", 1)
+    found = judged("bun run check 2>&1 | tail -9; bun run e2e 2>&1 | tail -1", text, 0)
+    assert "bun run check" not in [one.goal.tool for one in found if one.verdict.value == "pass"]
 
 
 def test_what_rustfmt_prints_is_not_clippys_failure() -> None:
@@ -722,3 +725,22 @@ def test_the_counts_of_failing_tests_are_not_put_down_to_the_linter_or_compiler_
 )
 def test_each_of_several_test_runs_in_a_line_has_its_own_summary(line: str, text: str, expected: list[str]) -> None:
     assert [one.verdict.value for one in judged(line, text, 0)] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("make test 2>&1 | tail -3 && make 2>&1 | tail -3 && ./app", "0 failed\ngcc -o app main.o\n2 5\n", ["pass", "pass"]),
+        ("make lint; make test 2>&1 | tail -2; ls", "0 failed\nmain.c\n", ["pass", "pass"]),
+        ("make test 2>&1 | tail -3; make 2>&1 | tail -3", "1 failed\nmake: *** [Makefile:9: test] Error 1\nok\n", []),
+        ("make test 2>&1 | head -3; make 2>&1 | tail -3", "gcc -c a.c\ngcc -o app main.o\n", ["pass"]),
+        ("make test 2>&1 | tail -1; make 2>&1 | tail -3", "\ngcc -o app main.o\n", ["pass"]),
+    ],
+)  # fmt: skip
+def test_of_runners_that_end_with_their_failures_each_has_passed_where_all_ends_show_none(
+    line: str, text: str, expected: list[str]
+) -> None:
+    found = judged(line, text, 0)
+    assert [
+        one.verdict.value for one in found if one.goal.tool.startswith("make") and one.verdict.value == "pass"
+    ] == expected

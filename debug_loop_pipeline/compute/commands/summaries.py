@@ -224,7 +224,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("cmake", r"^\[100%\] (?:Built target|Linking) ", P),
     _Row("cmake", r"^ninja: no work to do\.$", P),
     _Row("gtest", r"^\[  PASSED  \] (\d+) tests?", _counted(passed=1)),
-    _Row("gtest", r"^\[  FAILED  \] (\d+) tests?, listed below", _counted(failed=(1,))),
+    _Row("gtest", r"^\[  FAILED  \] (?:\S+: )?(\d+) tests?(?:\(s\))?, listed below", _counted(failed=(1,))),
     _Row("catch2", r"^All tests passed \(", P),
     _Row("catch2", r"^test cases:\s+\d+ \|.*\b(\d+) failed", _counted(failed=(1,))),
     _Row("catch2", r"^\[doctest\] Status: (SUCCESS|FAILURE)!", _word(1, "SUCCESS")),

@@ -157,7 +157,10 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "cargo check": frozenset({"rustc", "cargo"}),
     "cargo clippy": frozenset({"clippy", "rustc", "cargo"}),
     "cargo fmt": frozenset({"cargo fmt"}),
-    "ctest": frozenset({"ctest", "gtest", "catch2", "assert", "sanitizer"}),
+    "ctest": frozenset(
+        "ctest gtest catch2 doctest unity libcheck cmocka boost.test qtest assert sanitizer valgrind shell".split()
+    ),
+    "meson test": frozenset({"meson test", "gtest", "assert", "sanitizer"}),
     "dotnet test": frozenset({"dotnet test", "dotnet build"}),
     "dotnet build": frozenset({"dotnet build"}),
     "rspec": frozenset({"rspec", "ruby"}),

@@ -414,7 +414,7 @@ class _Decision:
         if not alone and not goal.silent and not others_passed:
             # The end of the output is the last one's.
             well = last and not self.others.commands and self._end_looks_well(ran, goal, section)
-            return self._judged(ran, goal, Verdict.PASS) if well else None
+            return self._judged(ran, goal, Verdict.PASS) if well or self._would_show_at_its_end(ran, goal) else None
         if goal.tool == "pytest" and alone and ends_in_dots(ran.words, section):
             return self._judged(ran, goal, Verdict.PASS)
         if not section.strip() and alone and only_well_dropped(view):
@@ -433,6 +433,14 @@ class _Decision:
         if goal.kind is GoalKind.TEST:
             return goal.tool not in FAMILIES and goal.tool.startswith(TRAILING_RUNNERS)
         return goal.tool.startswith(TRAILING_RUNNERS) or goal.silent or goal.kind in (GoalKind.BUILD, GoalKind.TYPES)
+
+    def _would_show_at_its_end(self, ran: Ran, goal: Goal) -> bool:
+        """Whether a failure would stand in the output, whose ever the rest of it is: its last lines are there, and no word of failure is."""
+        view = ran.view
+        ends = view.whole or (view.tail is not None and view.tail > 1 and view.head is None)
+        if not ends or not goal.tool.startswith(TRAILING_RUNNERS) or self.others.commands or not self.line.text.strip():
+            return False
+        return not shows_errors(self.line.text)
 
     def _filtered(self, ran: Ran, goal: Goal, section: str) -> Judged:
         """`... | grep PATTERN`: a pattern that looks for errors and finds none says passed."""

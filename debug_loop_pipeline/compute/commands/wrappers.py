@@ -230,8 +230,8 @@ def _program(word: str) -> str:
 def program_name(path: str) -> str:
     """The name of a program without its directory and without what Windows adds to it.
 
-    >>> program_name("./tools/bin/uv.exe"), program_name(r"C:\\venv\\Scripts\\pytest.exe"), program_name("gradlew.bat")
-    ('uv', 'pytest', 'gradlew')
+    >>> program_name("./tools/bin/uv.exe"), program_name("gradlew.bat"), program_name("eslint")
+    ('uv', 'gradlew', 'eslint')
     """
     name = _DIRECTORY.sub("", path)
     return _WINDOWS_ENDING.sub("", name) or name

@@ -127,7 +127,11 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
     _text(
         _C.RUNTIME_ERROR, r"(?i)^panic\b|segmentation fault|core dumped|stack overflow|out of memory|is not defined$"
     ),
-    _tool(_C.TEST_FAILURE, r"bats|ctest|gtest|catch2|junit|minitest|rspec|phpunit|mix test|swift test|dotnet test"),
+    _tool(
+        _C.TEST_FAILURE,
+        r"bats|ctest|gtest|catch2|assert|unity|libcheck|cmocka|doctest|boost\.test|qtest|meson test|zig test|junit|scalatest|munit|minitest|rspec|phpunit"
+        r"|busted|mix test|swift test|dotnet test|flutter test",
+    ),
 )
 
 

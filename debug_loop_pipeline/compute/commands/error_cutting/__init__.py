@@ -43,6 +43,7 @@ __all__ = [
 MAX_ERRORS = 20
 """Distinct errors kept of one verification; the rest is counted."""
 _MAX_OUTPUT = 1_000_000
+_COMPILERS = frozenset({"cc", "swift build", "rustc", "cargo build", "javac", "kotlinc", "dotnet build", "mix compile"})
 _FAIL_ON_WARNINGS = frozenset({"shellcheck", "hadolint"})
 
 
@@ -58,6 +59,9 @@ def cut_errors(
     if not found:
         marked = generic.cut_marked(text) if "█" in text else []
         found = marked or generic.cut_error_lines(text) or native.cut_crashes(text)
+    elif all(error.warning and error.tool in _COMPILERS for error in found):
+        # Warnings beside something that stopped it do not say why it failed.
+        found = generic.cut_error_lines(text) or native.cut_crashes(text) or found
     if not found:
         found = generic.cut_trailer(text, exit_code)
     distinct: dict[tuple[str | None, str, str | None, str | None], CutError] = {}
@@ -154,7 +158,8 @@ def _tests(text: str) -> list[CutError]:
     found += others.cut(text)
     if not found:
         found += jvm.cut(text)
-    return found
+    told = {error.test for error in found if error.tool == "bats"}
+    return [error for error in found if error.tool != "tap" or error.test not in told]
 
 
 def _uncaught(text: str) -> list[CutError]:

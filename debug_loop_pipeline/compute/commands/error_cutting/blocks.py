@@ -46,7 +46,9 @@ _TERRAFORM = re.compile(
 _TERRAFORM_BAR = re.compile(r"^[│|][ \t]?", re.MULTILINE)
 _DOCKER = re.compile(r"^(?:ERROR: )?failed to solve: (?P<message>.+)$", re.MULTILINE)
 _DOCKER_STEP = re.compile(r"^#\d+ (?:\d+\.\d+ )?", re.MULTILINE)
-_PRETTIER_ERROR = re.compile(r"^\[error\] (?P<path>\S+): (?P<message>.+?)(?: \(\d+:\d+\))?$", re.MULTILINE)
+_PRETTIER_ERROR = re.compile(
+    r"^\[error\] (?P<path>(?!\S+:\d+:\d+:)\S+): (?P<message>.+?)(?: \(\d+:\d+\))?$", re.MULTILINE
+)
 _FIELD_LINTS = re.compile(r"^(?:check|ci|lint|format)$")
 
 

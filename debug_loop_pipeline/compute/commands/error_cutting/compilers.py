@@ -40,7 +40,7 @@ _OXLINT_RULE = re.compile(r"^(?P<rule>[\w\-@/]+\([\w\-@/]+\)): ")
 _PROJECT_TRAILER = re.compile(r"\s+\[[^\]]*\.\w*proj[^\]]*\]\s*$")
 _NOISE = re.compile(
     r"^(?:[)\\]}]+[,;]?$|too many errors|# |: # |\d+ (?:errors?|warnings?) generated|In (?:file included|function|member|constructor)|required from|instantiat"
-    r"|note: |help: |in (?:function|<|\w+$|module)|\d+:\d+$|Failure$|\+0x[0-9a-f]+|\(\.text|at |FAILED$|\^)"
+    r"|note: |help: |in (?:function|<|\w+$|module)|\d+:\d+$|Failure$|\+0x[0-9a-f]+|0x[0-9a-f]+ in |\(\.text|at |FAILED$|\^)"
 )
 _QUIET = frozenset({"note", "info", "information", "remark", "hint", "help", "Note", "Info", "N", "suggestion"})
 _WEAK = frozenset({"warning", "warn", "Warning", "WARNING", "style", "convention", "refactor", "C", "R", "W", "S"})
@@ -259,8 +259,23 @@ _GO_MODULE = re.compile(
     re.MULTILINE,
 )
 _LINKER = re.compile(
-    r"^(?:.*?: )?(?P<message>undefined reference to .+|ld: (?!warning).+|multiple definition of .+|undefined symbols? .+|cannot find -l\S+)$",
+    r"^(?:.*?: )?(?P<message>undefined reference to .+|ld: (?!warning).+|multiple definition of .+|undefined symbols? .+|cannot find -l\S+)$"
+    r"|^ +\"(?P<symbol>[^\"\n]+)\", referenced from:$",
     re.MULTILINE | re.IGNORECASE,
+)
+_LINKER_HEAD = re.compile(r"(?i)undefined symbols? for architecture|ld: symbol\(s\) not found")
+_PROJECT = re.compile(
+    r"^[ \t]*(?P<path>[^\s:(][^:(\n]*\.\w*proj|[^\s:(][^:(\n]*\.(?:sln|slnx|props|targets)|MSBUILD|CSC|FSC)[ \t]*: error (?P<code>[A-Z]{2,6}\d{3,5}): (?P<message>.+?)(?: \[[^\]\n]+\])?$",
+    re.MULTILINE,
+)
+"""What MSBuild and NuGet say of a whole project, without a line."""
+_CHECKSTYLE = re.compile(
+    r"^(?:\[ant:checkstyle\] )?\[(?:ERROR|WARN)\] (?P<path>[\w./\\:-]+?\.\w+):(?P<line>\d+)(?::\d+)?: (?P<message>.+?)(?: \[(?P<rule>\w+)\])?$",
+    re.MULTILINE,
+)
+_DART = re.compile(
+    r"^ *(?P<severity>error|warning|info) [•-] (?P<message>.+?) [•-] (?P<path>\S+\.dart):(?P<line>\d+):\d+ [•-] (?P<rule>\w+)$",
+    re.MULTILINE,
 )
 _CMAKE = re.compile(
     r"^CMake Error(?: at (?P<path>[^\s:]+):(?P<line>\d+))?(?: \([^)]*\))?:\s*\n?(?P<message>(?:[ \t]+.+\n?|.+\n?)+?)(?=\n\s*\n|\Z)",
@@ -290,9 +305,35 @@ def cut_builds(output: str) -> list[CutError]:
         "undefined reference" in output
         or "ld: " in output
         or "ndefined symbol" in output
+        or ", referenced from:" in output
         or "multiple definition" in output
     ):
-        found += [CutError(one_line(m["message"]), tool="ld") for m in _LINKER.finditer(output)]
+        linked = [m["message"] or f"undefined symbol: {m['symbol']}" for m in _LINKER.finditer(output)]
+        # Apple's linker names the symbols below a line that says only that there are some.
+        named = [text for text in linked if not _LINKER_HEAD.match(text)]
+        found += [CutError(one_line(text), tool="ld") for text in named or linked]
+    if ": error " in output:
+        for match in _PROJECT.finditer(output):
+            path = match["path"] if "." in match["path"] else None
+            message = one_line(f"{match['code']}: {match['message']}")
+            found.append(CutError(message, type=match["code"], tool="dotnet build", path=path))
+    if "checkstyle" in output.lower():
+        found += [
+            CutError(one_line(m["message"]), type=m["rule"], tool="checkstyle", path=m["path"], line=number(m["line"]))
+            for m in _CHECKSTYLE.finditer(output)
+        ]
+    if ".dart:" in output:
+        found += [
+            CutError(
+                one_line(m["message"]),
+                type=m["rule"],
+                tool="dart analyze",
+                path=m["path"],
+                line=number(m["line"]),
+                warning=m["severity"] != "error",
+            )
+            for m in _DART.finditer(output)
+        ]
     if "CMake Error" in output:
         for match in _CMAKE.finditer(output):
             found.append(

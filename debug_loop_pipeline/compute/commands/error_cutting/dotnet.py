@@ -24,6 +24,12 @@ _DOTNET_ANY_LANGUAGE = re.compile(
 
 _DOTNET_LINE = re.compile(r"in (?P<path>\S+\.(?:cs|fs|vb)):line (?P<line>\d+)")
 
+_TERMINAL = re.compile(
+    r"^[ \t]*(?P<path>\S[^(\n]*)\((?P<line>\d+)\): error TESTERROR:\s*\n?\s*(?P<test>[\w.]+(?:\([^\n]*?\))?) \([\d.]+m?s\): Error Message: (?P<message>(?:.+(?:\n|\Z))+?)(?=\s*Stack Trace:|\s*\n\S|\Z)",
+    re.MULTILINE,
+)
+"""The terminal logger's form of a failing test."""
+
 _DOTNET_UNHANDLED = re.compile(r"^Unhandled exception\. (?P<type>[\w.]+): (?P<message>.+)$", re.MULTILINE)
 
 
@@ -62,6 +68,13 @@ def _xunit(output: str) -> list[CutError]:
     return found
 
 
+def _terminal(output: str) -> list[CutError]:
+    return [
+        CutError(one_line(m["message"]), tool="dotnet test", test=m["test"], path=m["path"], line=number(m["line"]))
+        for m in _TERMINAL.finditer(output)
+    ]
+
+
 def _dotnet_unhandled(output: str) -> list[CutError]:
     return [
         CutError(one_line(f"{m['type']}: {m['message']}"), type=m["type"].rsplit(".", 1)[-1], tool="dotnet")
@@ -72,5 +85,6 @@ def _dotnet_unhandled(output: str) -> list[CutError]:
 CUTTERS = (
     ("Error Message:", _dotnet),
     (" [FAIL]", _xunit),
+    ("error TESTERROR:", _terminal),
     ("Unhandled exception. ", _dotnet_unhandled),
 )

@@ -21,6 +21,16 @@ _SUREFIRE_HEAD = re.compile(
     r"^\[ERROR\] (?P<test>[\w.$]+(?:\(.*?\))?)(?:\s+--)? +Time elapsed: [\d.]+ s +<<< (?P<word>FAILURE|ERROR)!\n(?P<message>.+)$",
     re.MULTILINE,
 )
+_SUREFIRE_OLD = re.compile(
+    r"^(?:Failed tests:|Tests in error:)? +(?P<suite>[A-Z][\w.$]*)\.(?P<test>\w+)(?::(?P<line>\d+)(?:->[\w.$:]+)*) (?:» )?(?P<message>.+)$",
+    re.MULTILINE,
+)
+_AT_PLACE = re.compile(
+    r"(?P<type>(?:[a-z][\w$]*\.)+[A-Z][\w$]*) at (?P<path>\w+\.(?:java|kt|scala|groovy)):(?P<line>\d+)$"
+)
+"""Gradle's short form: the exception without what it says."""
+_SCRIPT_FILE = re.compile(r"^(?:Build|Settings|Script) file '(?P<path>[^'\n]+)' line: (?P<line>\d+)$", re.MULTILINE)
+_SCRIPT_ERROR = re.compile(r"^ +(?:Line (?P<line>\d+): .*\n)? +\^ (?P<message>\S.*)$", re.MULTILINE)
 _EXCEPTION = re.compile(
     r"^(?:Exception in thread \"[^\"]*\" |Caused by: |\s*)(?P<type>(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Failure|Throwable)?)(?:: (?P<message>.*))?$"
 )
@@ -76,6 +86,11 @@ def cut(output: str) -> list[CutError]:
                         test=match["test"],
                     )
                 )
+    if not found and ("Failed tests:" in output or "Tests in error:" in output):
+        found += [
+            CutError(one_line(m["message"]), tool="junit", test=f"{m['suite']}.{m['test']}", line=number(m["line"]))
+            for m in _SUREFIRE_OLD.finditer(output)
+        ]
     if (not found and "\tat " in output) or (
         not found and "    at " in output and (".java:" in output or ".kt:" in output or ".scala:" in output)
     ):
@@ -88,9 +103,20 @@ def cut_gradle_reason(output: str) -> list[CutError]:
     if "What went wrong" not in output:
         return []
     found: list[CutError] = []
+    script = _SCRIPT_FILE.search(output)
+    path, line = (script["path"], number(script["line"])) if script else (None, None)
+    if script and "ompilation error" in output:
+        found = [
+            CutError(one_line(m["message"]), tool="gradle", path=path, line=number(m["line"]) or line)
+            for m in _SCRIPT_ERROR.finditer(output)
+        ]
+        if found:
+            return found
     for match in _WENT_WRONG.finditer(output):
         reasons = [line.strip("> \t") for line in match["reasons"].splitlines()]
-        found.append(CutError(one_line(" ".join([match["message"], *reasons[-1:]])), tool="gradle"))
+        found.append(
+            CutError(one_line(" ".join([match["message"], *reasons[-1:]])), tool="gradle", path=path, line=line)
+        )
     return found
 
 
@@ -103,10 +129,13 @@ def _gradle(match: re.Match[str]) -> CutError:
     first = lines[0].strip() if lines else "test failed"
     exception = _EXCEPTION.match(first)
     frame = _own_frame(match["body"])
+    short = _AT_PLACE.match(first)
+    if short is not None:
+        exception, first, frame = None, _short(short["type"]), (short["path"], number(short["line"]))
     message = f"{_short(exception['type'])}: {exception['message'] or ''}".rstrip(": ") if exception else first
     return CutError(
         one_line(message),
-        type=_short(exception["type"]) if exception else None,
+        type=_short(exception["type"]) if exception else _short(short["type"]) if short else None,
         tool="junit",
         test=f"{match['suite']}.{match['test']}",
         path=frame[0],

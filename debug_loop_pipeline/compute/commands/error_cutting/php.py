@@ -29,7 +29,9 @@ _PHP = re.compile(
     re.MULTILINE,
 )
 
-_PHPSTAN = re.compile(r"^[ \t]+(?:Line[ \t]+(?P<path>\S+\.php)|(?P<line>\d+)[ \t]{2,}(?P<message>\S.*))$", re.MULTILINE)
+_PHPSTAN = re.compile(
+    r"^[ \t]+(?:Line[ \t]+(?P<path>\S+\.php)[ \t]*|(?P<line>\d+)[ \t]{2,}(?P<message>\S.*))$", re.MULTILINE
+)
 
 _PHPCS = re.compile(
     r"^(?:FILE: (?P<path>\S.*)| *(?P<line>\d+) \| (?P<level>ERROR|WARNING) +\| (?:\[[x ]\] )?(?P<message>.+(?:\n +\| +\| .+)*))$",

@@ -35,7 +35,7 @@ from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, TaskErr
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import VerificationRef
 
-CREDIT_VERSION = "17"
+CREDIT_VERSION = "18"
 
 _MAX_ELSEWHERE = 4
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
@@ -139,11 +139,30 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
             tracked.absent = len(walk.parts)
     if seen.passed:
         settled = [t for t in walk.tracked.values() if t.gone is not None and covers_shown(seen, t)]
+        settled.sort(key=_says_only_that)
+        behind: list[Fix | None] = []
         for tracked in settled:
             del walk.tracked[tracked.error.key]
-            # "3 failed" went with the errors behind it; alone it is all that is known.
-            if tracked.error.located or not tracked.error.generic or not any(t.error.located for t in settled):
-                _resolve(walk, tracked, seen)
+            fix = _fix(walk, tracked, seen)
+            if tracked.error.located:
+                behind.append(fix)
+            elif _says_only_that(tracked) and any(_went_with(walk, tracked, other) for other in behind):
+                continue
+            if fix is not None:
+                walk.fixes.append(fix)
+
+
+def _says_only_that(tracked: Tracked) -> bool:
+    return tracked.error.generic and not tracked.error.located
+
+
+def _went_with(walk: _Walk, bare: Tracked, other: Fix | None) -> bool:
+    """Whether "3 failed" went with the error behind it; alone it is all that is known.
+
+    What was mended before it was shown is not behind it.
+    """
+    since = {id(part) for part in walk.parts[bare.at :]}
+    return other is None or any(id(part) in since for part in other.changes)
 
 
 def _in_full(walk: _Walk, error: TaskError) -> TaskError:
@@ -244,7 +263,7 @@ def _ran_into_another(seen: TaskVerification) -> bool:
     return seen.verification.goal_tool == GoalKind.RUN.value and seen.complete
 
 
-def _resolve(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> None:
+def _fix(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> Fix | None:
     assert tracked.gone is not None
     gone, now = tracked.gone, len(walk.parts)
     change = _left_of(walk.parts, tracked, tracked.until, now)
@@ -256,17 +275,15 @@ def _resolve(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> None:
     if _not_installed(tracked):
         change = tuple(part for part in change if part.edit is None or _SETS_UP.search(part.edit.path))
         if not change:
-            return
+            return None
     credited = credited_parts(tracked.error, change)
-    walk.fixes.append(
-        Fix(
-            error=tracked.error,
-            failed=tracked.shown,
-            gone_at=gone,
-            passed=passed,
-            changes=credited,
-            resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
-        )
+    return Fix(
+        error=tracked.error,
+        failed=tracked.shown,
+        gone_at=gone,
+        passed=passed,
+        changes=credited,
+        resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
     )
 
 

@@ -44,6 +44,8 @@ _GO_PACKAGE = re.compile(
     r"^[ \t]*FAIL[ \t]+(?P<name>\S+)[ \t]+(?:[\d.]+s|\[(?P<stage>build|setup) failed\])$", re.MULTILINE
 )
 """`FAIL pkg 0.3s`, `FAIL pkg [build failed]`: which test, or what the compiler said, was taken off (`| tail`, `2>/dev/null`)."""
+_EXPLAINED = re.compile(r"(?:rustc --explain |have detailed explanations: )(?P<codes>E\d{4}(?:, E\d{4})*)")
+"""The codes of rustc's errors, which it names once more below them."""
 _WRONG_CALL = re.compile(r"^(?P<message>named files must .+|flag provided but not defined: .+)$", re.MULTILINE)
 """What `go` says about its arguments, without the word error."""
 _COUNTED_OK = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed|warnings?|problems?|fail)\b", re.IGNORECASE)
@@ -107,7 +109,9 @@ def cut_trailer(output: str, exit_code: int | None) -> list[CutError]:
         return [CutError(f"{stage} failed in {name}", type=GENERIC) for stage, name in packages]
     matches = [m["message"] for m in _TRAILER_LINE.finditer(output) if not _COUNTED_OK.search(m["message"])]
     if matches:
-        return [CutError(one_line(matches[-1]), type=GENERIC)]
+        codes = _EXPLAINED.search(output) if "could not compile" in matches[-1] else None
+        told = f" [{codes['codes']}]" if codes is not None else ""
+        return [CutError(one_line(matches[-1]) + told, type=GENERIC)]
     lines = [line for line in output.split("\n") if line.strip() and not _EXIT_LINE.match(line.strip())]
     if lines:
         return [CutError(one_line(lines[-1], 400), type=GENERIC)]

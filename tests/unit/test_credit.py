@@ -534,6 +534,40 @@ def test_a_test_that_says_no_in_other_words_is_still_failing():
     assert fixes(credit) == [("v2", "v3", "v3", ("e2",))]
 
 
+_WHY = ExecutionError(
+    message="KeyError: 'a name that goes on'", type="KeyError", test="test_a", tool="pytest", stacktrace="x"
+)
+_BEGUN = ExecutionError(message="KeyError: 'a na...", type="KeyError", test="test_a", tool="pytest")
+_ONLY_FAILS = ExecutionError(message="test failed", test="test_a", tool="pytest")
+
+
+@pytest.mark.parametrize("first", [_WHY, _BEGUN, _ONLY_FAILS])
+@pytest.mark.parametrize("second", [_WHY, _BEGUN, _ONLY_FAILS])
+def test_a_test_of_which_only_that_it_failed_is_seen_has_one_error(first: ExecutionError, second: ExecutionError):
+    task = Task().verify("v1", first).edit(call="e1").verify("v2", second).edit(after="a = 3", call="e2").verify("v3")
+    assert fixes(task.credit()) == [("v2", "v3", "v3", ("e2",))]
+    assert tries(task.credit()) == [("v2", ("e1",))]
+    looked = Task().verify("v1", first).verify("v2", second).edit(call="e1").verify("v3")
+    assert fixes(looked.credit()) == [("v2", "v3", "v3", ("e1",))]
+    assert not tries(looked.credit())
+
+
+def test_a_test_that_fails_beside_another_is_not_taken_for_it():
+    other = _ONLY_FAILS.model_copy(update={"test": "test_b"})
+    task = Task().verify("v1", _WHY).edit(call="e1").verify("v2", other).edit(after="a = 3", call="e2").verify("v3")
+    assert fixes(task.credit()) == [("v1", "v2", "v3", ("e1",)), ("v2", "v3", "v3", ("e2",))]
+
+
+def test_what_was_mended_before_does_not_explain_that_something_failed_later():
+    core = ExecutionError(message="mismatched types", type="E0308", tool="rustc", path="core/src/lib.rs")
+    bare = ExecutionError(message="could not compile `cli`", type="RunFailed", tool="cargo build")
+    task = Task().verify("v1", core, tool="cargo check").edit("core/src/lib.rs", call="e1")
+    task = (
+        task.verify("v2", bare, tool="cargo check").edit("cli/src/main.rs", call="e2").verify("v3", tool="cargo check")
+    )
+    assert [(fix[0], fix[3]) for fix in fixes(task.credit())] == [("v1", ("e1",)), ("v2", ("e2",))]
+
+
 def test_an_exception_that_stops_a_test_goes_and_leaves_its_assertion():
     first = ExecutionError(message=KEY, test="tests/t.py::a")
     second = ExecutionError(message="AssertionError: assert 1 == 2", test="tests/t.py::a")

@@ -219,6 +219,14 @@ def marks(error: TaskError, known: TaskError) -> bool:
     return bool(own) and known.key[2].endswith(f" › {error.key[2]}")
 
 
+def only_fails(error: TaskError, known: TaskError) -> bool:
+    """Whether `error` only says that the test failed of which `known` says why, or begins to say the same."""
+    if not error.key[2] or error.key[2] != known.key[2] or error.tool != known.tool or known.generic:
+        return False
+    begun = error.shortened and not known.shortened and error.pattern.error_type == known.pattern.error_type
+    return error.generic or begun
+
+
 def holds_subtest(test: TaskError, sub: TaskError) -> bool:
     """Whether `test` only says that a Go test failed, and `sub` is in a subtest of it: where one fails the other does."""
     return test.generic and test.tool == sub.tool and sub.key[2].startswith(f"{test.key[2]}/") and test.key[2] != ""

@@ -25,6 +25,7 @@ from debug_loop_pipeline.compute.fixes.absence import (
     holds_subtest,
     marks,
     not_sourced,
+    only_fails,
     speaks_for,
 )
 from debug_loop_pipeline.compute.fixes.credited_parts import credited_parts, taken_back, tried_parts
@@ -112,6 +113,7 @@ def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
 
 
 def _verify(walk: _Walk, seen: TaskVerification) -> None:
+    _tell_in_full(walk, seen.errors)
     shown = {error.key: error for error in (_in_full(walk, error) for error in seen.errors)}
     there = [tracked.error for tracked in walk.tracked.values() if tracked.gone is None]
     shown |= {test.key: test for test in there if any(holds_subtest(test, error) for error in seen.errors)}
@@ -165,11 +167,27 @@ def _went_with(walk: _Walk, bare: Tracked, other: Fix | None) -> bool:
     return other is None or any(id(part) in since for part in other.changes)
 
 
+def _tell_in_full(walk: _Walk, shown: Sequence[TaskError]) -> None:
+    """Of tests that were only seen to fail, `shown` tells why: from now on that is their error."""
+    for error in shown:
+        if not error.key[2] or error.generic or error.key in walk.tracked:
+            continue
+        bare = next((t for t in walk.tracked.values() if t.gone is None and only_fails(t.error, error)), None)
+        if bare is not None:
+            del walk.tracked[bare.error.key]
+            walk.tracked[error.key] = replace(bare, error=error)
+
+
 def _in_full(walk: _Walk, error: TaskError) -> TaskError:
-    """The error whose test a mark (`✕ name`) names without its suite, where that is one; its files, where a filter left only the message."""
+    """The error that is shown with less than is known of it: a test that fails and no more, a mark (`✕ name`) that names it without its
+    suite, a message without its file, which a filter took off.
+    """
     before = walk.tracked.get(error.key)
     if before is not None and before.gone is None and before.error.files and not error.files:
         return replace(error, files=before.error.files)
+    there = [t.error for t in walk.tracked.values() if t.gone is None and only_fails(error, t.error)]
+    if there and before is None:
+        return there[-1]
     if not error.generic or not error.key[2]:
         return error
     known = [tracked.error for tracked in walk.tracked.values() if marks(error, tracked.error)]

@@ -22,7 +22,7 @@ _CAUSES = re.compile(r"\n(?:\nCaused by:\n(?P<cause>(?:[ \t]+\S.*(?:\n|\Z))+))+"
 _RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
 _STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
 _NEW_PANIC = re.compile(
-    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:[^\n]+(?:\n|\Z)){1,6}?)(?=note: |stack backtrace|[ \t]*\n|\Z|----|test \S+ \.\.\. |thread ')",
+    r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:[^\n]+(?:\n|\Z)){1,6}?)(?=note: |stack backtrace|[ \t]*\n|\Z|----|test \S+ \.\.\. |test result: |failures:|error: |thread ')",
     re.MULTILINE,
 )
 _THREAD = re.compile(r"^thread '", re.MULTILINE)

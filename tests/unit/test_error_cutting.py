@@ -604,7 +604,7 @@ def test_a_go_test_is_in_the_package_whose_result_follows_it() -> None:
 
 def test_the_list_at_the_end_names_the_tests_whose_sections_were_cut_off() -> None:
     output = "\n\nfailures:\n    shop::adds\n    src/a.rs - a (line 3)\n\ntest result: FAILED. 4 passed; 2 failed; 0 ignored\n"
-    assert [found[2] for found in cut(output, "cargo test")] == ["shop::adds", "src/a.rs"]
+    assert [found[2] for found in cut(output, "cargo test")] == ["shop::adds", "src/a.rs - a"]
 
 
 def test_the_last_cause_is_what_cargo_found() -> None:

@@ -1,4 +1,4 @@
-"""Test frameworks and build tools that are met less often: what each prints of a failure, and the error cut out of it."""
+"""Test frameworks and build tools: what each prints of a failure, and the error cut out of it."""
 
 from __future__ import annotations
 
@@ -152,6 +152,61 @@ OUTPUTS = [
         'dotnet build',
         '/r/src/Shop.csproj : error NU1101: Unable to find package Foo. No packages exist with this id in source(s): nuget.org\n',
         [('NU1101: Unable to find package Foo. No packages exist with this id in source(s): nuget.org', 'NU1101', None, '/r/src/Shop.csproj', None)],
+    ),
+    (
+        'cargo nextest run',
+        "    Finished `test` profile [unoptimized + debuginfo] target(s) in 0.02s\n────────────\n Nextest run ID 1 with nextest profile: default\n    Starting 2 tests across 1 binary\n        PASS [   0.004s] (1/2) mycrate tests::adds\n        FAIL [   0.004s] (2/2) mycrate tests::sums\n  stdout ───\n\n    running 1 test\n    test tests::sums ... FAILED\n\n    failures:\n\n    failures:\n        tests::sums\n\n    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.00s\n    \n  stderr ───\n\n    thread 'tests::sums' (123) panicked at src/lib.rs:12:9:\n    assertion `left == right` failed\n      left: 5\n     right: 7\n    note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\n  Cancelling due to test failure\n────────────\n     Summary [   0.005s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [   0.004s] (2/2) mycrate tests::sums\nerror: test run failed\n",
+        [('assertion `left == right` failed left: 5 right: 7', 'panic', 'tests::sums', 'src/lib.rs', 12)],
+    ),
+    (
+        'cargo nextest run',
+        '     Summary [   0.005s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [   0.004s] mycrate tests::sums\nerror: test run failed\n',
+        [('test failed', None, 'tests::sums', None, None)],
+    ),
+    (
+        'cargo test',
+        '---- src/lib.rs - words (line 3) stdout ----\nerror[E0425]: cannot find function `word` in this scope\n --> src/lib.rs:5:12\n  |\n5 | assert_eq!(word("a"), 1);\n  |            ^^^^ not found in this scope\n\nerror: aborting due to 1 previous error\n\nFor more information about this error, try `rustc --explain E0425`.\nCouldn\'t compile the test.\n\nfailures:\n    src/lib.rs - words (line 3)\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored;\n',
+        [('[E0425] cannot find function `word` in this scope', 'E0425', None, 'src/lib.rs', 5)],
+    ),
+    (
+        'cargo build',
+        'error: linking with `cc` failed: exit status: 1\n  |\n  = note:  "cc" "-m64" ...\n  = note: /usr/bin/ld: cannot find -lfoo: No such file or directory\n          collect2: error: ld returned 1 exit status\n\nerror: could not compile `x` (bin "x") due to 1 previous error\n',
+        [('cannot find -lfoo: No such file or directory', None, None, None, None)],
+    ),
+    (
+        'gotestsum',
+        '=== Failed\n=== FAIL: cart TestSum (0.00s)\n    cart_test.go:12: got 5, want 7\n\nDONE 2 tests, 1 failure in 0.1s\n',
+        [('got 5, want 7', None, 'TestSum', 'cart_test.go', 12)],
+    ),
+    (
+        'go test ./...',
+        '------------------------------\n• [FAILED] [0.001 seconds]\nCart [It] sums\n/r/cart_test.go:12\n\n  [FAILED] Expected\n      <int>: 5\n  to equal\n      <int>: 7\n  In [It] at: /r/cart_test.go:14 @ 01/01/25 00:00:00\n------------------------------\n\nSummarizing 1 Failure:\n  [FAIL] Cart [It] sums\n  /r/cart_test.go:14\n\nRan 2 of 2 Specs in 0.001 seconds\nFAIL! -- 1 Passed | 1 Failed | 0 Pending | 0 Skipped\n--- FAIL: TestCart (0.00s)\nFAIL\nFAIL\tm/cart\t0.1s\nFAIL\n',
+        [('Expected <int>: 5 to equal <int>: 7', None, 'Cart sums', '/r/cart_test.go', 14)],
+    ),
+    (
+        'go test ./...',
+        '==================\nWARNING: DATA RACE\nWrite at 0x00c by goroutine 8:\n  m/cart.(*Cart).Add()\n      /r/cart/cart.go:12 +0x44\n\nPrevious write at 0x00c by goroutine 7:\n  m/cart.(*Cart).Add()\n      /r/cart/cart.go:12 +0x44\n==================\n--- FAIL: TestRace (0.00s)\n    testing.go:1398: race detected during execution of test\nFAIL\nFAIL\tm/cart\t0.1s\n',
+        [('race detected during execution of test', None, 'TestRace', None, None)],
+    ),
+    (
+        'go mod tidy',
+        'go: finding module for package github.com/x/y\ngo: m/cart imports\n\tgithub.com/x/y: cannot find module providing package github.com/x/y\n',
+        [('m/cart imports github.com/x/y: cannot find module providing package github.com/x/y', None, None, None, None)],
+    ),
+    (
+        'go build',
+        "go: errors parsing go.mod:\n/r/go.mod:3: invalid go version '1.x': must match format 1.23\n",
+        [("go.mod:3: invalid go version '1.x': must match format 1.23", None, None, None, None)],
+    ),
+    (
+        'go build',
+        'package m/a\n\timports m/b\n\timports m/a: import cycle not allowed\n',
+        [('package m/a imports m/b imports m/a: import cycle not allowed', None, None, None, None)],
+    ),
+    (
+        'golangci-lint run',
+        'level=error msg="[linters_context] typechecking error: pattern ./...: directory prefix . does not contain main module"\n0 issues.\n',
+        [('[linters_context] typechecking error: pattern ./...: directory prefix . does not contain main module', None, None, None, None)],
     ),
     (
         'xcodebuild',

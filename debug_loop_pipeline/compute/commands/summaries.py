@@ -158,6 +158,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("go", r"^DONE (\d+) tests?(?:, \d+ skipped)?(?:, (\d+) failures?)?(?:, (\d+) errors?)? in", _total_failures),
     _Row("go", r"^(?:SUCCESS|FAIL)! -- (\d+) Passed \| (\d+) Failed", _counted(passed=1, failed=(2,))),
     _Row("golangci-lint", r"^(\d+) issues?[.:]\s*$", _counted(failed=(1,))),
+    _Row("golangci-lint", r"^level=error msg=|^The command is terminated due to an error: |^Error: can't load config: ", F),
     _Row("jest", r"^Tests:\s+.*\btotal", _worded),
     _Row("jest", r"^Test Suites:\s+.*\btotal", _worded),
     _Row("jest", r"^No tests found", N),

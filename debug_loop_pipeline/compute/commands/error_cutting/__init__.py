@@ -109,6 +109,8 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
     builds = [*compilers.cut(text, tool), *compilers.cut_builds(text), *blocks.cut(text), *compilers.cut_formats(text)]
     if "error" in text or "panicked" in text or "warning" in text or "test result: FAILED" in text:
         rusty = rust.cut(text) if "-->" in text or "panicked" in text or "cargo" in (tool or "") else []
+        if any(error.tool == "ld" for error in builds):
+            rusty = [error for error in rusty if not error.message.startswith("linking failed")]
         builds = [*rusty, *builds]
     if "]{" in text:
         builds += tables.cut(text)
@@ -135,7 +137,13 @@ def _echoed(error: CutError, tests: list[CutError]) -> bool:
 
 def _tests(text: str) -> list[CutError]:
     found: list[CutError] = []
-    if "--- FAIL" in text or "panic: " in text or '"Action":"fail"' in text or "fatal error: " in text:
+    if (
+        "--- FAIL" in text
+        or "=== FAIL: " in text
+        or "panic: " in text
+        or '"Action":"fail"' in text
+        or "fatal error: " in text
+    ):
         found += go.cut(text)
     if any(word in text for word in ("FAILED ", "ERROR ", "\nE  ", "ERROR: ", " tests finished: ")):
         found += python.cut_pytest(text)

@@ -85,7 +85,7 @@ _SYMBOL = re.compile(
     r"cannot find symbol(?P<between>\n(?:(?!.*(?:error|ERROR)).*\n){0,4}?)(?P<tail>(?:\[ERROR\])?\s*symbol\s*:\s*(?P<kind>\w+) (?P<name>.+))$",
     re.MULTILINE,
 )
-_GO_TEST_LOG = re.compile(r"_test\.go\Z")
+_GO_TEST_LOG = re.compile(r"_test\.go\Z|\Atesting\.go\Z")
 
 
 def cut(output: str, tool: str | None = None) -> list[CutError]:
@@ -253,13 +253,14 @@ def cut_shellcheck(output: str) -> list[CutError]:
 
 
 _GO_MODULE = re.compile(
-    r"^(?:go: (?!downloading|finding|extracting|added|upgraded|to add|module |warning)(?P<go>.+)"
-    r"|(?P<pkg>package [\w./\-]+(?: is not in std.*|: .+|\n\timports .+(?:: .+)?))"
+    r"^(?:go: (?!downloading|finding|extracting|added|upgraded|to add|module |warning|errors parsing go\.)(?P<go>.+?(?: imports(?:\n\t\S.*)+)?)"
+    r"|(?P<pkg>package [\w./\-]+(?: is not in std.*|: .+|(?:\n\timports .+)+))"
+    r"|(?:\S*/)?(?P<mod>go\.(?:mod|work):\d+: .+)"
     r"|(?P<cfg>error obtaining VCS status.*|flag provided but not defined: .*|no Go files in .*|no required module provides package .*))$",
     re.MULTILINE,
 )
 _LINKER = re.compile(
-    r"^(?:.*?: )?(?P<message>undefined reference to .+|ld: (?!warning).+|multiple definition of .+|undefined symbols? .+|cannot find -l\S+)$"
+    r"^(?:.*?: )?(?P<message>undefined reference to .+|ld: (?!warning).+|multiple definition of .+|undefined symbols? .+|cannot find -l\S+(?:: No such file or directory)?|could not find library .+)$"
     r"|^ +\"(?P<symbol>[^\"\n]+)\", referenced from:$",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -277,6 +278,7 @@ _DART = re.compile(
     r"^ *(?P<severity>error|warning|info) [•-] (?P<message>.+?) [•-] (?P<path>\S+\.dart):(?P<line>\d+):\d+ [•-] (?P<rule>\w+)$",
     re.MULTILINE,
 )
+_GOLANGCI = re.compile(r"^level=error msg=\"(?P<message>.+?)\"$", re.MULTILINE)
 _CMAKE = re.compile(
     r"^CMake Error(?: at (?P<path>[^\s:]+):(?P<line>\d+))?(?: \([^)]*\))?:\s*\n?(?P<message>(?:[ \t]+.+\n?|.+\n?)+?)(?=\n\s*\n|\Z)",
     re.MULTILINE,
@@ -298,9 +300,11 @@ _DIFF_HEAD = re.compile(
 def cut_builds(output: str) -> list[CutError]:
     """Errors of module resolution, linkers and CMake, which have no `file:line`."""
     found: list[CutError] = []
-    if "go: " in output or "package " in output or "Go files" in output:
-        told = (m["go"] or m["pkg"] or m["cfg"] for m in _GO_MODULE.finditer(output))
+    if "go: " in output or "package " in output or "go.mod:" in output or "go.work:" in output or "Go files" in output:
+        told = (m["go"] or m["pkg"] or m["mod"] or m["cfg"] for m in _GO_MODULE.finditer(output))
         found += [CutError(one_line(text), tool="go build") for text in told]
+    if "level=error msg=" in output:
+        found += [CutError(one_line(m["message"]), tool="golangci-lint") for m in _GOLANGCI.finditer(output)]
     if (
         "undefined reference" in output
         or "ld: " in output

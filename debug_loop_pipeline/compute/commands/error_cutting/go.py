@@ -12,6 +12,14 @@ from typing import NamedTuple
 from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, block, number, one_line
 
 _FAIL = re.compile(r"^(?P<indent>[ \t]*)--- FAIL: (?P<name>\S+)")
+_GOTESTSUM = re.compile(r"^=== FAIL: (?P<package>\S+) (?P<name>[A-Z]\S*) \([\d.]+s\)$", re.MULTILINE)
+"""gotestsum lists the failing tests once more, with their packages."""
+_GINKGO = re.compile(r"^ +\[(?:FAIL|PANICKED!?)\] (?P<spec>.+)\n +(?P<path>\S+\.go):(?P<line>\d+)$", re.MULTILINE)
+_GINKGO_SAYS = re.compile(
+    r"^ +\[(?:FAILED|PANICKED!?)\] (?P<message>.+(?:\n(?! +In \[).+){0,12})\n +In \[\w+\] at: (?P<path>\S+\.go):(?P<line>\d+)",
+    re.MULTILINE,
+)
+_GINKGO_KIND = re.compile(r" \[(?:It|BeforeEach|AfterEach|BeforeAll|AfterAll|DeferCleanup|Entry)\]")
 _MARK = re.compile(
     r"^[ \t]*(?:=== (?:RUN|CONT|NAME|PAUSE)[ \t]+(?P<run>\S+)|--- (?:PASS|FAIL|SKIP|BENCH): (?P<done>\S+))"
 )
@@ -48,6 +56,8 @@ def cut(output: str) -> list[CutError]:
     """One error per failing leaf test, with what it logged; a panic as an error of its own kind."""
     if '"Action":"' in output:
         output = _from_json(output)
+    if "=== FAIL: " in output:
+        return [_of_gotestsum(output, match) for match in _GOTESTSUM.finditer(output)]
     if "--- FAIL" not in output and "panic: " not in output and "fatal error: " not in output:
         return []
     lines = output.split("\n")
@@ -67,7 +77,32 @@ def cut(output: str) -> list[CutError]:
         for error in panics:
             error.test = panicked[0].test if panicked else None
         found = [e for e in found if e not in panicked]
-    return [*panics, *found]
+    specs = _ginkgo(output) if "[FAIL] " in output or "[PANICKED" in output else []
+    if specs:
+        # The test of Go that runs the suite says no more than that a spec failed.
+        found = [error for error in found if not error.message.startswith("--- FAIL")]
+    return [*panics, *specs, *found]
+
+
+def _of_gotestsum(output: str, match: re.Match[str]) -> CutError:
+    told = _after(output[match.start() : match.start() + 16_000].split("\n"), 0, 0)
+    error = _error(match["name"], told)
+    error.package = match["package"]
+    return error
+
+
+def _ginkgo(output: str) -> list[CutError]:
+    said = {(m["path"], m["line"]): one_line(m["message"]) for m in _GINKGO_SAYS.finditer(output)}
+    return [
+        CutError(
+            said.get((m["path"], m["line"]), "test failed"),
+            tool="go test",
+            test=_GINKGO_KIND.sub("", m["spec"]).strip(),
+            path=m["path"],
+            line=number(m["line"]),
+        )
+        for m in _GINKGO.finditer(output)
+    ]
 
 
 def packages(output: str) -> Packages:
@@ -142,6 +177,8 @@ def _error(name: str, told: list[str]) -> CutError:
         or logged
     )
     path, line, message = telling[-1] if telling else (None, None, "")
+    if path == "testing.go":
+        path = line = None
     return _test_error(name, message, path, line, told)
 
 

@@ -20,7 +20,11 @@ _BARE = re.compile(
 _CAUSES = re.compile(r"\n(?:\nCaused by:\n(?P<cause>(?:[ \t]+\S.*(?:\n|\Z))+))+")
 """What cargo found behind an error of its own; the last one is where it began."""
 _RULE = re.compile(r"(?:#\[(?:deny|warn)\(|`-[DW] )(?P<rule>[\w:\-]+)|index\.html#(?P<lint>\w+)")
-_STDOUT = re.compile(r"^---- (?P<test>\S+)(?: - .*)? stdout ----$", re.MULTILINE)
+_STDOUT = re.compile(
+    r"^---- (?P<test>\S+\.(?:rs|md) - .*?(?=(?: \(line \d+\))? stdout)|\S+)(?: - .*| \(line \d+\))? stdout ----$",
+    re.MULTILINE,
+)
+"""A test in the documentation is named by its file and what it stands at; its line changes."""
 _NEW_PANIC = re.compile(
     r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:[^\n]+(?:\n|\Z)){1,6}?)(?=note: |stack backtrace|[ \t]*\n|\Z|----|test \S+ \.\.\. |test result: |failures:|error: |thread ')",
     re.MULTILINE,
@@ -31,7 +35,21 @@ _OLD_PANIC = re.compile(
     r"^thread '(?P<thread>[^']*)' panicked at '(?P<message>.*?)', (?P<path>[^\s:]+):(?P<line>\d+):\d+",
     re.MULTILINE | re.DOTALL,
 )
-_FAILED_LINE = re.compile(r"^test (?P<test>\S+)(?: - .*)? \.\.\. FAILED$", re.MULTILINE)
+_FAILED_LINE = re.compile(
+    r"^test (?P<test>\S+\.(?:rs|md) - .*?(?=(?: \(line \d+\))? (?:- .*)?\.\.\.)|\S+)(?: - .*| \(line \d+\).*)? \.\.\. FAILED$",
+    re.MULTILINE,
+)
+_NEXTEST = re.compile(
+    r"^ +(?:FAIL|TIMEOUT|ABORT|SIG[A-Z]+|LEAK-FAIL) \[ *[>\d.]+s\](?: \( *\d+/\d+\))? +(?P<crate>\S+) (?P<test>\S+)$",
+    re.MULTILINE,
+)
+_DEEPER = re.compile(r"^ {4}(?=thread '|assertion |  left: | right: |test |note: )", re.MULTILINE)
+"""nextest prints what a test wrote deeper than the test did."""
+_DOC_LINE = re.compile(r" \(line \d+\)$")
+_LINKS = "linking with "
+_LINKERS_WORD = re.compile(
+    r"(?:ld|ld\.lld|lld|rust-lld|link\.exe|ld64\.lld): (?:error: )?(?!warning)(?P<message>\S.*)|(?P<symbol>undefined reference to .+|LNK\d+: .+)"
+)
 _LISTED = re.compile(r"^failures:\n(?P<tests>(?: {4}\S.*\n)+)(?=\n|\Z)", re.MULTILINE)
 """The names of the failing tests at the end, all that `tail` left of them."""
 _ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
@@ -39,19 +57,25 @@ _ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
 
 def cut(output: str) -> list[CutError]:
     """Errors of the compiler (warnings only where there is no error), then failing tests, then panics outside tests."""
+    if _NEXTEST.search(output):
+        output = _DEEPER.sub("", output)
     found = _diagnostics(output)
-    tests = _tests(output) if "FAILED" in output or "stdout ----" in output else []
+    tests = _tests(output) if "FAILED" in output or "stdout ----" in output or _NEXTEST.search(output) else []
     if not tests and not found and "panicked at" in output:
         tests = _panics(output)
     if not found and not tests and "error: " in output:
         found = [
             CutError(_with_cause(m["message"], output, m.end()), type=m["code"], tool="cargo")
             for m in _BARE.finditer(output)
+            if m["message"] != "test run failed"
         ]
     return [*found, *tests]
 
 
 def _with_cause(message: str, output: str, end: int) -> str:
+    if message.startswith(_LINKS):
+        word = _LINKERS_WORD.search(output, end)
+        return one_line(f"linking failed: {word['message'] or word['symbol']}" if word is not None else message)
     causes = _CAUSES.match(output, end)
     return one_line(f"{message}: {causes['cause'].strip().splitlines()[0]}" if causes is not None else message)
 
@@ -98,13 +122,15 @@ def _tests(output: str) -> list[CutError]:
     for at, head in enumerate(heads):
         end = heads[at + 1].start() if at + 1 < len(heads) else len(output)
         text = output[head.end() : end].split("\nfailures:\n", 1)[0]
+        if any(m["level"] == "error" for m in _DIAGNOSTIC.finditer(text)):
+            continue  # An example that does not compile: the compiler's own error is why.
         error = _panic(text, head["test"])
         if error is None:
             told = _ERROR_RESULT.search(text)
             error = CutError(one_line(told["message"]) if told else "test failed", tool="cargo test", test=head["test"])
         error.stacktrace = block(text.split("\n"))
         found.append(error)
-    if not found:
+    if not heads:
         found = [
             _thread_of(output, test) or CutError("test failed", tool="cargo test", test=test)
             for test in _failing(output)
@@ -114,8 +140,13 @@ def _tests(output: str) -> list[CutError]:
 
 def _failing(output: str) -> list[str]:
     marked = [match["test"] for match in _FAILED_LINE.finditer(output)]
-    listed = [line.split()[0] for match in _LISTED.finditer(output) for line in match["tests"].splitlines()]
-    return list(dict.fromkeys([*marked, *listed]))
+    listed = [_listed(line.strip()) for match in _LISTED.finditer(output) for line in match["tests"].splitlines()]
+    ran = [match["test"] for match in _NEXTEST.finditer(output)]
+    return list(dict.fromkeys([*marked, *listed, *ran]))
+
+
+def _listed(line: str) -> str:
+    return _DOC_LINE.sub("", line) if " - " in line else line.split()[0]
 
 
 def _panics(output: str) -> list[CutError]:

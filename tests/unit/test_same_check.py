@@ -71,6 +71,36 @@ def pytest_says(fails: bool) -> str:
     )
 
 
+def kotlinc(fails: bool) -> str:
+    """What Gradle or Maven print where Kotlin does not compile, or of a success."""
+    if not fails:
+        return "BUILD SUCCESSFUL in 3s\n[INFO] BUILD SUCCESS\n"
+    return "e: file:///r/app/src/main/kotlin/Cart.kt:12:9 Unresolved reference 'total'.\n\nBUILD FAILED in 3s\n[INFO] BUILD FAILURE\n"
+
+
+def csc(fails: bool) -> str:
+    if not fails:
+        return (
+            "Build succeeded.\n    0 Error(s)\nPassed!  - Failed:     0, Passed:     2, Skipped:     0, Total:     2\n"
+        )
+    return "/r/src/Cart.cs(12,9): error CS0103: The name 'Total' does not exist in the current context [/r/src/Shop.csproj]\n\nBuild FAILED.\n    1 Error(s)\n"
+
+
+def swiftc(fails: bool) -> str:
+    if not fails:
+        return "Build complete! (1.2s)\n** BUILD SUCCEEDED **\n"
+    return "/r/Sources/Cart/Cart.swift:12:9: error: cannot find 'total' in scope\n"
+
+
+def elixirc(fails: bool) -> str:
+    if not fails:
+        return "Generated shop app\n...\nFinished in 0.03 seconds\n3 tests, 0 failures\n"
+    return (
+        '    error: undefined variable "total"\n    │\n 12 │     total\n    │     ^^^^^\n    │\n    └─ lib/cart.ex:12:5: Cart.sum/1\n\n\n'
+        "== Compilation error in file lib/cart.ex ==\n"
+    )
+
+
 def cargo_check(fails: bool) -> str:
     if not fails:
         return "    Finished `dev` profile [unoptimized + debuginfo] target(s) in 0.5s\n"
@@ -227,6 +257,12 @@ OTHER: list[tuple[str, Call, Call]] = [
     ("other packages", ("go build ./...", go_build), ("go test ./other", go_test)),
     ("what only vet finds", ("go vet ./...", go_vet), GO_TEST),
     ("tests that the check leaves out", ("cargo test", cargo_check), ("cargo check", cargo_check)),
+    ("a linker's error", ("cargo build", lambda f: "error: linking with `cc` failed: exit status: 1\n" * f), ("cargo check", cargo_check)),
+    ("another variant", ("./gradlew assembleDebug", kotlinc), ("./gradlew assembleRelease", kotlinc)),
+    ("the tests' code", ("./gradlew test", lambda f: kotlinc(f).replace("main", "test")), ("./gradlew compileKotlin", kotlinc)),
+    ("another scheme", ("xcodebuild build -scheme A", swiftc), ("xcodebuild build -scheme B", swiftc)),
+    ("code of tests", ("swift test", lambda f: swiftc(f).replace("Sources", "Tests")), ("swift build", swiftc)),
+    ("a phase before", ("mvn test", lambda f: kotlinc(f).replace("main", "test")), ("mvn compile", kotlinc)),
     ("another crate", ("cargo check -p a", cargo_check), ("cargo test -p b", cargo_test)),
 ]  # fmt: skip
 
@@ -247,12 +283,30 @@ def test_without_evidence_another_call_credits_nothing(first: Call, second: Call
         (("cargo check", cargo_check), ("cargo test", cargo_test)),
         (("cargo check --workspace", cargo_check), ("cargo clippy --workspace", cargo_check)),
         (("cargo build", cargo_check), ("cargo test parser", cargo_test)),
+        (("cargo build", cargo_check), ("cargo clippy", cargo_check)),
+        (("cargo check", cargo_check), ("cargo clippy --all-targets", cargo_check)),
+        (("cargo check --all-targets", cargo_check), ("cargo test", cargo_test)),
+        (("cargo test", cargo_check), ("cargo nextest run", cargo_test)),
+        (("./gradlew build", kotlinc), ("./gradlew test --tests CartTest", kotlinc)),
+        (("./gradlew assembleDebug", kotlinc), ("./gradlew compileDebugKotlin", kotlinc)),
+        (("./gradlew :app:test", kotlinc), ("./gradlew :app:compileKotlin", kotlinc)),
+        (("mvn clean install", kotlinc), ("mvn -q -DskipTests package", kotlinc)),
+        (("dotnet build", csc), ("dotnet test Shop.sln", csc)),
+        (("swift test", swiftc), ("swift build", swiftc)),
+        (("xcodebuild test -scheme A", swiftc), ("xcodebuild build -scheme A", swiftc)),
+        (("mix compile", elixirc), ("mix test test/cart_test.exs", elixirc)),
     ],
 )
 def test_an_error_of_the_build_is_gone_where_the_same_compiler_took_the_same_packages(
     first: Call, second: Call
 ) -> None:
     assert credited(first, second)
+
+
+def test_running_the_program_compiles_what_was_checked() -> None:
+    check = ("cargo check", cargo_check, True)
+    assert fixes(check, "/repo/src/lib.rs", ("cargo run -q", cargo_check, False)) == [("c0", "c2")]
+    assert fixes(check, "/repo/src/lib.rs", ("cargo run --bin other", cargo_check, False)) == []
 
 
 @pytest.mark.parametrize(

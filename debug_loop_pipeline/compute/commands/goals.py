@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from debug_loop_pipeline.compute.commands.goal_filters import aimed_at_test, filters_cover, tags_of, without_tags
+from debug_loop_pipeline.compute.commands.jvm_tasks import gradle_runs, jvm_compiles, maven_runs
 from debug_loop_pipeline.compute.commands.script_runs import is_script
 from debug_loop_pipeline.compute.commands.summary_families import error_tools
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
@@ -86,6 +87,10 @@ ROOTED_RUNNERS = frozenset({"mise", "just", "task", "rake", "moon"})
 
 
 def _tool_key(goal: Goal) -> str:
+    if goal.tool == "cargo nextest run":
+        return "cargo test"
+    if goal.tool == "make all":
+        return "make"
     if goal.tool.startswith("gradle "):
         return _MODULES.sub("", goal.tool)
     return _MANAGERS.sub("script ", goal.tool)
@@ -115,37 +120,66 @@ def speaks_for(
 
 
 _COMPILED_BY = {
-    "go build": frozenset({"go test", "go vet"}),
+    "go build": frozenset({"go test", "go vet", "golangci-lint run"}),
     "go vet": frozenset({"go test"}),
-    "cargo check": frozenset({"cargo test", "cargo nextest run", "cargo build", "cargo clippy"}),
-    "cargo clippy": frozenset({"cargo test", "cargo nextest run", "cargo build", "cargo check"}),
-    "cargo build": frozenset({"cargo test", "cargo nextest run"}),
+    "cargo check": frozenset({"cargo test", "cargo nextest run", "cargo build", "cargo clippy", "cargo run"}),
+    "cargo clippy": frozenset({"cargo test", "cargo nextest run", "cargo build", "cargo check", "cargo run"}),
+    "cargo build": frozenset({"cargo test", "cargo nextest run", "cargo run"}),
+    "dotnet build": frozenset({"dotnet test"}),
+    "dotnet test": frozenset({"dotnet build"}),
+    "swift build": frozenset({"swift test"}),
+    "xcodebuild build": frozenset({"xcodebuild test", "xcodebuild build-for-testing", "xcodebuild analyze"}),
+    "xcodebuild test": frozenset({"xcodebuild build-for-testing"}),
+    "mix compile": frozenset({"mix test"}),
 }
 """Tools that compile -> others of the same compiler that compile the same packages, tests with them, before their own work."""
-_COMPILED_WITHOUT_TESTS = {"go vet": frozenset({"go build"}), "go test": frozenset({"go build", "go vet"})}
+_COMPILED_WITHOUT_LINKING = {"cargo build": frozenset({"cargo check", "cargo clippy"})}
+"""Also those that only check, for an error that is none of the linker."""
+_COMPILED_WITHOUT_TESTS = {
+    "go vet": frozenset({"go build"}),
+    "go test": frozenset({"go build", "go vet"}),
+    "swift test": frozenset({"swift build"}),
+    "xcodebuild test": frozenset({"xcodebuild build"}),
+    "mix test": frozenset({"mix compile", "mix test"}),
+}
 """Also those that compile no tests, for an error that is in none."""
 _BUILD_CONDITIONS = re.compile(
-    r"\b(?:GOOS|GOARCH|CGO_ENABLED|RUSTFLAGS)=\S+|(?<=\s)(?:-tags|--features|-F|--target|--cfg)[ =]\S+"
-    r"|--(?:all-features|no-default-features|all-targets|benches)\b"
+    r"\b(?:GOOS|GOARCH|CGO_ENABLED|RUSTFLAGS)=\S+|(?<=\s)(?:-tags|--features|-F|--target|--cfg|-scheme|-sdk)[ =]\S+"
+    r"|--(?:all-features|no-default-features|benches)\b"
 )
+_ALL_TARGETS = re.compile(r"--(?:all-targets|tests|examples)\b|\bcargo (?:\S+ )?(?:test|nextest)\b")
+_NARROW_RUN = re.compile(r"\bcargo (?:run|r)\b.*?\s(?:--bin|--example|-p|--package|--manifest-path)\b")
+
 _WORKSPACE = re.compile(r"\s--(?:workspace|all)(?=\s|$)")
 
 
 def compiles_again(
-    wider: Checked, narrower: Checked, wider_line: str, narrower_line: str, *, in_tests: bool = True
+    wider: Checked,
+    narrower: Checked,
+    wider_line: str,
+    narrower_line: str,
+    *,
+    in_tests: bool = True,
+    linked: bool = True,
 ) -> bool:
     """Whether `wider` compiled all that `narrower` did, with the same compiler: an error of the build of one is one of the other.
 
-    The command lines tell under which conditions (platform, tags, features): they must be the same. in_tests: whether the error may be in tests.
+    The command lines tell under which conditions (platform, tags, features): they must be the same. in_tests: whether the error may be in tests;
+    linked: whether it may be the linker's.
     """
     if sorted(_BUILD_CONDITIONS.findall(wider_line)) != sorted(_BUILD_CONDITIONS.findall(narrower_line)):
+        return False
+    if "--all-targets" in narrower_line and not _ALL_TARGETS.search(wider_line):
+        return False
+    if _NARROW_RUN.search(wider_line):
         return False
     if _WORKSPACE.search(narrower_line) and not _WORKSPACE.search(wider_line):
         return False
     parts = narrower.parts(failed=True) or ((narrower.goal,),)
     return all(
         any(
-            _compiled_by(goal.tool, name.tool, in_tests=in_tests) and _targets_cover(goal, name)
+            _compiled_by(goal.tool, name.tool, in_tests=in_tests, linked=linked)
+            and (_targets_cover(goal, name) or (goal.tool == "mix test" and not in_tests))
             for goal in wider.goals
             for name in names
         )
@@ -153,8 +187,13 @@ def compiles_again(
     )
 
 
-def _compiled_by(tool: str, other: str, *, in_tests: bool) -> bool:
-    return tool in _COMPILED_BY.get(other, ()) or (not in_tests and tool in _COMPILED_WITHOUT_TESTS.get(other, ()))
+def _compiled_by(tool: str, other: str, *, in_tests: bool, linked: bool) -> bool:
+    return (
+        tool in _COMPILED_BY.get(other, ())
+        or jvm_compiles(tool, other, in_tests=in_tests)
+        or (not in_tests and tool in _COMPILED_WITHOUT_TESTS.get(other, ()))
+        or (not linked and tool in _COMPILED_WITHOUT_LINKING.get(other, ()))
+    )
 
 
 def covers(wider: Goal, narrower: Goal, *, ignore_filters: bool = False, error_tool: str | None = None) -> bool:
@@ -269,15 +308,14 @@ def _holds(target: str, file: str) -> bool:
 
 def _wider_tasks(wider: Goal, narrower: Goal) -> bool:
     """`make lint test` covers `make test`, `nx run-many -t lint test` also `nx test app`."""
-    a, b = wider.tool.split(), narrower.tool.split()
+    a, b = _tool_key(wider).split(), _tool_key(narrower).split()
     if a[:2] == ["nx", "run-many"] and b[0] == "nx" and len(b) > 2:
         return set(b[2:]) <= set(a[2:])
-    return (
-        a[0] == b[0]
-        and a[0] in ("make", "gradle", "mvn", "turbo", "nox", "tox")
-        and len(b) > 1
-        and set(b[1:]) < set(a[1:])
-    )
+    if a[0] == b[0] == "mvn":
+        return maven_runs(a[1:], b[1:])
+    if a[0] == b[0] == "gradle":
+        return gradle_runs(a[1:], b[1:])
+    return a[0] == b[0] and a[0] in ("make", "turbo", "nox", "tox") and len(b) > 1 and set(b[1:]) < set(a[1:])
 
 
 def aimed_at(shown: Checked, test: str) -> Checked:
@@ -297,7 +335,7 @@ _TYPED = re.compile(r"\.[cm]?[jt]sx?(?: |$)")
 
 def _targets_cover(wider: Goal, narrower: Goal) -> bool:
     if wider.kind is GoalKind.RUN:
-        return wider.target == narrower.target and wider.cwd == narrower.cwd
+        return wider.cwd == narrower.cwd and wider.target == (narrower.target if narrower.kind is GoalKind.RUN else ())
     (cwd, targets), (other_cwd, other_targets) = _placed(wider), _placed(narrower)
     if _same_place(cwd, other_cwd) or (wider.tool.startswith("nx run-many ") and _among(other_cwd, cwd)):
         cwd = other_cwd
@@ -316,11 +354,17 @@ def _targets_cover(wider: Goal, narrower: Goal) -> bool:
     return all(any(_contains(a, b, wider.recursive) for a in mine) for b in theirs)
 
 
+_SOLUTION = re.compile(r"(?:\./)?[\w.-]+\.slnx?")
+"""What `dotnet` takes by itself where nothing is named."""
+
+
 def _placed(goal: Goal) -> tuple[str, tuple[str, ...]]:
     """Where a goal is checked, a directory or a `[package]`, and its targets there."""
     targets = goal.target
     if goal.tool == "tsc":
         targets = tuple(target for target in targets if target not in (".", "tsconfig.json", "./tsconfig.json"))
+    elif goal.tool.startswith("dotnet "):
+        targets = tuple(target for target in targets if not _SOLUTION.fullmatch(target))
     if targets and targets[0].startswith("["):
         return targets[0], targets[1:]
     if not targets and goal.tool.split()[0] in ROOTED_RUNNERS:

@@ -7,6 +7,7 @@ them are `program_runs`; `command_meaning` puts both together.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -85,7 +86,10 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
     if name == "cmake" and "--build" in args:
         args = ["cmake", "--build", *[a for a in args[1:] if a != "--build"]]
     if name == "xcodebuild":
-        verbs = [a for a in args[1:] if a in ("test", "build", "analyze", "build-for-testing")]
+        if _XCODE_TELLS.intersection(args) or ("clean" in args and not _XCODE_ACTIONS.intersection(args)):
+            return NEITHER
+        args = [word for a in args for word in (a.split(":", 1) if _XCODE_PICKS.match(a) else [a])]
+        verbs = [a for a in args[1:] if a in _XCODE_ACTIONS or a == "clean"]
         args = ["xcodebuild", *(verbs[-1:] or ["build"]), *[a for a in args[1:] if a not in verbs]]
     found = find_tool(args) or _through_package_manager(args)
     if found is not None:
@@ -117,6 +121,20 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
     return Meaning(Action.VERIFY, Goal(script.tool, kind, targets, filters, cwd))
 
 
+_XCODE_ACTIONS = frozenset({"test", "build", "analyze", "build-for-testing"})
+_XCODE_PICKS = re.compile(r"-(?:only|skip)-testing:")
+_XCODE_TELLS = frozenset(
+    [
+        "-list",
+        "-version",
+        "-showsdks",
+        "-showBuildSettings",
+        "-showdestinations",
+        "-showTestPlans",
+        "-resolvePackageDependencies",
+        "-runFirstLaunch",
+    ]
+)
 _BINARY_RUNNERS = frozenset({"yarn", "pnpm", "bun"})
 _COMMON_SCRIPT_NAMES = frozenset({"lint", "build", "test", "check", "format"})
 

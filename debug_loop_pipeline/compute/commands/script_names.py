@@ -357,6 +357,7 @@ def _task_runner(runner: str, args: list[str]) -> ScriptCall | None:
             passed = [*passed, *narrowed]
         tasks = [b for b in bare if b not in ("clean",)] or bare
         script = " ".join(_VARIANT.sub("", task.rsplit(":", 1)[-1]) for task in tasks)
+        script = _jvm_work(family, script, untested="skip=test" in passed)
         modules = " ".join(task.rsplit(":", 1)[0] for task in tasks if ":" in task.strip(":") and family == "gradle")
         return ScriptCall(f"{family} {' '.join(tasks)}", script, tuple(passed), where or modules) if script else None
     if runner in _SCOPED_RUNNERS:
@@ -375,6 +376,17 @@ _VARIANT = re.compile(r"(?<=[a-z])(?:Debug|Release|Staging|Profile)(?=[A-Z]|$)")
 """Build variants in the names of Android's tasks: `assembleDebug` builds, `testReleaseUnitTest` tests."""
 
 
+_JVM_INSTALLS = re.compile(r"\binstall(?!Dist\b|-\w)\w*|\bpublishToMavenLocal\b")
+_SKIPS_TESTS = re.compile(r"-D(?:skipTests|maven\.test\.skip)(?:=true)?")
+
+
+def _jvm_work(family: str, script: str, *, untested: bool) -> str:
+    """What tasks are told by: Maven's late phases run the tests, what is installed is built before."""
+    if family == "mvn":
+        return re.sub(r"\b(?:verify|install|deploy)\b", "package" if untested else "test", script)
+    return _JVM_INSTALLS.sub("assemble", script) if family == "gradle" else script
+
+
 def _jvm_arguments(args: list[str]) -> tuple[list[str], list[str], str]:
     """Tasks or phases, test filters, and the module of a Gradle or Maven call."""
     bare: list[str] = []
@@ -390,10 +402,15 @@ def _jvm_arguments(args: list[str]) -> tuple[list[str], list[str], str]:
             at += 1
         elif arg.startswith(("-Dtest=", "-Dit.test=", "-Dtests=")):
             narrowed += ["--tests", arg.partition("=")[2]]
+        elif _SKIPS_TESTS.fullmatch(arg):
+            narrowed.append("skip=test")
+        elif arg in ("-x", "--exclude-task"):
+            narrowed.append(f"skip={following}")
+            at += 1
         elif arg in ("-pl", "--projects", "-f", "--file", "-p", "--project-dir"):
             where = following
             at += 1
-        elif arg in ("-x", "--exclude-task", "-T", "--threads", "-P", "-I", "-c", "-s", "--settings", "-b"):
+        elif arg in ("-T", "--threads", "-P", "-I", "-c", "-s", "--settings", "-b"):
             at += 1
         elif not arg.startswith("-"):
             bare.append(arg)

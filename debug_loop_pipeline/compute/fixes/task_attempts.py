@@ -145,9 +145,12 @@ class TaskVerification:
         compiler = error is None or _GO_TYPES.search(error.pattern.pattern) is not None
         if not at_build or (not compiler and "go vet" in other.verification.goal):
             return False
-        files = error.files if error is not None and compiler else ()
-        in_tests = not files or any(not file.endswith(".go") or file.endswith("_test.go") for file in files)
-        return compiles_again(mine, theirs, self.verification.command, other.verification.command, in_tests=in_tests)
+        of_go = error is not None and any(file.endswith(".go") for file in error.files)
+        files = error.files if error is not None and (compiler or not of_go) else ()
+        in_tests = not files or any(_may_be_in_tests(file) for file in files)
+        linked = error is None or error.tool not in ("rustc", "clippy")
+        lines = (self.verification.command, other.verification.command)
+        return compiles_again(mine, theirs, *lines, in_tests=in_tests, linked=linked)
 
     def checks_again(self, other: TaskVerification, error: TaskError) -> bool:
         """Whether it ran just what had shown `error` in `other`, though it does not cover all of it."""
@@ -161,6 +164,16 @@ class TaskVerification:
         return any(
             checks_again(goal, name, test, error.files, error_tool=by_name) for goal in mine.goals for name in names
         )
+
+
+_NO_TESTS = re.compile(
+    r"(?<!_test)\.go$|^(?!.*Tests?/)(?!.*Tests?\.swift$).*\.swift$|\.ex$|(?:^|/)src/(?:\w*[mM]ain)/.*\.(?:java|kt|scala|groovy)$"
+)
+"""Files in which no test is, by the custom of their language; those of others may hold any."""
+
+
+def _may_be_in_tests(file: str) -> bool:
+    return _NO_TESTS.search(file) is None
 
 
 @dataclass(frozen=True, slots=True)

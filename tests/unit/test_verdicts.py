@@ -728,6 +728,20 @@ def test_each_of_several_test_runs_in_a_line_has_its_own_summary(line: str, text
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("mvn -q test 2>&1 | tail -20", "pass"),
+        ("./gradlew test --quiet 2>&1 | tail -20", "pass"),
+        ("zig build test 2>&1 | tail -5", "pass"),
+        ("mvn test 2>&1 | tail -20", "unclear"),
+        ("mvn -q test > log.txt; ls", "unclear"),
+    ],
+)
+def test_a_quiet_runner_that_prints_nothing_has_passed(line: str, expected: str) -> None:
+    assert verdict(line, "", 0) == expected
+
+
+@pytest.mark.parametrize(
     ("line", "text", "expected"),
     [
         ("make test 2>&1 | tail -3 && make 2>&1 | tail -3 && ./app", "0 failed\ngcc -o app main.o\n2 5\n", ["pass", "pass"]),

@@ -421,6 +421,7 @@ class _Decision:
             return self._judged(ran, goal, Verdict.PASS)
         if is_complete(view, section):
             tells_nothing = goal.kind is GoalKind.TEST and (not section.strip() or goal.tool in FAMILIES)
+            tells_nothing = tells_nothing and (bool(section.strip()) or not _quiet(ran, goal))
             return self._unclear(ran, goal) if tells_nothing else self._judged(ran, goal, Verdict.PASS)
         if self._end_looks_well(ran, goal, section):
             return self._judged(ran, goal, Verdict.PASS)
@@ -458,6 +459,12 @@ class _Decision:
         if errors_shown and seen_whole and not results_shown:
             return self._judged(ran, goal, Verdict.PASS)
         return self._unclear(ran, goal)
+
+
+def _quiet(ran: Ran, goal: Goal) -> bool:
+    """Whether tests that pass print nothing: the runner is told to be quiet, or always is."""
+    told = goal.tool.startswith(("mvn ", "gradle ")) and not {"-q", "--quiet"}.isdisjoint(ran.words)
+    return told or goal.tool == "zig build test"
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")

@@ -827,6 +827,26 @@ def test_an_error_that_grep_would_have_taken_off_is_not_gone(command: str, gone:
     assert sorted(fix.error.files[0] for fix in task.credit().fixes) == gone
 
 
+@pytest.mark.parametrize(
+    ("tool", "goal", "message", "path", "command", "gone"),
+    [
+        ("kotlinc", "gradle test", "Unresolved reference 'x'.", "/r/A.kt", "./gradlew test 2>&1 | grep '^e:'", True),
+        ("kotlinc", "gradle test", "Unresolved reference 'x'.", "/r/A.kt", "./gradlew test 2>&1 | grep BUILD", True),
+        ("kotlinc", "gradle test", "Unresolved reference 'x'.", "/r/A.kt", "./gradlew test 2>&1 | grep BUILD | head -3", False),
+        ("kotlinc", "gradle test", "Unresolved reference 'x'.", "/r/A.kt", "./gradlew test 2>&1 | grep B.kt", False),
+        ("rustc", "cargo build", "[E0308] mismatched types", "src/a.rs", "cargo build 2>&1 | grep -A5 'error\\['", True),
+        ("rustc", "cargo build", "[E0308] mismatched types", "src/a.rs", "cargo build 2>&1 | grep -e '--> src/b'", False),
+        ("javac", "mvn compile", "cannot find symbol", "/r/A.java", "mvn -q compile | grep '^\\[ERROR\\]'", True),
+    ],
+)  # fmt: skip
+def test_grep_leaves_an_error_in_the_form_that_its_compiler_gives_it(
+    tool: str, goal: str, message: str, path: str, command: str, gone: bool
+):
+    shown = ExecutionError(message=message, tool=tool, path=path)
+    task = Task().verify("v1", shown, tool=goal).edit(path=path).verify("v2", tool=goal, command=command)
+    assert bool(task.credit().fixes) is gone
+
+
 def test_where_the_tests_are_counted_it_does_not_matter_what_grep_took_off():
     error = ExecutionError(message="got 1, want 2", test="TestCart", path="cart_test.go", tool="go test")
     task = Task().verify("v1", error, tool="go test").edit(path="cart.go")

@@ -155,9 +155,13 @@ def matches(pattern: str, lines: tuple[str, ...]) -> bool:
     return False
 
 
-def looks_for_errors(pattern: str) -> bool:
+_MAVEN_LINES = ("[ERROR] /src/A.java:[1,2] cannot find symbol",)
+
+
+def looks_for_errors(pattern: str, tool: str = "") -> bool:
     """Whether a `grep` pattern lets the usual error lines through: it looks for failures, not for one file or feature."""
-    return matches(pattern, _FAILING_LINES)
+    own = _MAVEN_LINES if tool.startswith("mvn ") else ()
+    return matches(pattern, (*_FAILING_LINES, *own))
 
 
 _NAMES_FILES = re.compile(

@@ -447,7 +447,7 @@ class _Decision:
         """`... | grep PATTERN`: a pattern that looks for errors and finds none says passed."""
         view, body = ran.view, section.strip()
         finds = goal.kind in (GoalKind.TYPES, GoalKind.LINT) and not is_script(goal.tool)
-        errors_shown = all(looks_for_errors(p) or (finds and looks_for_files(p)) for p in view.kept)
+        errors_shown = all(looks_for_errors(p, goal.tool) or (finds and looks_for_files(p)) for p in view.kept)
         if view.opaque:
             if not (errors_shown and body.isdigit() and len(body) < 9):
                 return self._unclear(ran, goal)

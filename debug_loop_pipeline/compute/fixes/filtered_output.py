@@ -21,6 +21,34 @@ _MAX_COMMAND = 4_000
 _MARKS = "warning: FAIL FAILED failed ✕ ✗ × ● ✖ E   panic: panicked Traceback Exception Error: ERROR error: error TS1: error "
 """Words by which findings and failures are looked for, whichever they are."""
 
+_HEAD = re.compile(r"\|&?\s*head\b")
+_CODED = re.compile(r"\[(?P<code>E\d+)\] (?P<text>.*)", re.DOTALL)
+_RUST = ("error{code}: {text}", "  --> {file}:1:2")
+_FORMS = {
+    "rustc": _RUST,
+    "clippy": _RUST,
+    "kotlinc": ("e: file://{file}:1:2 {text}", "e: {file}:1:2 {text}"),
+    "javac": ("[ERROR] {file}:[1,2] {text}", "{file}:1: error: {text}"),
+}
+"""How compilers print an error whose line does not begin with its place."""
+_TEST_FORMS = {
+    "cargo test": ("test {test} ... FAILED", "thread '{test}' panicked at"),
+    "junit": ("[ERROR]   {test}:1 ", "{test} FAILED"),
+    "dotnet test": ("  Failed {test} [1 ms]",),
+    "swift test": ("Test Case '-[{test}]' failed", "Test {test} failed", "✘ Test {test} recorded an issue"),
+    "mix test": ("  1) {test}",),
+}
+_LAST_WORDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("gradle ",), ("BUILD FAILED in 3s", "FAILURE: Build failed with an exception.")),
+    (("mvn ",), ("[INFO] BUILD FAILURE",)),
+    (("xcodebuild build",), ("** BUILD FAILED **",)),
+    (("xcodebuild test",), ("** TEST FAILED **",)),
+    (("dotnet build",), ("Build FAILED.",)),
+    (("cargo build", "cargo check", "cargo clippy"), ("error: could not compile `app` (lib) due to 1 previous error",)),
+    (("make",), ("make: *** [Makefile:1: all] Error 1",)),
+)
+"""Tools -> lines with which each of their failures ends."""
+
 Lines = tuple[tuple[str, str], ...]
 """Where and what, of each line."""
 Filters = tuple[tuple[str, ...], tuple[str, ...]]
@@ -34,7 +62,7 @@ def would_show(told: Verification, error: TaskError) -> bool:
     """
     if not _FILTERED.search(told.command) or not (error.files or error.key[2]):
         return True
-    lines = _lines_of(error, told.goal_tool)
+    lines = (*_lines_of(error, told.goal_tool), *_last_words(told))
     filters = _filters(told.command[:_MAX_COMMAND], told.goal_tool, told.goal_target)
     return all(_lets_through(one, lines) for one in filters)
 
@@ -62,9 +90,26 @@ def _lines_of(error: TaskError, tool: str) -> Lines:
     named = [(place, message) for file in error.files for place in (f"{file}(1,2): ", f"{file}:1:2: ")]
     if test:
         named += [("", test), ("", f"--- FAIL: {test}"), *((f"{file} ", test) for file in error.files)]
+    forms = _FORMS.get(error.tool or "", ())
+    said = message.removeprefix(f"{error.pattern.error_type}: ")
+    coded = _CODED.match(said)
+    code, text = (f"[{coded['code']}]", coded["text"]) if coded is not None else ("", said)
+    named += [("", form.format(file=file, code=code, text=text)) for form in forms for file in error.files]
+    if test:
+        named += [
+            ("", form.format(test=test, name=test.rsplit(".", 1)[-1])) for form in _TEST_FORMS.get(error.tool or "", ())
+        ]
     if tool == "go test":
         named += [("", f"FAIL\t{PurePosixPath(file).parent} [build failed]") for file in error.files]
     return tuple(named)
+
+
+def _last_words(told: Verification) -> Lines:
+    """What the runner says at its end whenever it fails, whatever the reason; `head` may cut it off."""
+    if _HEAD.search(told.command):
+        return ()
+    words = next((words for tools, words in _LAST_WORDS if told.goal_tool.startswith(tools)), ())
+    return tuple(("", line) for line in words)
 
 
 def _message(pattern: ErrorPattern) -> str:

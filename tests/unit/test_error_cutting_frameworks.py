@@ -255,6 +255,11 @@ def test_an_error_has_its_message_its_test_and_its_place(
     assert [(error.message, error.type, error.test, error.path, error.line) for error in found] == expected
 
 
+def test_a_marked_line_names_its_test_though_no_file_is_told() -> None:
+    found, _ = cut_errors("[ OK ] adds\n[FAIL] test_sum: expected 7, got 5\n1 failed\n", "make test", 2)
+    assert [(error.test, error.message) for error in found] == [("test_sum", "expected 7, got 5")]
+
+
 def test_a_warning_of_the_compiler_is_not_why_the_program_that_it_built_failed() -> None:
     warned = "src/list.c:9:15: warning: unused variable 'n' [-Wunused-variable]\n"
     found, _ = cut_errors(warned + "make: *** [Makefile:11: test] Segmentation fault (core dumped)\n", "make test", 2)

@@ -32,6 +32,7 @@ _OWN = (
 )
 """Reports of hand-written harnesses, and what `assert` of C says on macOS and Windows."""
 
+_ANY_SOURCE = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|m|mm|cu|d|nim|lua|f90|adb|ml|s|asm|sh)\b")
 _NAMED = re.compile(
     r"^[ \t]*\[(?:FAIL|FAILED)\] +(?P<test>[A-Za-z_]\w*(?:::\w+|\.\w+)*)(?:\(\))?: +(?P<message>\S.*)$", re.MULTILINE
 )
@@ -79,7 +80,7 @@ def _own(output: str) -> list[CutError]:
             path=m["path"],
             line=number(m["line"]),
         )
-        for pattern in _OWN
+        for pattern in (_OWN if _ANY_SOURCE.search(output) else ())
         for m in pattern.finditer(output)
     ]
     return found or [CutError(one_line(m["message"]), tool="assert", test=m["test"]) for m in _NAMED.finditer(output)]
@@ -180,6 +181,6 @@ CUTTERS = (
     ("FAIL!  : ", _qt),
     (" FAIL ", _meson),
     (" TIMEOUT ", _meson),
-    ("...", _zig),
+    ("FAIL (", _zig),
     ("' failed: ", _zig),
 )

@@ -43,6 +43,7 @@ _NEXTEST = re.compile(
     r"^ +(?:FAIL|TIMEOUT|ABORT|SIG[A-Z]+|LEAK-FAIL) \[ *[>\d.]+s\](?: \( *\d+/\d+\))? +(?P<crate>\S+) (?P<test>\S+)$",
     re.MULTILINE,
 )
+_NEXTEST_WORDS = ("FAIL [", "TIMEOUT [", "ABORT [", " SIG")
 _DEEPER = re.compile(r"^ {4}(?=thread '|assertion |  left: | right: |test |note: )", re.MULTILINE)
 """nextest prints what a test wrote deeper than the test did."""
 _DOC_LINE = re.compile(r" \(line \d+\)$")
@@ -57,10 +58,11 @@ _ERROR_RESULT = re.compile(r"^Error: (?P<message>.+)$", re.MULTILINE)
 
 def cut(output: str) -> list[CutError]:
     """Errors of the compiler (warnings only where there is no error), then failing tests, then panics outside tests."""
-    if _NEXTEST.search(output):
+    nextest = any(word in output for word in _NEXTEST_WORDS) and _NEXTEST.search(output) is not None
+    if nextest:
         output = _DEEPER.sub("", output)
     found = _diagnostics(output)
-    tests = _tests(output) if "FAILED" in output or "stdout ----" in output or _NEXTEST.search(output) else []
+    tests = _tests(output) if nextest or "FAILED" in output or "stdout ----" in output else []
     if not tests and not found and "panicked at" in output:
         tests = _panics(output)
     if not found and not tests and "error: " in output:

@@ -255,6 +255,13 @@ def test_an_error_has_its_message_its_test_and_its_place(
     assert [(error.message, error.type, error.test, error.path, error.line) for error in found] == expected
 
 
+def test_lines_behind_their_counts_are_read_without_them() -> None:
+    text = "      2 src/a.ts(1,2): error TS2304: Cannot find name 'a'.\n     1 src/b.ts(1,2): error TS2322: no\n"
+    assert [error.path for error in cut_errors(text, "tsc", 2)[0]] == ["src/a.ts", "src/b.ts"]
+    source = "     1 int main(void)\nsrc/a.c:1:2: error: no\n"
+    assert [error.path for error in cut_errors(source, "make", 2)[0]] == ["src/a.c"]
+
+
 def test_a_marked_line_names_its_test_though_no_file_is_told() -> None:
     found, _ = cut_errors("[ OK ] adds\n[FAIL] test_sum: expected 7, got 5\n1 failed\n", "make test", 2)
     assert [(error.test, error.message) for error in found] == [("test_sum", "expected 7, got 5")]

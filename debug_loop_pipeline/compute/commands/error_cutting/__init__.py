@@ -6,6 +6,8 @@ of this package; patterns and signatures of the errors are `error_pattern_extrac
 
 from __future__ import annotations
 
+import re
+
 from debug_loop_pipeline.compute.commands.error_cutting import (
     blocks,
     compilers,
@@ -44,6 +46,9 @@ MAX_ERRORS = 20
 """Distinct errors kept of one verification; the rest is counted."""
 _MAX_OUTPUT = 1_000_000
 _COMPILERS = frozenset({"cc", "swift build", "rustc", "cargo build", "javac", "kotlinc", "dotnet build", "mix compile"})
+_COUNTED_LINE = re.compile(r"^ {1,6}\d+ (?=[^\s|│:])", re.MULTILINE)
+_COUNTED = re.compile(r"(?: {1,6}\d+ [^\s|│:].*\n?)+")
+"""What `uniq -c` makes of an output: each line behind its count."""
 _FAIL_ON_WARNINGS = frozenset({"shellcheck", "hadolint"})
 
 
@@ -88,7 +93,7 @@ def _readable(output: str) -> str:
     text = without_ansi(output)
     if len(text) > _MAX_OUTPUT:
         text = text[: _MAX_OUTPUT // 2] + "\n" + text[-_MAX_OUTPUT // 2 :]
-    return text
+    return _COUNTED_LINE.sub("", text) if _COUNTED.fullmatch(text) else text
 
 
 def _specific(text: str, tool: str | None, prints_means_fail: bool) -> list[CutError]:

@@ -1175,6 +1175,53 @@ def test_a_mark_names_a_known_test_without_its_suite():
     assert [fix[:2] for fix in told] == [("v1", "v3"), ("v1", "v3"), ("v2", "v3")]
 
 
+def test_a_test_known_by_its_name_alone_is_not_gone_where_it_fails_with_a_reason():
+    bare = ExecutionError(message="test failed", tool="vitest", test="cart > adds")
+    told = ExecutionError(message="TypeError: x is undefined", tool="vitest", test="cart > adds")
+    mark = ExecutionError(message="test failed", tool="vitest", test="adds")
+    for first, second in ((bare, told), (told, bare), (mark, told), (told, mark)):
+        task = Task().verify("v1", first, tool="vitest").edit(call="e1").verify("v2", second, tool="vitest")
+        task = task.edit(after="a = 3", call="e2").verify("v3", tool="vitest")
+        assert fixes(task.credit()) == [("v2", "v3", "v3", ("e2",))]
+
+
+def test_a_shortened_message_is_the_one_of_its_test_that_begins_so():
+    short = ExecutionError(message="ValueError: inva...", type="ValueError", test="test_b", tool="pytest")
+    same = ExecutionError(message="ValueError: invalid", type="ValueError", test="test_b", tool="pytest")
+    other = ExecutionError(message="KeyError: 'a'", type="KeyError", test="test_b", tool="pytest")
+    for first, second in ((same, short), (short, same)):
+        task = (
+            Task().verify("v1", first).edit(call="e1").verify("v2", second).edit(after="a = 3", call="e2").verify("v3")
+        )
+        assert fixes(task.credit()) == [("v2", "v3", "v3", ("e2",))]
+        assert tries(task.credit()) == [("v2", ("e1",))]
+    for first, second in ((other, short), (short, other)):
+        task = (
+            Task().verify("v1", first).edit(call="e1").verify("v2", second).edit(after="a = 3", call="e2").verify("v3")
+        )
+        assert [fix[:2] for fix in fixes(task.credit())] == [("v1", "v2"), ("v2", "v3")]
+
+
+def test_a_run_that_stops_at_a_test_got_past_those_before_it_and_past_its_former_error():
+    before = [
+        ExecutionError(message="KeyError: 'a'", type="KeyError", test=name) for name in ("test_a", "test_b", "test_c")
+    ]
+    now = ExecutionError(message="TypeError: no", type="TypeError", test="test_b")
+    task = (
+        Task()
+        .verify("v1", *before)
+        .edit(call="e1")
+        .verify("v2", now, command="pytest -x")
+        .edit(after="a = 3", call="e2")
+    )
+    assert [fix[:2] for fix in fixes(task.verify("v3").credit())] == [
+        ("v1", "v2"),
+        ("v1", "v2"),
+        ("v1", "v3"),
+        ("v2", "v3"),
+    ]
+
+
 def test_what_the_compiler_says_shows_that_cargo_came_past_the_manifest():
     """However much of the output is cut."""
     manifest = ExecutionError(message="failed to parse manifest at `/r/Cargo.toml`: no targets", tool="cargo")

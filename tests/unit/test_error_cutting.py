@@ -138,6 +138,26 @@ BLOCKS = [
     ("next build", "Failed to compile.\n\n./app/page.tsx:12:5\nType error: Property 'x' does not exist on type 'Y'.\n", [("Type error: Property 'x' does not exist on type 'Y'.", None, None, "./app/page.tsx", 12)]),
     ("terraform validate", "╷\n│ Error: Unsupported argument\n│ \n│   on main.tf line 12, in resource \"a\" \"b\":\n", [("Unsupported argument", None, None, "main.tf", 12)]),
     ("jest", "    ✓ ends (3 ms)\n    ✕ both ends (47 ms)\nTests:       1 failed, 1 passed, 2 total\n", [("test failed", None, "both ends", None, None)]),
+    (
+        "vitest",
+        " FAIL  src/a.test.ts > cart > adds\n FAIL  src/a.test.ts > cart > drops\n Test Files  1 failed (1)\n      Tests  2 failed | 1 passed (3)\n",
+        [("test failed", None, "cart > adds", "src/a.test.ts", None), ("test failed", None, "cart > drops", "src/a.test.ts", None)],
+    ),
+    (
+        "vitest",
+        "   ✓ cart > starts empty 1ms\n   × cart > adds 6ms\n     → expected 1 to be 2 // Object.is equality\n Test Files  1 failed (1)\n",
+        [("test failed", None, "cart > adds", None, None)],
+    ),
+    (
+        "vitest",
+        "   × cart > adds 6ms\n   × cart > drops\n\n FAIL  src/a.test.ts > cart > drops\nError: no line\n\n      Tests  2 failed | 1 passed (3)\n",
+        [("Error: no line", None, "cart > drops", "src/a.test.ts", None), ("test failed", None, "cart > adds", None, None)],
+    ),
+    (
+        "vitest",
+        'Traceback (most recent call last):\n  File "/r/rename.py", line 3, in <module>\n    assert n == 1\nAssertionError: 0\n     × cart > adds 6ms\n     × cart > drops 12ms\n',
+        [("test failed", None, "cart > adds", None, None), ("test failed", None, "cart > drops", None, None)],
+    ),
     ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
     ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
 ]  # fmt: skip

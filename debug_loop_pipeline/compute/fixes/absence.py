@@ -98,12 +98,13 @@ def _stopped_early(seen: TaskVerification) -> bool:
 
 def _got_past(seen: TaskVerification, tracked: Tracked) -> bool:
     """Whether a run that stopped early got past the test that `tracked` is about: it had stopped there before and more have passed now,
-    or it stopped at a test that was shown behind it.
+    or it stopped at a test that was shown behind it, or at this one with another error.
     """
     shown = tracked.shown
-    order = [error.key for error in shown.errors]
-    at = [order.index(error.key) for error in seen.errors if error.key in order]
-    if at and tracked.error.key in order and order.index(tracked.error.key) < min(at):
+    order = [error.key[2] for error in shown.errors]
+    stopped = [order.index(error.key[2]) for error in seen.errors if error.key[2] in order]
+    own = tracked.error.key[2]
+    if stopped and own in order and (order.index(own) < min(stopped) or own in (error.key[2] for error in seen.errors)):
         return True
     before, now = shown.verification.passed, seen.verification.passed
     return _stopped_early(shown) and before is not None and now is not None and now > before
@@ -214,17 +215,25 @@ def at_build(error: TaskError) -> bool:
 
 
 def marks(error: TaskError, known: TaskError) -> bool:
-    """Whether `error` is the mark (`✕ name`) of the test that `known` names with its suite."""
-    own = error.generic and error.key[2] and error.tool == known.tool
-    return bool(own) and known.key[2].endswith(f" › {error.key[2]}")
-
-
-def only_fails(error: TaskError, known: TaskError) -> bool:
-    """Whether `error` only says that the test failed of which `known` says why, or begins to say the same."""
-    if not error.key[2] or error.key[2] != known.key[2] or error.tool != known.tool or known.generic:
+    """Whether `error` only says that the test failed of which `known` tells why: its mark (`✕ name`, without its suite), its bare name."""
+    test = error.key[2]
+    if not (error.generic and test and error.tool == known.tool):
         return False
-    begun = error.shortened and not known.shortened and error.pattern.error_type == known.pattern.error_type
-    return error.generic or begun
+    return known.key[2].endswith((f" › {test}", f" > {test}")) or (known.key[2] == test and not known.generic)
+
+
+def says_less(error: TaskError, known: TaskError) -> bool:
+    """Whether `error` is `known` in fewer words, or only the name of its test."""
+    if error.shortened and error.key[2]:
+        return not known.shortened and error.tool == known.tool and _may_be(error, known)
+    return marks(error, known)
+
+
+def _may_be(error: TaskError, known: TaskError) -> bool:
+    """Whether two messages of one test, the first of them shortened, begin alike."""
+    begins, other = error.message.removesuffix("..."), known.message
+    alike = other.startswith(begins) or (known.shortened and begins.startswith(other.removesuffix("...")))
+    return alike and error.key[2] == known.key[2]
 
 
 def holds_subtest(test: TaskError, sub: TaskError) -> bool:
@@ -242,5 +251,5 @@ def short_for(error: TaskError, known: TaskError) -> bool:
     return (
         marks(error, known)
         or holds_subtest(error, known)
-        or (error.shortened and error.key[2] != "" and error.key[2] == known.key[2])
+        or (error.shortened and error.key[2] != "" and _may_be(error, known))
     )

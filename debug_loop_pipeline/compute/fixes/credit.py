@@ -11,7 +11,7 @@ made it go. A pass that covers settles it; its return settles it the other way.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ from debug_loop_pipeline.compute.fixes.absence import (
     holds_subtest,
     marks,
     not_sourced,
-    only_fails,
+    says_less,
     speaks_for,
 )
 from debug_loop_pipeline.compute.fixes.credited_parts import credited_parts, taken_back, tried_parts
@@ -113,8 +113,8 @@ def _sort(walk: _Walk, attempts: Sequence[TaskAttempt]) -> None:
 
 
 def _verify(walk: _Walk, seen: TaskVerification) -> None:
-    _tell_in_full(walk, seen.errors)
     shown = {error.key: error for error in (_in_full(walk, error) for error in seen.errors)}
+    _told_in_full(walk, shown.values())
     there = [tracked.error for tracked in walk.tracked.values() if tracked.gone is None]
     shown |= {test.key: test for test in there if any(holds_subtest(test, error) for error in seen.errors)}
     for key, error in shown.items():
@@ -167,31 +167,33 @@ def _went_with(walk: _Walk, bare: Tracked, other: Fix | None) -> bool:
     return other is None or any(id(part) in since for part in other.changes)
 
 
-def _tell_in_full(walk: _Walk, shown: Sequence[TaskError]) -> None:
-    """Of tests that were only seen to fail, `shown` tells why: from now on that is their error."""
-    for error in shown:
-        if not error.key[2] or error.generic or error.key in walk.tracked:
-            continue
-        bare = next((t for t in walk.tracked.values() if t.gone is None and only_fails(t.error, error)), None)
-        if bare is not None:
-            del walk.tracked[bare.error.key]
-            walk.tracked[error.key] = replace(bare, error=error)
-
-
 def _in_full(walk: _Walk, error: TaskError) -> TaskError:
-    """The error that is shown with less than is known of it: a test that fails and no more, a mark (`✕ name`) that names it without its
-    suite, a message without its file, which a filter took off.
+    """The error that is shown with less than is known of it: in fewer words, or only by the name of its test (`✕ name`); a message without
+    its file, which a filter took off.
     """
     before = walk.tracked.get(error.key)
     if before is not None and before.gone is None and before.error.files and not error.files:
         return replace(error, files=before.error.files)
-    there = [t.error for t in walk.tracked.values() if t.gone is None and only_fails(error, t.error)]
-    if there and before is None:
-        return there[-1]
-    if not error.generic or not error.key[2]:
+    if not (error.generic or error.shortened) or not error.key[2]:
         return error
-    known = [tracked.error for tracked in walk.tracked.values() if marks(error, tracked.error)]
-    return known[0] if len(known) == 1 else error
+    known = [tracked for tracked in walk.tracked.values() if says_less(error, tracked.error)]
+    known = [tracked for tracked in known if tracked.gone is None] or known
+    return known[-1].error if len({tracked.error.key[2] for tracked in known}) == 1 else error
+
+
+def _told_in_full(walk: _Walk, shown: Iterable[TaskError]) -> None:
+    """Errors that were shown in fewer words become those that are told in full now: the same test fails still.
+
+    Of one that was known only by the name of its test it is not known why it failed then: it begins with what is told now.
+    """
+    for error in shown:
+        if error.generic or error.shortened or not error.key[2]:
+            continue
+        for key, tracked in list(walk.tracked.items()):
+            if tracked.gone is None and key != error.key and says_less(tracked.error, error):
+                del walk.tracked[key]
+                if not marks(tracked.error, error):
+                    walk.tracked.setdefault(error.key, replace(tracked, error=error))
 
 
 def _still_there(walk: _Walk, tracked: Tracked, others: Sequence[TaskError], seen: TaskVerification) -> None:

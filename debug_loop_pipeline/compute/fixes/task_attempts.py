@@ -73,6 +73,8 @@ class TaskError:
     """The runner cut its message to the width of a terminal."""
     generic: bool = False
     """It says only that something failed (a trailer, a bare count, "not resolved"): it teaches nothing."""
+    message: str = ""
+    """As it was shown."""
 
     @property
     def located(self) -> bool:
@@ -345,6 +347,7 @@ def _error(error: ExecutionError, signature_of: SignatureOf | None) -> TaskError
         package=error.package,
         shortened=error.stacktrace is None and error.message.endswith("..."),
         generic=error.type == GENERIC or _SAYS_NOTHING.fullmatch(pattern.pattern) is not None,
+        message=error.message,
     )
 
 

@@ -160,6 +160,8 @@ def _tests(text: str) -> list[CutError]:
         found += javascript.cut_jest_marks(text)
     if "FAIL  " in text or "× FAIL" in text or " FAIL " in text:
         found += javascript.cut_vitest(text)
+    if "× " in text and "━━" not in text:
+        found += javascript.cut_vitest_marks(text, found)
     if "(fail) " in text or "# Unhandled error between tests" in text:
         found += javascript.cut_bun(text)
     if " failing" in text:

@@ -26,6 +26,12 @@ _VITEST = re.compile(
     r"^[ \t]*(?:×|❌)?[ \t]*FAIL[ \t]+(?:\|?[\w@/\-]+\|?[ \t]+)?(?P<name>\S+\.\w+(?:[ \t]*>[ \t]*.+)?)(?:[ \t]*\[.*\])?$",
     re.MULTILINE,
 )
+_VITEST_MARK = re.compile(
+    r"^\s*×[ \t]+(?:\S+\.\w+[ \t]+>[ \t]+)?(?P<name>\S.*?)(?P<time>[ \t]+\(?\d+(?:\.\d+)?[ \t]?m?s\)?)?$(?!\n\s*[╭│,]-?)",
+    re.MULTILINE,
+)
+"""A failing test in the list of tests, in its file: `× Suite > test 6ms`."""
+_VITEST_TOTAL = re.compile(r"^[ \t]*Test(?:s|[ ]Files)[ \t]+.*\(\d+\)$", re.MULTILINE)
 _BUN_END = re.compile(
     r"^\((?P<word>pass|fail|skip|todo)\) (?P<name>.+?)(?: \[[\d.]+\s?m?s\])?$|^[✗✓»] (?P<other>.+)$", re.MULTILINE
 )
@@ -82,6 +88,18 @@ def cut_vitest(output: str) -> list[CutError]:
         error.path = error.path or path
         found.append(error)
     return found
+
+
+def cut_vitest_marks(output: str, told: list[CutError]) -> list[CutError]:
+    """`× test` lines of tests whose blocks a filter took off: which failed, by their names in the list."""
+    counted = _VITEST_TOTAL.search(output) is not None
+    marks = [match for match in _VITEST_MARK.finditer(output) if match["time"] or counted]
+    known = [error.test or "" for error in told]
+    return [
+        CutError("test failed", tool="vitest", test=match["name"])
+        for match in marks
+        if not any(f" > {name}".endswith(f" > {match['name']}") for name in known)
+    ]
 
 
 def cut_bun(output: str) -> list[CutError]:
@@ -281,8 +299,10 @@ def _block_error(output: str, start: int, end: int, name: str, tool: str) -> Cut
 _CODE_FRAME = re.compile(r"^\s*(?:>\s*)?\d*\s*\|")
 _DETAIL = re.compile(r"(?:Expected|Received|expected|actual|got)\b[^:]{0,40}:\s*\S")
 _END_OF_BLOCK = re.compile(
-    r"^(?:Test(?:s| Suites| Files)?:? |Snapshots:|⎯+|={5,}|(?:PASS|FAIL) |\s+\d+ (?:failed|passed|flaky))"
+    r"^(?:Test(?:s| Suites| Files)?:? |Snapshots:|⎯+|={5,}|(?:PASS|FAIL) |\s+\d+ (?:failed|passed|flaky)"
+    r"|\s*(?:Test Files|Tests|Errors|Snapshots|Start at|Duration)  +\S|\s*[✓×✕✗↓] )"
 )
+"""The next block, the totals of the run or marks of a list of tests: a filter may leave one right behind another."""
 
 
 def _of_block(text: str, test: str, tool: str) -> CutError:

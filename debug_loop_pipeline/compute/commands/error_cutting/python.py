@@ -224,7 +224,7 @@ def _traceback(text: str, indent: str) -> tuple[CutError | None, bool]:
         message += [
             more
             for more in lines[at + 1 : at + 4]
-            if more.startswith("  ") and not more.strip().startswith(("File ", "+"))
+            if more.startswith("  ") and not more.strip().startswith(("File ", "+", "✓ ", "✕ ", "× ", "✗ ", "● "))
         ]
         chained = any(marker in rest for rest in lines[at + 1 : at + 6] for marker in _CHAINED)
         ours = next((f for f in reversed(frames) if is_ours(f[0]) and not f[0].startswith("<")), None)

@@ -758,3 +758,42 @@ def test_of_runners_that_end_with_their_failures_each_has_passed_where_all_ends_
     assert [
         one.verdict.value for one in found if one.goal.tool.startswith("make") and one.verdict.value == "pass"
     ] == expected
+
+
+_TYPES = "> shop@1.0.0 types\n> tsc --noEmit\n"
+_LINT = "> shop@1.0.0 lint\n> eslint .\n"
+_WRONG = "src/a.ts(3,5): error TS2322: Type 'string' is not assignable to type 'number'.\n"
+_FINDING = "/r/a.ts\n  2:9  error  'x' is never used  no-unused-vars\n\n✖ 1 problem (1 error, 0 warnings)\n"
+_TEST = "\n Test Files  1 failed (1)\n      Tests  1 failed | 2 passed (3)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("npm run types 2>&1 | tail -5 && npx vitest run 2>&1 | tail", f"\n{_TYPES}{_TEST}", ["pass", "fail"]),
+        ("npm run types 2>&1 | tail -5; npx vitest run 2>&1 | tail", f"\n{_TYPES}\n{_WRONG}{_TEST}", ["fail", "fail"]),
+        ("npm run lint 2>&1 | tail -5; npm run types 2>&1 | tail -5", f"\n{_LINT}\n\n{_TYPES}\n{_WRONG}", ["pass", "fail"]),
+        ("npm run lint 2>&1 | tail -5; npm run types 2>&1 | tail -5", f"{_FINDING}\n{_TYPES}\n", ["fail", "pass"]),
+        ("pnpm lint | tail -9; pnpm types | tail -9", f"{_LINT.replace('lint', 'lint /r')}\n{_TYPES.replace('types', 'types /r')}\n{_WRONG}", ["pass", "fail"]),
+        ("(npm run types && npm run lint) 2>&1 | tail -20", f"\n{_TYPES}\n{_WRONG}", ["fail"]),
+        ("(npm run types && npm run lint) 2>&1 | tail -20", f"\n{_TYPES}\n\n{_LINT}\n{_FINDING}", ["pass", "fail"]),
+        ("npx tsc --noEmit 2>&1 | tail -5; npx eslint . 2>&1 | tail -9", _FINDING, ["pass", "fail"]),
+        ("npx tsc --noEmit 2>&1 | tail -5; npx eslint . 2>&1 | tail -9", _WRONG, ["fail", "pass"]),
+        ("npx tsc --noEmit 2>&1 | grep 'error TS' | wc -l; npx vitest run 2>&1 | tail", f"0\n{_TEST}", ["pass", "fail"]),
+        ("npx tsc --noEmit 2>&1 | grep 'error TS' | wc -l; npx vitest run 2>&1 | tail", f"2\n{_TEST}", ["fail", "fail"]),
+        (
+            "npm run types 2>&1 | grep -E 'error TS'; npm run lint 2>&1 | grep -E 'error'",
+            _WRONG,
+            ["fail", "pass"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_the_banner_of_a_script_is_its_own(line: str, text: str, expected: list[str]) -> None:
+    assert [one.verdict.value for one in judged(line, text, 0)] == expected
+
+
+def test_a_script_that_another_one_calls_has_no_part_of_its_own() -> None:
+    text = f"> shop@1.0.0 check\n> npm run types && npm run lint\n\n{_TYPES}\n{_WRONG}"
+    assert [one.verdict.value for one in judged("npm run check; npm run types", text, 2)][-1] == "fail"
+    first = judged("(npm run check && npm run types) 2>&1 | tail -30", text, 0)[0]
+    assert first.verdict is Verdict.FAIL

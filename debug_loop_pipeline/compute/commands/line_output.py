@@ -11,7 +11,7 @@ import re
 from debug_loop_pipeline.compute.commands.error_cutting import CutError, cut_errors, has_real_errors
 from debug_loop_pipeline.compute.commands.goals import Goal
 from debug_loop_pipeline.compute.commands.output_clues import matches
-from debug_loop_pipeline.compute.commands.runner_words import failed_scripts, runs_of, turbo_runs
+from debug_loop_pipeline.compute.commands.runner_words import banners, failed_scripts, runs_of, turbo_runs
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
 from debug_loop_pipeline.compute.commands.summaries import Found, read_summaries
 from debug_loop_pipeline.compute.commands.summary_families import (
@@ -47,8 +47,53 @@ class LineOutput:
         self._end: str | None = None
         """What the `tail` at the end of the line left of the output."""
         self._summaries: dict[int, list[Found]] = {}
+        self._not_begun = frozenset[int]()
+        if len(goals) > 1 and not self._sections:
+            self._by_banners()
         self._given_up = failed_scripts(text)
         """Names of the scripts and tasks that a runner says have failed."""
+
+    def _by_banners(self) -> None:
+        """The parts that begin with the banners of scripts; a goal that prints none after one that does has part in that one's.
+
+        Where one has begun, a later one without a banner has not, if the banner could not be cut off.
+        """
+        begins = banners(
+            [script_of(goal) if goal.tool.startswith(_PRINT_BANNERS) else "" for _, goal in self.goals], self.text
+        )
+        places = [place for place in begins if place is not None]
+        if not places:
+            return
+        lines = self.text.split("\n")
+        first = begins.index(places[0])
+        idle = {n for n, begin in enumerate(begins) if begin is None and n > first and self._would_begin(n, len(lines))}
+        self._not_begun = frozenset(id(self.goals[n][0]) for n in idle)
+        shared: set[int] = set()
+        for n, (ran, _) in enumerate(self.goals):
+            after = next((m for m in range(n + 1, len(begins)) if begins[m] is not None), len(begins))
+            end = begins[after] if after < len(begins) else None
+            begin = begins[n] if begins[n] is not None else 0 if n == 0 and after == 1 else None
+            if begin is None:
+                continue
+            others = any(m not in idle for m in range(n + 1, after))
+            if others and ran.view.tail is not None:
+                end = min(begin + ran.view.tail, len(lines) if end is None else end)
+            self._sections[id(ran)] = "\n".join(lines[begin:end])
+            if others:
+                shared.add(id(ran))
+        self._shared = frozenset(shared)
+
+    def _would_begin(self, at: int, lines: int) -> bool:
+        """Whether a script would have been seen to begin."""
+        ran, goal = self.goals[at]
+        view = ran.view
+        if not goal.tool.startswith(_PRINT_BANNERS) or _QUIET.intersection(ran.words) or goal.target[:1]:
+            return False
+        return view.whole or (lines <= (view.tail or 0) and view.head is None and not view.kept and not view.opaque)
+
+    def has_begun(self, ran: Ran) -> bool:
+        """Whether nothing says that a script has not begun."""
+        return id(ran) not in self._not_begun
 
     def section(self, ran: Ran) -> str:
         """The part of the output that is this command's, as far as separators that were echoed, or a `tail` at the end of the line, tell it."""
@@ -138,6 +183,12 @@ class LineOutput:
             if error.tool not in others and (runs_tests or error.test is None) and kind_of(error.tool) not in elsewhere
         ]
 
+    def only_others_errors(self, ran: Ran, goal: Goal) -> bool:
+        """Whether all errors in what may be this goal's are findings of tools that are other goals' of the line."""
+        section = self.section(ran)
+        errors = cut_errors(section, None)[0] if has_real_errors(section) else []
+        return bool(errors) and not self.own_errors(ran, goal, errors)
+
     def has_errors(self, ran: Ran, goal: Goal) -> bool:
         """Whether errors of this goal's own show; of a line with several goals those of its tool."""
         section = self.section(ran)
@@ -165,6 +216,10 @@ class LineOutput:
     def alone_gave_up(self, goal: Goal) -> bool:
         """Whether it is the only one of the line that a runner may mean with a name of what failed."""
         return self.gave_up(goal) and sum(script_of(other) == script_of(goal) for _, other in self.goals) == 1
+
+
+_PRINT_BANNERS = ("npm run ", "pnpm run ")
+_QUIET = frozenset({"-s", "--silent", "-r", "--recursive", "--workspaces", "-ws", "--filter", "--loglevel"})
 
 
 def script_of(goal: Goal) -> str:

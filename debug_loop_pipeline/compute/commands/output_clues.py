@@ -63,7 +63,7 @@ def line_count(section: str) -> int:
     return len(section.rstrip("\n").split("\n")) if section else 0
 
 
-_BEGINS_ANEW = re.compile(r"\s*(?:> (?:[\w@/.-]+@\S+ )?[\w:.-]+\n> \S|\$ \S|yarn run v\d)")
+_BEGINS_ANEW = re.compile(r"\s*(?:> (?:[\w@/.-]+@\S* )?[\w:.-]+(?: /\S.*)?\n{1,2}> \S|\$ \S|yarn run v\d)")
 """A runner's first words: where a `tail` still shows them, it took nothing off."""
 
 
@@ -75,6 +75,11 @@ def is_complete(view: View, section: str) -> bool:
     if limits and view.head is None and _BEGINS_ANEW.match(section):
         return True
     return not limits or line_count(section) < min(limits)
+
+
+def begins_anew(section: str) -> bool:
+    """Whether it begins with a runner's first words, so that nothing is cut off before."""
+    return _BEGINS_ANEW.match(section) is not None
 
 
 def may_hide_errors(view: View, section: str, tool: str = "") -> bool:

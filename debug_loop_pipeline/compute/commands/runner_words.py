@@ -86,3 +86,30 @@ def runs_of(tool: str, text: str) -> list[str]:
             runs.append("\n".join(lines[start : at + 1]))
             start = at + 1
     return runs if start == len(lines) else []
+
+
+_BANNER = re.compile(
+    r"^> (?:(?:@[\w.-]+/)?[\w.-]+@\S* )?(?P<script>[\w:.-]+)(?: /\S.*)?\n{1,2}> (?P<line>\S.*)$", re.MULTILINE
+)
+_NAMES = re.compile(r"[\w:.-]+")
+
+
+def banners(scripts: list[str], text: str) -> list[int | None]:
+    """The lines at which the runs of scripts begin by the banners of npm or pnpm, in their order; None where that is not seen or another
+    script may have called it.
+    """
+    if "\n> " not in text:
+        return [None] * len(scripts)
+    found: list[int | None] = []
+    called: set[str] = set()
+    seen = list(_BANNER.finditer(text))
+    at = 0
+    for script in scripts:
+        place = next((n for n in range(at, len(seen)) if seen[n]["script"] == script), None)
+        known = place is not None and script not in called
+        if place is not None and known:
+            called.update(name for match in seen[at : place + 1] for name in _NAMES.findall(match["line"]))
+            at = place + 1
+        found.append(text.count("\n", 0, seen[place].start()) if place is not None and known else None)
+    rest = {name for match in seen[at:] for name in (match["script"],)}
+    return found if not rest & set(scripts) - called else [None] * len(scripts)

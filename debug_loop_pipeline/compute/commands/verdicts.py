@@ -25,6 +25,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     CD_FAILED,
     CRASH,
     NO_OUTPUT,
+    begins_anew,
     ends_in_dots,
     ends_in_error,
     is_complete,
@@ -48,6 +49,7 @@ from debug_loop_pipeline.compute.commands.summary_families import (
     FAMILIES,
     TEST_FAMILIES,
     TRAILING_RUNNERS,
+    error_tools,
     test_counts,
 )
 from debug_loop_pipeline.compute.commands.toolbox import GoalKind
@@ -248,6 +250,8 @@ class _Decision:
         """
         if ran.told is Told.UNREACHED and len(self.goals) == 1 and self.line.own(ran, goal):
             return False
+        if not self.line.has_begun(ran):
+            return True
         return ran.told is Told.UNREACHED or any(earlier.told is Told.FAILED for earlier in ran.before)
 
     def _not_reached(self, ran: Ran, goal: Goal) -> Judged:
@@ -409,6 +413,8 @@ class _Decision:
             (not noisy and self.line.has_errors(ran, goal)) or (alone and view.head is None and ends_in_error(section))
         ):
             return self._judged(ran, goal, Verdict.FAIL)
+        if not alone and self._ran_silently(ran, goal, section):
+            return self._judged(ran, goal, Verdict.PASS)
         others_passed = all(r.told is Told.PASSED for r, _ in self.goals if r is not ran)
         last = ran is self.goals[-1][0]
         if not alone and not goal.silent and not others_passed:
@@ -426,6 +432,18 @@ class _Decision:
         if self._end_looks_well(ran, goal, section):
             return self._judged(ran, goal, Verdict.PASS)
         return self._unclear(ran, goal)
+
+    def _ran_silently(self, ran: Ran, goal: Goal, section: str) -> bool:
+        """Whether a check that prints nothing when all is well, or a script of that kind whose banner is seen, was left with no error of its
+        own, though others printed theirs behind it.
+        """
+        view = ran.view
+        if view.head is not None or view.kept or view.opaque or _DID_NOT_RUN.search(section):
+            return False
+        kind = goal.kind in (GoalKind.TYPES, GoalKind.LINT)
+        if is_script(goal.tool):
+            return kind and begins_anew(section) and not self.line.gave_up(goal)
+        return kind and goal.silent and bool(error_tools(goal.tool))
 
     def _end_looks_well(self, ran: Ran, goal: Goal, section: str) -> bool:
         """`| tail`: the end is there, and of a tool that ends with its failures no failure is in it."""
@@ -449,9 +467,16 @@ class _Decision:
         finds = goal.kind in (GoalKind.TYPES, GoalKind.LINT) and not is_script(goal.tool)
         errors_shown = all(looks_for_errors(p, goal.tool) or (finds and looks_for_files(p)) for p in view.kept)
         if view.opaque:
+            if not self.line.alone(ran):
+                # Of a line that counts once, the one line that is a number.
+                numbers = [line.strip() for line in body.split("\n") if line.strip().isdigit()]
+                counts = sum(r.view.opaque and bool(r.view.kept) for r, _ in self.goals)
+                body = numbers[0] if len(numbers) == counts == 1 else ""
             if not (errors_shown and body.isdigit() and len(body) < 9):
                 return self._unclear(ran, goal)
             return self._judged(ran, goal, Verdict.PASS if int(body) == 0 else Verdict.FAIL)
+        if not self.line.alone(ran) and self.line.only_others_errors(ran, goal):
+            section = ""
         if has_real_errors(section, goal.tool) or (errors_shown and reports_errors(section)):
             return self._judged(ran, goal, Verdict.FAIL)
         results_shown = any(looks_for_results(pattern) for pattern in view.kept)

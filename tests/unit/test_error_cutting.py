@@ -158,6 +158,17 @@ BLOCKS = [
         'Traceback (most recent call last):\n  File "/r/rename.py", line 3, in <module>\n    assert n == 1\nAssertionError: 0\n     × cart > adds 6ms\n     × cart > drops 12ms\n',
         [("test failed", None, "cart > adds", None, None), ("test failed", None, "cart > drops", None, None)],
     ),
+    (
+        "manage.py check",
+        "SystemCheckError: System check identified some issues:\n\nERRORS:\nshop.Item: (models.E015) 'ordering' refers to 'made'.\n\n"
+        "WARNINGS:\n?: (urls.W005) URL namespace 'a' isn't unique.\n\nSystem check identified 2 issues (0 silenced).\n",
+        [("shop.Item: (models.E015) 'ordering' refers to 'made'.", "models.E015", None, None, None)],
+    ),
+    (
+        "manage.py makemigrations",
+        "Migrations for 'shop':\n  shop/migrations/0002_a.py\n    + Create model Item\n    ~ Alter field name on cart\n",
+        [("Migrations for 'shop': Create model Item; Alter field name on cart", None, None, None, None)],
+    ),
     ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
     ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
 ]  # fmt: skip

@@ -273,6 +273,8 @@ def checks_again(goal: Goal, shown: Goal, test: str, files: tuple[str, ...], *, 
     placed = [file for file in files if "/" in file]
     if not targets or (picked and not placed):
         return bool(picked or targets or kinds)
+    if goal.tool in _NAME_MODULES and any(_holds(_as_path(t, goal), _as_path(test, goal)) for t in targets):
+        return True
     return any(_holds(_located(target, goal), file) for target in targets for file in (*placed, test))
 
 
@@ -349,8 +351,8 @@ def _targets_cover(wider: Goal, narrower: Goal) -> bool:
         if not cwd and wider.tool.split()[0] in ROOTED_RUNNERS:
             return True
         return not cwd or other_cwd == cwd or other_cwd.startswith(cwd + "/")
-    mine = [_joined(t, cwd) for t in targets]
-    theirs = [_joined(t, other_cwd) for t in other_targets or (".",)]
+    mine = [_joined(_as_path(t, wider), cwd) for t in targets]
+    theirs = [_joined(_as_path(t, narrower), other_cwd) for t in other_targets or (".",)]
     return all(any(_contains(a, b, wider.recursive) for a in mine) for b in theirs)
 
 
@@ -393,6 +395,17 @@ def _among(projects: str, named: str) -> bool:
     return (
         projects.startswith("[") and not _CHOOSES.search(projects) and set(inside) <= set(named.strip("[]").split(","))
     )
+
+
+_NAME_MODULES = frozenset({"unittest", "django-test"})
+"""They are called for modules, classes and tests by dotted names, too."""
+
+
+def _as_path(target: str, goal: Goal) -> str:
+    """A dotted name as the path that it stands for: what holds what is the same for both."""
+    if goal.tool not in _NAME_MODULES or target.startswith((".", "[", "/")):
+        return target
+    return target.removesuffix(".py").replace(".", "/")
 
 
 def _located(target: str, goal: Goal) -> str:

@@ -14,7 +14,9 @@ from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 FAMILIES: dict[str, frozenset[str]] = {
     "pytest": frozenset({"pytest"}),
     "unittest": frozenset({"unittest"}),
-    "django-test": frozenset({"unittest"}),
+    "django-test": frozenset({"django-error", "unittest"}),
+    "manage.py check": frozenset({"django", "django-error"}),
+    "manage.py makemigrations": frozenset({"django-error", "django-migrations"}),
     "go test": frozenset({"go"}),
     "ginkgo": frozenset({"go"}),
     "go build": frozenset(),
@@ -113,7 +115,7 @@ TEST_FAMILIES = frozenset(
 )
 _TYPE_FAMILIES = frozenset("mypy pyright svelte tsc ty".split())
 _LINT_FAMILIES = frozenset(
-    "all-checks biome black cargo-build credo dialyzer eslint golangci-lint govulncheck helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier "
+    "all-checks biome black cargo-build credo dialyzer django django-error eslint golangci-lint govulncheck helm isort oxfmt oxlint php phpcs phpstan pre-commit prettier "
     "rubocop ruff rustfmt swiftlint violations".split()
 )
 _BUILD_FAMILIES = frozenset(
@@ -146,6 +148,8 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "pytest": frozenset({"pytest"}),
     "unittest": frozenset({"unittest"}),
     "django-test": frozenset({"unittest"}),
+    "manage.py check": frozenset({"manage.py check"}),
+    "manage.py makemigrations": frozenset({"manage.py makemigrations", "manage.py check"}),
     "biome check": frozenset({"biome"}),
     "biome ci": frozenset({"biome"}),
     "prettier": frozenset({"prettier"}),

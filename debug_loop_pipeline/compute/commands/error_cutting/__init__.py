@@ -117,6 +117,8 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
         if any(error.tool == "ld" for error in builds):
             rusty = [error for error in rusty if not error.message.startswith("linking failed")]
         builds = [*rusty, *builds]
+    if "ystem check identified" in text or "Migrations for '" in text:
+        builds += python.cut_django(text, tool)
     if "]{" in text:
         builds += tables.cut(text)
     if "--> " in text:

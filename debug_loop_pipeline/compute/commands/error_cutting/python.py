@@ -202,6 +202,30 @@ def cut_tracebacks(output: str) -> list[CutError]:
     return found
 
 
+_DJANGO = re.compile(r"^(?P<of>\?|[\w.<>]+): \((?P<id>[\w.]+\.(?P<level>[A-Z])\d{3})\) (?P<message>.+)$", re.MULTILINE)
+_MIGRATIONS = re.compile(r"^Migrations for '(?P<app>\w+)':\n(?P<changes>(?:[ \t]+\S.*(?:\n|\Z))+)", re.MULTILINE)
+_OPERATION = re.compile(r"^[ \t]+[-+~] (.+)$", re.MULTILINE)
+
+
+def cut_django(output: str, tool: str | None) -> list[CutError]:
+    """The findings of Django's system check; of `makemigrations --check` the migrations that are missing."""
+    found = [
+        CutError(
+            one_line(f"{m['of']}: ({m['id']}) {m['message']}"),
+            type=m["id"],
+            tool="manage.py check",
+            warning=m["level"] in "WID",
+        )
+        for m in _DJANGO.finditer(output)
+    ]
+    if tool == "manage.py makemigrations":
+        found += [
+            CutError(one_line(f"Migrations for '{m['app']}': {'; '.join(_OPERATION.findall(m['changes']))}"), tool=tool)
+            for m in _MIGRATIONS.finditer(output)
+        ]
+    return found
+
+
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 
 

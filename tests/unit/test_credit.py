@@ -1202,6 +1202,23 @@ def test_a_shortened_message_is_the_one_of_its_test_that_begins_so():
         assert [fix[:2] for fix in fixes(task.credit())] == [("v1", "v2"), ("v2", "v3")]
 
 
+def test_a_block_without_its_head_is_the_one_that_said_the_same():
+    def error(message: str, test: str | None) -> ExecutionError:
+        return ExecutionError(message=message, type=message.split(":")[0], test=test, tool="unittest")
+
+    before = error("KeyError: 7", "a.T.test_a"), error("TypeError: no", "a.T.test_b")
+    task = Task().verify("v1", *before, tool="unittest").edit(call="e1")
+    task = task.verify("v2", error("KeyError: 7", None), tool="unittest").edit(after="a = 3", call="e2")
+    assert [fix[:2] for fix in fixes(task.verify("v3", tool="unittest").credit())] == [("v1", "v2"), ("v2", "v3")]
+
+
+def test_missing_migrations_are_mended_by_making_them():
+    missing = ExecutionError(message="Migrations for 'shop': Create model Item", tool="manage.py makemigrations")
+    task = Task().verify("v1", missing, tool="manage.py makemigrations").edit(call="e1")
+    task = task.command("python manage.py makemigrations shop", call="made").edit("b.py", call="e2")
+    assert fixes(task.verify("v2", tool="manage.py makemigrations").credit()) == [("v1", "v2", "v2", ("made",))]
+
+
 def test_a_run_that_stops_at_a_test_got_past_those_before_it_and_past_its_former_error():
     before = [
         ExecutionError(message="KeyError: 'a'", type="KeyError", test=name) for name in ("test_a", "test_b", "test_c")

@@ -169,6 +169,25 @@ BLOCKS = [
         "Migrations for 'shop':\n  shop/migrations/0002_a.py\n    + Create model Item\n    ~ Alter field name on cart\n",
         [("Migrations for 'shop': Create model Item; Alter field name on cart", None, None, None, None)],
     ),
+    (
+        "pytest",
+        "    def total(self):\n>       return self.lines.sum()\nE       AttributeError: 'list' object has no attribute 'sum'\n\nsrc/cart.py:9: AttributeError\n"
+        "=========== short test summary info ===========\nFAILED t/test_a.py::test_a - AttributeError: 'lis...\nFAILED t/test_a.py::test_b - AttributeError: 'list' obj...\n",
+        [
+            ("AttributeError: 'lis...", "AttributeError", "t/test_a.py::test_a", "t/test_a.py", None),
+            ("AttributeError: 'list' object has no attribute 'sum'", "AttributeError", "t/test_a.py::test_b", "src/cart.py", 9),
+        ],
+    ),
+    (
+        "unittest",
+        '  File "/r/shop/views.py", line 12, in pay\n    order = find(pk)\nKeyError: 7\n\n' + "=" * 70 + "\nFAIL: test_b (shop.tests.T.test_b)\n" + "-" * 70
+        + '\nTraceback (most recent call last):\n  File "/r/shop/tests.py", line 3, in test_b\n    self.assertTrue(False)\nAssertionError: False is not true\n\n'
+        + "-" * 70 + "\nRan 2 tests in 0.1s\n\nFAILED (failures=1, errors=1)\n",
+        [
+            ("KeyError: 7", "KeyError", None, "/r/shop/views.py", 12),
+            ("AssertionError: False is not true", "AssertionError", "shop.tests.T.test_b", "/r/shop/tests.py", 3),
+        ],
+    ),
     ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
     ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
 ]  # fmt: skip

@@ -588,3 +588,16 @@ def test_a_part_of_a_tests_name_picks_it_too(wider: str, narrower: str, expected
 def test_what_a_check_is_told_to_leave_out_is_part_of_its_goal(line: str, text: str) -> None:
     """Else its pass would settle what it left out."""
     assert goal(line).text == text
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "expected"),
+    [
+        ("python manage.py test shop", "python manage.py test shop.tests.CartTests.test_adds", True),
+        ("python manage.py test shop.tests.CartTests", "python manage.py test shop.tests", False),
+        ("python -m unittest tests.test_a", "python -m unittest tests/test_a.py", True),
+        ("python manage.py test shop", "python manage.py test shopping.tests", False),
+    ],
+)
+def test_a_dotted_name_holds_what_is_below_it(wider: str, narrower: str, expected: bool) -> None:
+    assert covers(goal(wider), goal(narrower)) is expected

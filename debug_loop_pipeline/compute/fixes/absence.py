@@ -229,6 +229,11 @@ def says_less(error: TaskError, known: TaskError) -> bool:
     return marks(error, known)
 
 
+def lacks_its_test(error: TaskError, known: TaskError) -> bool:
+    """Whether `error` is `known`, or another that says the same, without the name of its test."""
+    return bool(known.key[2]) and error.tool == known.tool and error.message == known.message
+
+
 def _may_be(error: TaskError, known: TaskError) -> bool:
     """Whether two messages of one test, the first of them shortened, begin alike."""
     begins, other = error.message.removesuffix("..."), known.message

@@ -23,6 +23,7 @@ from debug_loop_pipeline.compute.fixes.absence import (
     checked_again,
     covers_shown,
     holds_subtest,
+    lacks_its_test,
     marks,
     not_sourced,
     says_less,
@@ -174,9 +175,12 @@ def _in_full(walk: _Walk, error: TaskError) -> TaskError:
     before = walk.tracked.get(error.key)
     if before is not None and before.gone is None and before.error.files and not error.files:
         return replace(error, files=before.error.files)
-    if not (error.generic or error.shortened) or not error.key[2]:
+    if error.tool == "unittest" and not error.key[2]:
+        known = [tracked for tracked in walk.tracked.values() if lacks_its_test(error, tracked.error)]
+    elif (error.generic or error.shortened) and error.key[2]:
+        known = [tracked for tracked in walk.tracked.values() if says_less(error, tracked.error)]
+    else:
         return error
-    known = [tracked for tracked in walk.tracked.values() if says_less(error, tracked.error)]
     known = [tracked for tracked in known if tracked.gone is None] or known
     return known[-1].error if len({tracked.error.key[2] for tracked in known}) == 1 else error
 

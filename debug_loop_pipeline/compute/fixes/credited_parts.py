@@ -92,6 +92,8 @@ _TEST_FILES = (
 def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[ChangePart, ...]:
     """The parts of `change` that the error's going (or staying) is put down to, in order; never empty for a change."""
     net = _net(change)
+    if error.tool == "manage.py makemigrations" and (migrations := tuple(filter(_is_migration, net))):
+        return migrations
     named = _named_files(error)
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     missing = _missing_names(error)
@@ -281,6 +283,12 @@ def _tool_touches(part: ChangePart, error: TaskError) -> bool:
         return True
     about = f"{error.pattern.pattern} {error.tool or ''}"
     return bool(_FORMATS.search(part.command.command) and _ABOUT_FORMAT.search(about))
+
+
+def _is_migration(part: ChangePart) -> bool:
+    """Whether a part makes Django's migrations, or writes one."""
+    made = part.command is not None and "makemigrations" in part.command.command
+    return made or any("/migrations/" in f"/{file}" for file in part.files)
 
 
 def _lacks_a_name(error: TaskError) -> bool:

@@ -41,20 +41,26 @@ _INTERPRETER = re.compile(
 _CONFTEST = re.compile(r"ImportError while loading conftest '(?P<path>[^']+)'")
 _CUT_SHORT = re.compile(r"\w*\.\.\.\Z")
 _MAX_SECTIONS = 200
+_MIN_BEGINNING = 8
+"""Letters by which a shortened message is known again."""
 
 
 def cut_pytest(output: str) -> list[CutError]:
     """One error per failing test or collection error: its id, the exception of its section."""
     sections = _sections(output) if "____ " in output else {}
     found: list[CutError] = []
-    used: set[str] = set()
+    headless: tuple[int, str, str] | None = None
     for match in _SUMMARY.finditer(output):
-        test = match["id"]
+        test, short = match["id"], match["message"] or ""
         if not (test.endswith(".py") or "::" in test):
             continue
-        name = _section_name(test, sections, match["word"])
-        used.add(name or "")
-        found.append(_pytest_error(test, match["message"], sections.get(name or ""), match["word"] == "ERROR"))
+        section = sections.get(_section_name(test, sections, match["word"]) or "")
+        if section is None and short.endswith("...") and match["word"] == "FAILED":
+            headless = len(found), test, short
+        found.append(_pytest_error(test, match["message"], section, match["word"] == "ERROR"))
+    if headless is not None:
+        at, test, short = headless
+        found[at] = _with_cut_section(found[at], test, short, output)
     if not found:
         found = [_pytest_error(name, None, text, name.startswith("ERROR ")) for name, text in sections.items()]
     if not found and "ImportError while loading conftest" in output:
@@ -73,6 +79,14 @@ def cut_pytest(output: str) -> list[CutError]:
     if not found:
         found = [CutError(one_line(m["message"]), tool="pytest") for m in _USAGE.finditer(output)]
     return found
+
+
+def _with_cut_section(error: CutError, test: str, short: str, output: str) -> CutError:
+    """The error of the last test that has no section out of what is left of it at the head of the output, where its short message begins so."""
+    begin = _SECTION.search(output) or _SUMMARY.search(output)
+    whole = _pytest_error(test, None, output[: begin.start()] if begin else "", collecting=False)
+    begins = short.removesuffix("...")
+    return whole if len(begins) > _MIN_BEGINNING and whole.message.startswith(begins) else error
 
 
 def _sections(output: str) -> dict[str, str]:
@@ -164,7 +178,7 @@ def _of_e_lines(lines: list[str]) -> tuple[str | None, str | None]:
 def cut_unittest(output: str) -> list[CutError]:
     """One error per `FAIL:` or `ERROR:` block of unittest and Django."""
     heads = list(_UNITTEST.finditer(output))
-    found: list[CutError] = []
+    found = _without_head(output[: heads[0].start()]) if heads else []
     for at, head in enumerate(heads[:_MAX_SECTIONS]):
         end = heads[at + 1].start() if at + 1 < len(heads) else len(output)
         text = output[head.end() : end].split("\n======", 1)[0]
@@ -176,6 +190,18 @@ def cut_unittest(output: str) -> list[CutError]:
         error.tool, error.test = "unittest", test.removeprefix("unittest.loader._FailedTest.")
         found.append(error)
     return found
+
+
+def _without_head(before: str) -> list[CutError]:
+    """What is left of the block before the first whole one, whose head a `tail` took off: which test it was is not known."""
+    if not before.endswith(f"\n{'=' * 70}\n") or "Traceback (most recent" in before:
+        return []
+    kind, message, place = _of_frames(before)
+    if message is None:
+        return []
+    path, line = (place["path"], number(place["line"])) if place is not None else (None, None)
+    stack = block(before.split("\n")[:-3])
+    return [CutError(one_line(message), type=kind, tool="unittest", path=path, line=line, stacktrace=stack)]
 
 
 def cut_tracebacks(output: str) -> list[CutError]:

@@ -601,3 +601,12 @@ def test_what_a_check_is_told_to_leave_out_is_part_of_its_goal(line: str, text: 
 )
 def test_a_dotted_name_holds_what_is_below_it(wider: str, narrower: str, expected: bool) -> None:
     assert covers(goal(wider), goal(narrower)) is expected
+
+
+def test_a_folder_that_a_script_is_called_for_holds_its_files() -> None:
+    wider, narrower = (
+        goal("node scripts/run-tests.mjs unit src/cart/"),
+        goal("node scripts/run-tests.mjs unit src/cart/a.test.ts"),
+    )
+    assert covers(wider, narrower)
+    assert not covers(narrower, wider)

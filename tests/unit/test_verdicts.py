@@ -797,3 +797,15 @@ def test_a_script_that_another_one_calls_has_no_part_of_its_own() -> None:
     assert [one.verdict.value for one in judged("npm run check; npm run types", text, 2)][-1] == "fail"
     first = judged("(npm run check && npm run types) 2>&1 | tail -30", text, 0)[0]
     assert first.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("sed -n '1,3p' a.ts && npx tsc --noEmit 2>&1 | grep 'error TS' | head -3; echo DONE", "const error = 1;\nDONE", "pass"),
+        ("sed -n '1,3p' a.ts && npx tsc --noEmit 2>&1 | grep 'error TS' | head -3; echo DONE", f"const a = 1;\n{_WRONG}DONE", "fail"),
+        ("npx tsc --noEmit 2>&1 | grep 'error TS' || echo none; git diff --stat", "none\n a.ts | 2 +-\n", "pass"),
+    ],
+)  # fmt: skip
+def test_lines_that_a_grep_would_have_taken_off_are_not_the_checks(line: str, text: str, expected: str) -> None:
+    assert verdict(line, text, 0) == expected

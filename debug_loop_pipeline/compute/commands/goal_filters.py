@@ -32,6 +32,8 @@ def filters_cover(wider: tuple[str, ...], narrower: tuple[str, ...], *, ignore_n
 def _names_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
     if not wider or set(wider) == set(narrower):
         return True
+    if len(wider) == len(narrower) and all(map(_same_or_below, wider, narrower)):
+        return True
     if len(wider) == len(narrower) == 1:
         flag_a, _, expr_a = wider[0].partition(" ")
         flag_b, _, expr_b = narrower[0].partition(" ")
@@ -39,6 +41,11 @@ def _names_cover(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
             picked, asked = _alternatives(expr_a), _alternatives(expr_b)
             return all(text in picked or (flag_a in _FINDS_ANYWHERE and _picked(text, picked)) for text in asked)
     return False
+
+
+def _same_or_below(text: str, other: str) -> bool:
+    """Whether an argument of a script is the other's, or the folder that it is in: `tests/`, `tests/a.test.ts`."""
+    return text == other or (text.endswith("/") and other.startswith(text))
 
 
 _FINDS_ANYWHERE = frozenset({"-run", "-t", "--testNamePattern"})

@@ -110,10 +110,10 @@ class LineOutput:
         return self._sections.get(id(ran), self.text)
 
     def _left_by_grep(self, ran: Ran) -> str | None:
-        """Of a line with several goals only what `check 2>&1 | grep PATTERN` can have printed; None where that is not known."""
+        """Only what `check 2>&1 | grep PATTERN` can have printed, not what other commands of the line did; None where that is not known."""
         view = ran.view
         merged = any(r.fd == 2 and r.op == ">&" and r.target == "1" for r in ran.simple.redirections)
-        if len(self.goals) < 2 or not view.kept or view.around or view.opaque or not merged:
+        if not view.kept or view.around or view.opaque or not merged:
             return None
         lines = self._sections.get(id(ran), self.text).split("\n")
         return "\n".join(line for line in lines if all(matches(pattern, (line,)) for pattern in view.kept))

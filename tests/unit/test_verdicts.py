@@ -809,3 +809,23 @@ def test_a_script_that_another_one_calls_has_no_part_of_its_own() -> None:
 )  # fmt: skip
 def test_lines_that_a_grep_would_have_taken_off_are_not_the_checks(line: str, text: str, expected: str) -> None:
     assert verdict(line, text, 0) == expected
+
+
+_MYPY = "src/a.py:2: error: Incompatible return value type  [return-value]\nFound 1 error in 1 file (checked 3 source files)\n"
+_RUFF = "src/b.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n[*] 1 fixable with `--fix`.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("mypy src && ruff check . && echo CLEAN || echo DIRTY", f"{_MYPY}DIRTY", ["fail"]),
+        ("mypy src && ruff check . && echo CLEAN || echo DIRTY", f"Success: no issues found in 3 source files\n{_RUFF}DIRTY", ["pass", "fail"]),
+        ("mypy src 2>&1 | grep error | head; ruff check . | tail -5", _RUFF, ["pass", "fail"]),
+        ("(ruff check . && mypy src && pytest -q) 2>&1 | tail -5", "E  assert 1 == 2\nFAILED t/test_a.py::test_a - assert 1 == 2\n1 failed in 0.1s", ["pass", "pass", "fail"]),
+        ("(ruff check . && mypy src && pytest -q) 2>&1 | tail -5", f"All checks passed!\n{_MYPY}", ["pass", "fail"]),
+        ("ruff check . | tail -2 && pytest -q 2>&1 | tail -2", "Found 1 error.\n[*] 1 fixable with `--fix`.\n3 passed in 0.1s", ["fail", "pass"]),
+        ("pytest -q 2>&1 | tail -1; ruff check . | tail -1", "3 passed in 0.1s\n[*] 1 fixable with `--fix`.", ["pass", "fail"]),
+    ],
+)  # fmt: skip
+def test_what_an_and_list_whose_exit_code_is_hidden_tells(line: str, text: str, expected: list[str]) -> None:
+    assert [one.verdict.value for one in judged(line, text, 0)] == expected

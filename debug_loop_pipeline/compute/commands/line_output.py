@@ -13,7 +13,7 @@ from debug_loop_pipeline.compute.commands.goals import Goal
 from debug_loop_pipeline.compute.commands.output_clues import matches
 from debug_loop_pipeline.compute.commands.runner_words import banners, failed_scripts, runs_of, turbo_runs
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
-from debug_loop_pipeline.compute.commands.summaries import Found, read_summaries
+from debug_loop_pipeline.compute.commands.summaries import Found, Says, read_summaries
 from debug_loop_pipeline.compute.commands.summary_families import (
     ALWAYS,
     FAMILIES,
@@ -184,10 +184,15 @@ class LineOutput:
         ]
 
     def only_others_errors(self, ran: Ran, goal: Goal) -> bool:
-        """Whether all errors in what may be this goal's are findings of tools that are other goals' of the line."""
+        """Whether all errors and bad totals in what may be this goal's are those of tools that are other goals' of the line."""
         section = self.section(ran)
         errors = cut_errors(section, None)[0] if has_real_errors(section) else []
-        return bool(errors) and not self.own_errors(ran, goal, errors)
+        families = {found.family for found in read_summaries(section) if found.says is Says.FAIL} - ALWAYS
+        if not (errors or families) or self.own_errors(ran, goal, errors):
+            return False
+        theirs = frozenset[str]().union(*(FAMILIES.get(g.tool, frozenset()) for r, g in self.goals if r is not ran))
+        families = families.difference(*(FAMILIES.get(error.tool or "", frozenset()) for error in errors))
+        return not families or (bool(families & theirs) and not families & FAMILIES.get(goal.tool, families))
 
     def has_errors(self, ran: Ran, goal: Goal) -> bool:
         """Whether errors of this goal's own show; of a line with several goals those of its tool."""

@@ -269,6 +269,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("prettier", r"Code style issues found in", F),
     _Row("all-checks", r"^All checks passed!", P),
     _Row("ruff", r"^Found (\d+) errors?(?:\.$| \(\d+ fixed, (\d+) remaining\))", lambda m: (F if _number(m.group(2) if m.group(2) else m.group(1)) else P, None, None)),
+    _Row("ruff", r"^\[\*\] \d+ fixable with |^No fixes available \(\d+ hidden fix", F),
     _Row("ruff", r"^\d+ files? would be reformatted", F),
     _Row("ruff", r"^\d+ files? already formatted", P),
     _Row("black", r"^\d+ files? would be left unchanged\.$", P),

@@ -148,6 +148,8 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "pytest": frozenset({"pytest"}),
     "unittest": frozenset({"unittest"}),
     "django-test": frozenset({"unittest"}),
+    "mypy": frozenset({"mypy"}),
+    "pyright": frozenset({"pyright"}),
     "manage.py check": frozenset({"manage.py check"}),
     "manage.py makemigrations": frozenset({"manage.py makemigrations", "manage.py check"}),
     "biome check": frozenset({"biome"}),

@@ -219,8 +219,28 @@ class _Decision:
             judged += self._unattributed(held)
         elif not failed and not (self.others.commands or self.others.changes_before):
             self._contradict(judged)
-        judged = self._with_silent_listers(judged)
+        judged = self._with_silent_listers(self._in_order(judged))
         return judged or [self._not_reached(*self.goals[-1])]
+
+    def _in_order(self, judged: list[Judged]) -> list[Judged]:
+        """What and-lists tell whose exit codes are hidden (`(a && b) | tail`, `a && b || echo no`): what stands before a check that is
+        known to have run has passed, what stands behind one that failed did not run.
+        """
+        known = {id(one.ran): one for one in judged}
+        told = {id(one.ran) for one in judged if self.line.own(one.ran, one.goal)}
+        for ran, goal in reversed(self.goals):
+            one = known.get(id(ran))
+            behind = [
+                r for r, _ in self.goals if ran.told is Told.HIDDEN and r.told is Told.HIDDEN and _follows(r, ran)
+            ]
+            if (one is None or one.verdict is Verdict.UNCLEAR) and any(id(r) in told for r in behind):
+                known[id(ran)] = self._judged(ran, goal, Verdict.PASS)
+        failed = [one.ran for one in known.values() if one.verdict is Verdict.FAIL]
+        for ran, goal in self.goals:
+            unsure = id(ran) in known and id(ran) not in told and ran.told in (Told.HIDDEN, Told.FAILED)
+            if unsure and any(_follows(ran, one) for one in failed) and not self.line.has_errors(ran, goal):
+                del known[id(ran)]
+        return [known[id(ran)] for ran, _ in self.goals if id(ran) in known]
 
     def _with_silent_listers(self, judged: list[Judged]) -> list[Judged]:
         """With formatters that list what they would change and listed nothing, in a line whose other checks have all passed.
@@ -492,6 +512,11 @@ def _quiet(ran: Ran, goal: Goal) -> bool:
     """Whether tests that pass print nothing: the runner is told to be quiet, or always is."""
     told = goal.tool.startswith(("mvn ", "gradle ")) and not {"-q", "--quiet"}.isdisjoint(ran.words)
     return told or goal.tool == "zig build test"
+
+
+def _follows(ran: Ran, earlier: Ran) -> bool:
+    """Whether a command runs only where an earlier one of its and-list has passed, no pipe of its own between."""
+    return ran.view is earlier.view and any(one is earlier for one in ran.before)
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")

@@ -168,7 +168,7 @@ def _finding(path: str, line: str, col: str | None, rest: str, tool: str | None)
     error = CutError(
         message,
         type=code or (rule if named == "golangci-lint" else None),
-        tool=named or _tool_of(code, suffix, tool),
+        tool=named or _tool_of(code, suffix, tool, severity, rule),
         path=path,
         line=number(line),
         warning=severity is not None and severity.lower() in ("warning", "warn"),
@@ -189,7 +189,7 @@ def _plausible(path: str, suffix: str, col: str | None, rest: str, rule: str | N
     return col is not None and not _NOT_A_COMPILER.match(rest) and not rest.startswith(("at ", "in ", "› "))
 
 
-def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:
+def _tool_of(code: str | None, suffix: str, tool: str | None, severity: str | None, rule: str | None) -> str | None:
     if code:
         if code.startswith("TS"):
             return "tsc"
@@ -208,6 +208,8 @@ def _tool_of(code: str | None, suffix: str, tool: str | None) -> str | None:
             return "hadolint"
     if tool and tool.split()[0] not in _RUNNERS and not tool.endswith(" test"):
         return tool
+    if suffix in ("py", "pyi") and severity == "error" and rule:
+        return "pyright" if rule.startswith("report") else "mypy"
     return _TOOL_BY_SUFFIX.get(suffix, tool)
 
 

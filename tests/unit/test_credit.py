@@ -1219,6 +1219,16 @@ def test_missing_migrations_are_mended_by_making_them():
     assert fixes(task.verify("v2", tool="manage.py makemigrations").credit()) == [("v1", "v2", "v2", ("made",))]
 
 
+@pytest.mark.parametrize(
+    ("target", "passed", "found"),
+    [("t/", 5, True), ("t/", 4, False), ("t/test_a.py", 9, False), ("u/", 9, False)],
+)
+def test_a_folder_in_which_no_fewer_tests_run_holds_them_all(target: str, passed: int, found: bool):
+    error = ExecutionError(message="KeyError: 7", type="KeyError", test="t/test_a.py::test_a", path="t/test_a.py")
+    task = Task().verify("v1", error, counts=(4, 1)).edit(call="e1").verify("v2", target=(target,), counts=(passed, 0))
+    assert [fix[:2] for fix in fixes(task.credit())] == ([("v1", "v2")] if found else [])
+
+
 def test_a_run_that_stops_at_a_test_got_past_those_before_it_and_past_its_former_error():
     before = [
         ExecutionError(message="KeyError: 'a'", type="KeyError", test=name) for name in ("test_a", "test_b", "test_c")

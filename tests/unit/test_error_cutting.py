@@ -188,6 +188,11 @@ BLOCKS = [
             ("AssertionError: False is not true", "AssertionError", "shop.tests.T.test_b", "/r/shop/tests.py", 3),
         ],
     ),
+    (
+        "pytest",
+        "E       AssertionError: assert [1] == [2]\nE         \nE         At index 0 diff: 1 != 2\nE         Use -v to get more diff\n\nt/test_a.py:9: AssertionError\n1 failed, 3 passed in 0.1s\n",
+        [("AssertionError: assert [1] == [2]", "AssertionError", None, "t/test_a.py", 9)],
+    ),
     ("cmake", "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find Foo\n\n-- Configuring incomplete\n", [("Could not find Foo", None, None, "CMakeLists.txt", 12)]),
     ("make", "/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\nmake: *** [a] Error 1\n", [("undefined reference to `foo'", None, None, None, None)]),
 ]  # fmt: skip

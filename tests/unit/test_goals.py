@@ -7,7 +7,7 @@ import time
 import pytest
 
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
-from debug_loop_pipeline.compute.commands.goals import Goal, checks_again, covers
+from debug_loop_pipeline.compute.commands.goals import Checked, Goal, GoalRun, checks_again, covers, speaks_for
 from debug_loop_pipeline.compute.commands.meanings import Action, Meaning
 from debug_loop_pipeline.compute.commands.shell_status import commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
@@ -610,3 +610,13 @@ def test_a_folder_that_a_script_is_called_for_holds_its_files() -> None:
     )
     assert covers(wider, narrower)
     assert not covers(narrower, wider)
+
+
+def test_of_a_script_whose_checks_are_not_known_a_tool_answers_for_its_own_findings() -> None:
+    shown = Checked(goal("make check"), (GoalRun(goal("make test"), failed=True),))
+    assert speaks_for(Checked(goal("pytest")), shown, failed=True, tool="pytest")
+    assert not speaks_for(Checked(goal("pytest")), shown, failed=True, tool="mypy")
+    known = Checked(
+        goal("make check"), (GoalRun(goal("make test"), failed=True), GoalRun(goal("pytest unit"), failed=True))
+    )
+    assert not speaks_for(Checked(goal("pytest e2e")), known, failed=True, tool="pytest")

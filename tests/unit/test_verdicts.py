@@ -781,6 +781,8 @@ _TEST = "\n Test Files  1 failed (1)\n      Tests  1 failed | 2 passed (3)\n"
         ("npx tsc --noEmit 2>&1 | tail -5; npx eslint . 2>&1 | tail -9", _WRONG, ["fail", "pass"]),
         ("npx tsc --noEmit 2>&1 | grep 'error TS' | wc -l; npx vitest run 2>&1 | tail", f"0\n{_TEST}", ["pass", "fail"]),
         ("npx tsc --noEmit 2>&1 | grep 'error TS' | wc -l; npx vitest run 2>&1 | tail", f"2\n{_TEST}", ["fail", "fail"]),
+        ("npm run -s types; npm run -s lint; npx vitest run 2>&1 | tail", _TEST, ["pass", "pass", "fail"]),
+        ("npm run -s types; npm run -s lint; npx vitest run 2>&1 | tail", f"{_WRONG}{_TEST}", ["fail", "pass", "fail"]),
         (
             "npm run types 2>&1 | grep -E 'error TS'; npm run lint 2>&1 | grep -E 'error'",
             _WRONG,

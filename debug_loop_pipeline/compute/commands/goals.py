@@ -115,7 +115,12 @@ def speaks_for(
         return True
     parts = narrower.parts(failed=failed, tool=tool)
     return bool(parts) and all(
-        any(covers(goal, name, ignore_filters=ignore_filters) for goal in goals for name in names) for names in parts
+        any(
+            covers(goal, name, ignore_filters=ignore_filters, error_tool=tool if is_script(names[-1].tool) else None)
+            for goal in goals
+            for name in names
+        )
+        for names in parts
     )
 
 

@@ -87,7 +87,7 @@ class LineOutput:
         """Whether a script would have been seen to begin."""
         ran, goal = self.goals[at]
         view = ran.view
-        if not goal.tool.startswith(_PRINT_BANNERS) or _QUIET.intersection(ran.words) or goal.target[:1]:
+        if not goal.tool.startswith(_PRINT_BANNERS) or _NO_BANNER.intersection(ran.words) or goal.target[:1]:
             return False
         return view.whole or (lines <= (view.tail or 0) and view.head is None and not view.kept and not view.opaque)
 
@@ -224,7 +224,9 @@ class LineOutput:
 
 
 _PRINT_BANNERS = ("npm run ", "pnpm run ")
-_QUIET = frozenset({"-s", "--silent", "-r", "--recursive", "--workspaces", "-ws", "--filter", "--loglevel"})
+QUIET = frozenset({"-s", "--silent"})
+"""Options with which a runner does not say what it runs."""
+_NO_BANNER = QUIET | {"-r", "--recursive", "--workspaces", "-ws", "--filter", "--loglevel"}
 
 
 def script_of(goal: Goal) -> str:

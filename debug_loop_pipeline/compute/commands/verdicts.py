@@ -19,7 +19,7 @@ from debug_loop_pipeline.compute.commands.error_cutting import (
 )
 from debug_loop_pipeline.compute.commands.error_cutting.go import Packages, packages
 from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
-from debug_loop_pipeline.compute.commands.line_output import LineOutput, script_of
+from debug_loop_pipeline.compute.commands.line_output import QUIET, LineOutput, script_of
 from debug_loop_pipeline.compute.commands.output_clues import (
     BUILD_BROKE,
     CD_FAILED,
@@ -464,7 +464,8 @@ class _Decision:
             return False
         kind = goal.kind in (GoalKind.TYPES, GoalKind.LINT)
         if is_script(goal.tool):
-            return kind and begins_anew(section) and not self.line.gave_up(goal)
+            told = begins_anew(section) or (view.whole and not QUIET.isdisjoint(ran.words))
+            return kind and told and not self.line.gave_up(goal)
         return kind and goal.silent and bool(error_tools(goal.tool))
 
     def _end_looks_well(self, ran: Ran, goal: Goal, section: str) -> bool:

@@ -190,7 +190,19 @@ def covers_shown(seen: TaskVerification, tracked: Tracked) -> bool:
     told = seen.verification
     if seen.passed and told.passed is None and not would_show(told, tracked.error):
         return False
-    return seen.covers(tracked.shown, tracked.error, at_build=at_build(tracked.error))
+    return seen.covers(tracked.shown, tracked.error, at_build=at_build(tracked.error)) or _ran_no_fewer(seen, tracked)
+
+
+def _ran_no_fewer(seen: TaskVerification, tracked: Tracked) -> bool:
+    """Whether a folder was named that the failing test is in, and no fewer tests ran there than before without it: it holds them all."""
+    told, shown = seen.verification, tracked.shown.verification
+    if not (seen.passed and told.goal_tool == shown.goal_tool and told.goal_target and not told.goal_filters):
+        return False
+    if None in (told.passed, shown.passed, shown.failed) or at_build(tracked.error) or _stopped_early(tracked.shown):
+        return False
+    whole = (shown.passed or 0) + (shown.failed or 0)
+    files = any(_FILE.search(target) or "::" in target for target in told.goal_target)
+    return not files and (told.passed or 0) >= whole and seen.checks_again(tracked.shown, tracked.error)
 
 
 def not_sourced(tracked: Tracked) -> set[str]:

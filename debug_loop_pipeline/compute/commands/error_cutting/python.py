@@ -63,6 +63,8 @@ def cut_pytest(output: str) -> list[CutError]:
         found[at] = _with_cut_section(found[at], test, short, output)
     if not found:
         found = [_pytest_error(name, None, text, name.startswith("ERROR ")) for name, text in sections.items()]
+    if not found and "\nE  " in output and "ImportError while loading conftest" not in output:
+        found = _headless(output)
     if not found and "ImportError while loading conftest" in output:
         kind, message = _of_e_lines([m["text"] for m in _E_LINE.finditer(output)])
         conftest = _CONFTEST.search(output)
@@ -87,6 +89,15 @@ def _with_cut_section(error: CutError, test: str, short: str, output: str) -> Cu
     whole = _pytest_error(test, None, output[: begin.start()] if begin else "", collecting=False)
     begins = short.removesuffix("...")
     return whole if len(begins) > _MIN_BEGINNING and whole.message.startswith(begins) else error
+
+
+def _headless(output: str) -> list[CutError]:
+    """The one test whose section a `tail` left without its head and without its line in the summary: no test is named."""
+    error = _pytest_error("", None, output, collecting=False)
+    if error.message == "test failed":
+        return []
+    error.test, error.path = None, error.path or None
+    return [error]
 
 
 def _sections(output: str) -> dict[str, str]:

@@ -831,3 +831,10 @@ _RUFF = "src/b.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n[*] 1 
 )  # fmt: skip
 def test_what_an_and_list_whose_exit_code_is_hidden_tells(line: str, text: str, expected: list[str]) -> None:
     assert [one.verdict.value for one in judged(line, text, 0)] == expected
+
+
+def test_a_goal_has_no_errors_of_another_one_of_the_line() -> None:
+    line = "mypy src > m.txt 2>&1; tail -2 m.txt; pytest -q 2>&1 | tail -1"
+    types, tests = judged(line, f"{_MYPY}2 failed, 3 passed in 0.1s", 0)
+    assert [error.tool for error in types.errors] == ["mypy"]
+    assert [(error.type, error.message) for error in tests.errors] == [("RunFailed", "2 failed, 3 passed in 0.1s")]

@@ -183,6 +183,11 @@ class LineOutput:
             if error.tool not in others and (runs_tests or error.test is None) and kind_of(error.tool) not in elsewhere
         ]
 
+    def not_others(self, ran: Ran, errors: list[CutError]) -> list[CutError]:
+        """Errors without those that only another goal of the line can have found."""
+        others = frozenset[str]().union(*(error_tools(g.tool) for r, g in self.goals if r is not ran))
+        return [error for error in errors if error.tool not in others]
+
     def only_others_errors(self, ran: Ran, goal: Goal) -> bool:
         """Whether all errors and bad totals in what may be this goal's are those of tools that are other goals' of the line."""
         section = self.section(ran)

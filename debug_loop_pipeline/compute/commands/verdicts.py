@@ -17,6 +17,7 @@ from debug_loop_pipeline.compute.commands.error_cutting import (
     without_ansi,
     without_task_prefixes,
 )
+from debug_loop_pipeline.compute.commands.error_cutting.generic import cut_trailer
 from debug_loop_pipeline.compute.commands.error_cutting.go import Packages, packages
 from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.commands.line_output import QUIET, LineOutput, script_of
@@ -168,7 +169,10 @@ def _with_errors(one: Judged, line: LineOutput) -> None:
         section, tool, one.exit_code, prints_means_fail=one.goal.prints_means_fail
     )
     if not line.alone(one.ran):
-        one.errors = line.own_errors(one.ran, one.goal, one.errors) or one.errors
+        own = line.own_errors(one.ran, one.goal, one.errors) or line.not_others(one.ran, one.errors)
+        one.errors = own or cut_trailer(section, one.exit_code)
+        for error in one.errors:
+            error.tool = error.tool or tool
     hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran), one.goal.tool) and not _all_told(one)
     one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from debug_loop_pipeline.compute.commands.error_cutting.common import CutError, number, one_line
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind, kind_of
 
 _PATH = r"(?:[A-Za-z]:[\\/])?(?:[\w.@~+\-\[\]()$\\/]*[\\/])?[\w.@+\-\[\]$]+\.[A-Za-z][\w+]{0,12}|(?:[\w.\-]+/)*(?:Dockerfile|Makefile|Rakefile|Gemfile|Jenkinsfile|Vagrantfile|BUILD|WORKSPACE)[\w.\-]*"
 _COLON = re.compile(
@@ -206,10 +207,10 @@ def _tool_of(code: str | None, suffix: str, tool: str | None, severity: str | No
             return "shellcheck"
         if code.startswith("DL"):
             return "hadolint"
+    if suffix in ("py", "pyi") and severity == "error" and rule and kind_of(tool) is not GoalKind.TYPES:
+        return "pyright" if rule.startswith("report") else "mypy"
     if tool and tool.split()[0] not in _RUNNERS and not tool.endswith(" test"):
         return tool
-    if suffix in ("py", "pyi") and severity == "error" and rule:
-        return "pyright" if rule.startswith("report") else "mypy"
     return _TOOL_BY_SUFFIX.get(suffix, tool)
 
 

@@ -838,3 +838,19 @@ def test_a_goal_has_no_errors_of_another_one_of_the_line() -> None:
     types, tests = judged(line, f"{_MYPY}2 failed, 3 passed in 0.1s", 0)
     assert [error.tool for error in types.errors] == ["mypy"]
     assert [(error.type, error.message) for error in tests.errors] == [("RunFailed", "2 failed, 3 passed in 0.1s")]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("npx jest cart 2>&1 | head -3", "FAIL src/cart.test.ts\n  cart\n    ✓ starts empty (2 ms)\n", "fail"),
+        ("npx jest 2>&1 | head -2", "PASS src/cart.test.ts\n  console.log FAIL src/cart.test.ts\n", "unclear"),
+        (
+            "npx vitest run 2>&1 | grep -A2 FAIL | head -2",
+            " FAIL  src/cart.test.ts > cart > adds\nError: no line\n",
+            "fail",
+        ),
+    ],
+)
+def test_the_head_of_a_failing_file_tells_without_a_total(line: str, text: str, expected: str) -> None:
+    assert verdict(line, text, 0) == expected

@@ -546,7 +546,9 @@ _ONLY_FAILS = ExecutionError(message="test failed", test="test_a", tool="pytest"
 def test_a_test_of_which_only_that_it_failed_is_seen_has_one_error(first: ExecutionError, second: ExecutionError):
     task = Task().verify("v1", first).edit(call="e1").verify("v2", second).edit(after="a = 3", call="e2").verify("v3")
     assert fixes(task.credit()) == [("v2", "v3", "v3", ("e2",))]
-    assert tries(task.credit()) == [("v2", ("e1",))]
+    # Why a test failed of which no more was seen is not known: what was changed then may have mended that.
+    unknown_before = first is _ONLY_FAILS and second is not first
+    assert tries(task.credit()) == ([] if unknown_before else [("v2", ("e1",))])
     looked = Task().verify("v1", first).verify("v2", second).edit(call="e1").verify("v3")
     assert fixes(looked.credit()) == [("v2", "v3", "v3", ("e1",))]
     assert not tries(looked.credit())

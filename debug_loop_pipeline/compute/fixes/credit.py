@@ -191,7 +191,7 @@ def _told_in_full(walk: _Walk, shown: Iterable[TaskError]) -> None:
     Of one that was known only by the name of its test it is not known why it failed then: it begins with what is told now.
     """
     for error in shown:
-        if error.generic or error.shortened or not error.key[2]:
+        if error.generic or not error.key[2]:
             continue
         for key, tracked in list(walk.tracked.items()):
             if tracked.gone is None and key != error.key and says_less(tracked.error, error):

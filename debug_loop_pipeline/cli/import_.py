@@ -25,7 +25,11 @@ def import_(
         list[Path] | None, typer.Argument(help="Files or folders; claude-code, codex and others know their own folder.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Read files again that were imported as they are now.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Read files again that were imported as they are now. What was forgotten stays out (`forget --undo`).",
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -85,4 +89,14 @@ def show_summary(summary: ImportSummary) -> None:
         typer.echo(f"and {told['problem_count'] - _SHOWN_PROBLEMS} more; --json lists them", err=True)
 
 
-_COUNTS = ("files", "files_unchanged", "bytes", "tasks", "attempts", "changed_attempts", "errors", "rejected")
+_COUNTS = (
+    "files",
+    "files_unchanged",
+    "bytes",
+    "tasks",
+    "attempts",
+    "changed_attempts",
+    "errors",
+    "forgotten",
+    "rejected",
+)

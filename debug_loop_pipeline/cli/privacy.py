@@ -10,10 +10,11 @@ from debug_loop_pipeline.cli.decide import SUBJECTS as IDS
 from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.compute.event_traces import Subject
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.steps.forget import SUBJECTS
 from debug_loop_pipeline.steps.forget import forget as forget_subject
+from debug_loop_pipeline.steps.forget import let_in
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -81,15 +82,30 @@ def _kept_out(decisions: DecisionStore, kind: str, prefix: str) -> str:
 
 @app.command()
 def forget(
-    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(SUBJECTS)}.")],
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(Subject)}.")],
     subject: Annotated[str, typer.Argument(help="Session id, repository or peer.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo", help="Let it come in again. What is gone comes back by `debug-loop import FORMAT --force` alone."
+        ),
+    ] = False,
 ) -> None:
-    """Remove a session, repository or peer with all that was derived from it. There is no way back."""
-    if kind not in SUBJECTS:
-        raise DebugLoopError(f"kind is one of {', '.join(SUBJECTS)}, not {kind!r}")
+    """Remove a session, repository or peer with all that was derived from it, and keep it out of what is imported later.
+
+    Of a repository or peer what begins afterwards is kept as ever; a session stays out.
+    """
+    if kind not in list(Subject):
+        raise DebugLoopError(f"kind is one of {', '.join(Subject)}, not {kind!r}")
+    if undo:
+        with open_store() as store:
+            done = let_in(store, kind, subject)
+        again = "`debug-loop import FORMAT --force` reads the logs again that are still there"
+        typer.echo(f"{kind} {subject!r} may come in again; {again}" if done else "it was not forgotten under that name")
+        return
     if not yes:
-        typer.confirm(f"Remove everything of {kind} {subject!r}?", abort=True)
+        typer.confirm(f"Remove everything of {kind} {subject!r}? Only its logs can bring it back.", abort=True)
     with open_store() as store:
         gone = forget_subject(store, kind, subject)
     typer.echo(f"forgot {gone.attempts} attempts ({gone.rows} rows) and {gone.rejects} rejects of {kind} {subject!r}")

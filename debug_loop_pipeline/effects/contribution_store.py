@@ -19,9 +19,11 @@ import orjson
 from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, Hashes
+from debug_loop_pipeline.compute.event_traces import traces_of_contribution
 from debug_loop_pipeline.compute.novelty_score import pack_shingles, unpack_shingles
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.forgotten_store import forgotten
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock
 from debug_loop_pipeline.models.contribution import (
     AttemptFacts,
@@ -127,7 +129,14 @@ class ContributionStore:
         return gone + self.add(connection, contributions)
 
     def add(self, connection: Connection, contributions: Iterable[Contribution], *, origin: str = "pipeline") -> int:
-        """Takes contributions in; those known and waiting are told anew, decided ones stay. How many rows moved."""
+        """Takes contributions in; those known and waiting are told anew, decided ones stay. How many rows moved.
+
+        Of what others tell (on the topic) what was forgotten stays out; the pipeline's own rest on attempts that are there.
+        """
+        contributions = list(contributions)
+        if origin == "topic":
+            gone = forgotten(connection, [traces_of_contribution(c) for c in contributions])
+            contributions = [c for c, out in zip(contributions, gone, strict=True) if not out]
         by_id = {c.contribution_id: c for c in contributions}
         decided = (
             connection.execute(
@@ -272,25 +281,30 @@ class ContributionStore:
         )
 
 
-def forget_contributions(connection: Connection, attempts: Sequence[UUID]) -> int:
-    """Takes the text of these attempts' contributions away: what waits goes, what was decided keeps its amount alone."""
-    params = {"attempts": list(attempts)}
-    gone = connection.execute(
-        text("delete from contributions where attempt_id = any(:attempts) and status = 'pending'"), params
-    ).rowcount
-    emptied = connection.execute(
-        text(
-            "update contributions set code = null, path = null, function_name = null"
-            " where attempt_id = any(:attempts) and (code is not null or path is not null or function_name is not null)"
-        ),
-        params,
-    ).rowcount
-    return gone + emptied
+def forget_contributions(connection: Connection, attempts: Sequence[UUID], peer: str | None = None) -> int:
+    """Takes the text of contributions away: what waits goes, what was decided keeps its amount alone. How many rows that were.
+
+    Args:
+        connection: of the decider.
+        attempts: whose contributions are meant.
+        peer: whose contributions are meant too, whatever attempt they name.
+    """
+    params = {"attempts": list(attempts), "peer": peer}
+    return sum(connection.execute(text(statement), params).rowcount for statement in _FORGET)
 
 
 def day_of(at: datetime) -> date:
     """The UTC day of a time."""
     return at.astimezone(UTC).date()
+
+
+_OF_THEM = "(attempt_id = any(:attempts) or peer_id = cast(:peer as text))"
+
+_FORGET = (
+    f"delete from contributions where {_OF_THEM} and status = 'pending'",
+    f"update contributions set code = null, path = null, function_name = null where {_OF_THEM}"
+    " and (code is not null or path is not null or function_name is not null)",
+)
 
 
 def _row(contribution: Contribution, origin: str) -> tuple[Any, ...]:

@@ -14,9 +14,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.compute.event_traces import traces_of, traces_of_payload
 from debug_loop_pipeline.compute.outcome import evidence_tier
 from debug_loop_pipeline.effects.event_encoding import event_json
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.forgotten_store import forgotten
 from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
 from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -52,6 +54,8 @@ class Ingested:
     new_revisions: int
     changed_attempts: int
     """Attempts whose holding revision is another one than before."""
+    forgotten: int = 0
+    """Events that were left out because they were forgotten before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +114,30 @@ def _source_rows(digested: Iterable[tuple[ExecutionEvent, tuple[Any, ...]]]) -> 
 
 
 class ExecutionStore:
-    """Reads and writes of the inbox, on one database."""
+    """Reads and writes of the inbox, on one database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where.
+        default_peer: whose the events are that do not say it (`Settings.peer_id`); to be told by whoever writes.
+    """
+
+    def __init__(self, database: Database, default_peer: str | None = None) -> None:
         self._database = database
+        self._default_peer = default_peer
 
     def ingest_in(self, connection: Connection, events: Sequence[ExecutionEvent]) -> Ingested:
         """Adds revisions, settles which one holds, and marks the days that changed as dirty.
 
         Which revision of an attempt holds does not depend on arrival (DOMAIN 3.1): higher evidence, importer before logger, later
-        completed_at, more steps, greater digest. Events must be redacted already.
+        completed_at, more steps, greater digest. Events must be redacted already. What was forgotten stays out.
         """
         if not events:
             return Ingested(0, 0, 0)
+        told = len(events)
+        gone = forgotten(connection, [traces_of(event, self._default_peer) for event in events])
+        events = [event for event, out in zip(events, gone, strict=True) if not out]
+        if not events:
+            return Ingested(0, 0, 0, told)
         digested = [(event, _inbox_row(event)) for event in events]
         rows = {(row[0], row[1]): row for _, row in digested}
         attempts = sorted({row[0] for row in rows.values()})
@@ -133,7 +148,7 @@ class ExecutionStore:
         sources = _source_rows(digested)
         stage_and_upsert(connection, "execution_sources", _SOURCE_COLUMNS, sources, key=_SOURCE_KEY, update=None)
         changed = execute(connection, _SETTLE, {"attempts": attempts}).one()
-        return Ingested(len(events), counts.inserted, changed.attempts)
+        return Ingested(len(events), counts.inserted, changed.attempts, told - len(events))
 
     def lock_attempts(self, connection: Connection, attempts: Iterable[UUID]) -> None:
         """Lets the writers of one attempt take turns. In bucket order, as the array has them: two such calls cannot deadlock."""
@@ -145,10 +160,18 @@ class ExecutionStore:
         )
 
     def reject_in(self, connection: Connection, rejects: Iterable[Reject]) -> int:
-        """Keeps what was refused; the same bytes from the same source again count once. Returns how many were new."""
+        """Keeps what was refused; the same bytes from the same source again count once, and what was forgotten stays out.
+
+        Returns how many were new.
+        """
+        rejects = list(rejects)
+        if not rejects:
+            return 0
+        gone = forgotten(connection, [traces_of_payload(r.payload, self._default_peer) for r in rejects])
         rows = [
             (hashlib.sha256(r.payload.encode(errors="replace")).hexdigest(), r.reason, r.source, r.position, r.payload)
-            for r in rejects
+            for r, out in zip(rejects, gone, strict=True)
+            if not out
         ]
         if not rows:
             return 0

@@ -37,6 +37,7 @@ __all__ = [
     "WriteCounts",
     "advisory_lock",
     "copy_rows",
+    "shared_lock",
     "stage_and_upsert",
     "try_advisory_lock",
 ]
@@ -334,6 +335,11 @@ def advisory_lock(connection: Connection, name: str, wait_s: float | None = 300.
         )
     finally:
         driver.deadline_s = deadline_s
+
+
+def shared_lock(name: str) -> str:
+    """SQL that takes the lock `name` shared, to go in one round trip with a statement that then sees what it waited for."""
+    return f"select pg_advisory_xact_lock_shared({_lock_number(name)})"
 
 
 def try_advisory_lock(connection: Connection, name: str) -> bool:

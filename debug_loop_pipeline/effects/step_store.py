@@ -234,6 +234,10 @@ class StepStore:
             {"attempts": list(attempts)},
         )
 
+    def forget_samples(self, connection: Connection) -> None:
+        """Takes out of the reports on recomputing what is no fact of an attempt that is still there: other samples may speak of any attempt."""
+        execute(connection, _FORGET_SAMPLES)
+
     def mark(self, connection: Connection, fold: str, keys: Iterable[tuple[str, date]]) -> None:
         """Marks keys of a fold for recomputing, each under the day of the attempt that touched it."""
         rows = [(fold, key, day) for key, day in sorted(set(keys))]
@@ -347,6 +351,24 @@ class StepStore:
                     "report": orjson.dumps(report).decode(),
                 },
             )
+
+
+_FORGET_SAMPLES = """
+with kept as (
+    select r.report_id, coalesce(jsonb_agg(s.sample order by s.n) filter (where s.holds), '[]') as samples
+    from recompute_reports r
+    cross join lateral (
+        select sample, n, exists (
+            select from execution_inbox i, jsonb_array_elements_text(sample -> 'key') as k (part)
+            where i.holds and i.attempt_id = case when k.part ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then cast(k.part as uuid) end
+        ) as holds
+        from jsonb_array_elements(r.report -> 'samples') with ordinality as t (sample, n)
+    ) s
+    group by r.report_id
+    having not bool_and(s.holds)
+)
+update recompute_reports r set report = jsonb_set(r.report, '{samples}', kept.samples) from kept where r.report_id = kept.report_id
+"""
 
 
 def _write_progress(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

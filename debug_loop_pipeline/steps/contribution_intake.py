@@ -19,11 +19,13 @@ from debug_loop_pipeline.compute.code.languages import UnsupportedLanguageError,
 from debug_loop_pipeline.compute.code.source_tree import SourceError
 from debug_loop_pipeline.compute.debug_stf_extractor import extract_stfs
 from debug_loop_pipeline.compute.economy.transaction_id import content_digest, contribution_id
+from debug_loop_pipeline.compute.event_traces import traces_of_payload
 from debug_loop_pipeline.compute.stf_hash import stf_hash
 from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
 from debug_loop_pipeline.effects.bulk_write import stage_and_upsert
 from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
 from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider
+from debug_loop_pipeline.effects.forgotten_store import forgotten
 from debug_loop_pipeline.effects.kafka import CONTRIBUTION_REJECTS, CONTRIBUTIONS, Batch, Kafka, Message
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionEvent, ContributionKind
@@ -176,11 +178,13 @@ def _take_in_batches(context: StepContext, kafka: Kafka, batches: Sequence[Batch
             done.contributions += ContributionStore(context.database).add(connection, told, origin="topic")
             rejects = [(m, why) for m, why in parsed[batch.partition] if isinstance(why, str)]
             done.rejects += len(rejects)
+            rows = list({content_digest(m.value or b""): _reject(m, why) for m, why in rejects}.values())
+            gone = forgotten(connection, [traces_of_payload(row[-1], None) for row in rows])
             stage_and_upsert(
                 connection,
                 "contribution_rejects",
                 ("payload_sha256", "reason", "source", "position", "payload"),
-                list({content_digest(m.value or b""): _reject(m, why) for m, why in rejects}.values()),
+                [row for row, out in zip(rows, gone, strict=True) if not out],
                 key=("payload_sha256",),
                 update=None,
             )

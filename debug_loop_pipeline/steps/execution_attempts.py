@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
+from debug_loop_pipeline.compute.event_traces import peer_of
 from debug_loop_pipeline.compute.matching.problem_category import problem_category
 from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.compute.outcome import evidence_tier, outcome
@@ -110,11 +111,6 @@ USAGE = Table(
     ),
     ("message_id", "request_id", "attempt_id"),
 )
-
-
-def peer_of(event: ExecutionEvent, default: str | None) -> str:
-    """Whose account an attempt belongs to (DOMAIN 4.1): what the event says, else the setting, else the agent's name."""
-    return event.peer_id or default or event.agent_name
 
 
 class ExecutionAttemptsStep:

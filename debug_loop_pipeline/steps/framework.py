@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.forgotten_store import still_held
 from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
 from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
 from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
@@ -95,7 +96,7 @@ class StepContext:
     log: Log = lambda _message: None
 
     def __post_init__(self) -> None:
-        self.executions = ExecutionStore(self.database)
+        self.executions = ExecutionStore(self.database, self.settings.peer_id)
         self.store = StepStore(self.database)
         self.prices = PriceBooks(self.database)
         self.epochs = cache(partial(_epochs, self.database, self.settings))
@@ -113,7 +114,7 @@ class StepContext:
         """
         joined = copy.copy(self)
         joined.database = database
-        joined.executions = ExecutionStore(database)
+        joined.executions = ExecutionStore(database, self.settings.peer_id)
         joined.store = StepStore(database, notes=Notes(), lock_wait_s=None)
         return joined
 
@@ -187,6 +188,12 @@ def run_fact_step(
         moved = RecomputeDiff()
         with context.database.transaction() as connection:
             derived = step.derive(context, chunk, connection)
+            held = still_held(connection, [attempt.attempt_id for attempt in chunk])
+            if len(held) < len(chunk):  # the others were forgotten meanwhile; nothing is from here on
+                chunk = [attempt for attempt in chunk if attempt.attempt_id in held]
+                if not chunk:
+                    return
+                derived = step.derive(context, chunk, connection)
             outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
             moved.versions |= outdated
             writer = context.store.observed(moved) if outdated else context.store

@@ -46,6 +46,7 @@ class ImportSummary:
     attempts: int = 0
     errors: int = 0
     changed_attempts: int = 0
+    forgotten: int = 0
     rejected: int = 0
     formats: Counter[str] = field(default_factory=Counter)
 
@@ -60,6 +61,7 @@ class ImportSummary:
             "attempts": self.attempts,
             "errors": self.errors,
             "changed_attempts": self.changed_attempts,
+            "forgotten": self.forgotten,
             "rejected": self.rejected,
             "skipped": dict(sorted(self.reading.skipped.items())),
             "problems": [{"file": p.file, "line": p.line, "reason": p.reason} for p in self.reading.problems],
@@ -251,6 +253,7 @@ def attempts_of(
 def _add(summary: ImportSummary, report: IngestionReport) -> None:
     summary.attempts += report.events
     summary.changed_attempts += report.changed_attempts
+    summary.forgotten += report.forgotten
     summary.rejected += len(report.rejects)
 
 

@@ -54,6 +54,8 @@ class IngestionReport:
     events: int = 0
     new_revisions: int = 0
     changed_attempts: int = 0
+    forgotten: int = 0
+    """Events that were left out because they were forgotten before."""
     rejects: list[Reject] = field(default_factory=list)
 
 
@@ -102,6 +104,7 @@ def write_prepared(context: StepContext, connection: Connection, prepared: Prepa
     ingested = context.executions.ingest_in(connection, prepared.events)
     report.events = ingested.events
     report.new_revisions = ingested.new_revisions
+    report.forgotten = ingested.forgotten
     report.changed_attempts = ingested.changed_attempts + apply_verdicts(context, connection, tasks)[1]
     context.executions.reject_in(connection, prepared.rejects)
     return report

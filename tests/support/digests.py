@@ -18,6 +18,7 @@ LEFT_OUT_TABLES = {
     "import_files",
     "match_epochs",
     "recompute_reports",
+    "forgotten",
 }
 LEFT_OUT_COLUMNS = {
     "created_at",

@@ -21,6 +21,9 @@ from debug_loop_pipeline.importers.registry import importer_for
 
 _SETTLE_S = 1.0
 """Agents write their transcripts a little behind; sessions that end together are imported together."""
+_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 600.0
+"""Between a failed import and the next try of the same files: twice as long each time."""
 _SESSION_ID = re.compile(r"[\w.-]{1,200}")
 _STOP_S = 5.0
 
@@ -28,12 +31,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """Gathers files and hands them to one importing process at a time. `session_ended` never waits."""
+    """Gathers files and hands them to one importing process at a time, again after a pause where that fails. `session_ended` never waits."""
 
-    def __init__(self, data_dir: Path, *, compute: bool = True, settle_s: float = _SETTLE_S) -> None:
+    def __init__(
+        self, data_dir: Path, *, compute: bool = True, settle_s: float = _SETTLE_S, pause_s: float = _PAUSE_S
+    ) -> None:
         self._data_dir = data_dir
         self._compute = compute
         self._settle_s = settle_s
+        self._pause_s = pause_s
         self._files: dict[str, None] = {}
         self._changed = threading.Condition()
         self._closing = False
@@ -62,15 +68,33 @@ class Intake:
         self._thread.join(_STOP_S)
 
     def _run(self) -> None:
+        pause_s = self._pause_s
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._files or self._closing)
-                if self._closing:
-                    return
-                self._changed.wait_for(lambda: self._closing, self._settle_s)
-                if self._closing:
+                if self._changed.wait_for(lambda: self._closing, self._settle_s):
                     return
                 files, self._files = list(self._files), {}
+            trouble = self._import(files)
+            if self._closing:
+                return
+            self.on_done()
+            if trouble is None:
+                pause_s = self._pause_s
+                continue
+            _log.warning("ended sessions are not imported yet", files=files, error=trouble, again_in_s=pause_s)
+            with self._changed:
+                self._files = dict.fromkeys(files) | self._files
+                if self._changed.wait_for(lambda: self._closing, pause_s):
+                    return
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _import(self, files: list[str]) -> str | None:
+        """Imports some files. Returns why that failed, where it did."""
+        try:
+            with self._changed:
+                if self._closing:
+                    return None
                 self._child = subprocess.Popen(
                     import_command(files, compute=self._compute),
                     cwd=self._data_dir,
@@ -79,10 +103,10 @@ class Intake:
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-            code = self._child.wait()
-            if code:
-                _log.warning("an ended session is not imported", files=files, exit_code=code)
-            self.on_done()
+        except OSError as error:
+            return str(error)
+        code = self._child.wait()
+        return f"exit code {code}" if code else None
 
 
 def import_command(files: list[str], *, compute: bool = True) -> list[str]:

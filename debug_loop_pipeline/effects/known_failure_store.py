@@ -14,7 +14,7 @@ def errors_of_similar_tasks(
 ) -> list[dict[str, Any]]:
     """Error groups of the tasks with this problem, or in which one of these functions was written; commonest first.
 
-    Groups that a person suppressed are left out, and so is what the infrastructure caused.
+    Groups, peers and repositories that a person suppressed are left out, and so is what the infrastructure caused.
     """
     return fetch_rows(
         database,
@@ -33,10 +33,12 @@ with alike as (
 )
 select e.signature, min(e.pattern) as pattern, min(e.error_type) as error_type, min(e.category) as category,
        count(distinct e.correlation_id) as tasks
-from attempt_errors e join alike using (correlation_id)
+from attempt_errors e join alike using (correlation_id) join debug_execution_attempts a using (attempt_id)
 where e.origin = 'agent_action'
   and not exists (
-      select 1 from suppressions s where s.subject_kind = 'signature' and s.subject_id = e.signature
+      select 1 from suppressions s
+      where (s.subject_kind, s.subject_id) in
+            (('signature', e.signature), ('peer', a.peer_id), ('repository', coalesce(a.repository, '')))
   )
 group by e.signature
 order by tasks desc, e.signature

@@ -32,6 +32,7 @@ class ManifestFix(FrozenModel):
     kind: str
     template: str
     example_diff: str
+    """Empty where no example may be shown: the template is what remains."""
     said: str | None = None
     success_count: int
     failure_count: int
@@ -41,6 +42,7 @@ class ManifestFix(FrozenModel):
     """It was seen with the very values of this error; False = "seen with other values"."""
     seen_values: tuple[tuple[str, ...], ...] = ()
     peer_id: str | None = None
+    """Whose example it is."""
 
 
 class ManifestFailure(FrozenModel):
@@ -52,6 +54,7 @@ class ManifestFailure(FrozenModel):
     example_diff: str
     failure_count: int
     success_count: int
+    peer_id: str | None = None
 
 
 class ManifestGoldenState(FrozenModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.compute.matching.problem_signature import problem_hash, problem_signature
 from debug_loop_pipeline.effects.known_failure_store import errors_of_similar_tasks
@@ -58,30 +60,31 @@ def known_failures(
         options = match_options(settings, settings.manifest.stf_limit)
         functions = [found.stf_id for found in match(MatchQuery(problem_signature=signature), options)]
     groups = errors_of_similar_tasks(database, problem_hash(signature), functions, _GROUPS)
-    found = []
-    for group in groups:
-        changes = fixes_of(database, group["signature"])
-        found.append(
-            KnownFailure(
-                error_signature=group["signature"],
-                pattern=group["pattern"],
-                error_type=group["error_type"],
-                category=group["category"],
-                tasks=group["tasks"],
-                tried_and_failed=_changes([c for c in changes if c["failure_count"] > c["success_count"]]),
-                helped=_changes(
-                    [
-                        c
-                        for c in changes
-                        if c["success_count"] and round(c["wilson_lower_bound"], 2) >= settings.manifest.min_wilson
-                    ]
-                ),
-            )
+    changes = fixes_of(
+        database,
+        {group["signature"]: () for group in groups},
+        min_wilson=settings.manifest.min_wilson,
+        repositories=(),  # templates are all that is told
+    )
+
+    def changes_of(group: dict[str, Any], role: str) -> tuple[KnownChange, ...]:
+        return _changes([c for c in changes if (c["signature"], c["role"]) == (group["signature"], role)])
+
+    return tuple(
+        KnownFailure(
+            error_signature=group["signature"],
+            pattern=group["pattern"],
+            error_type=group["error_type"],
+            category=group["category"],
+            tasks=group["tasks"],
+            tried_and_failed=changes_of(group, "failure"),
+            helped=changes_of(group, "fix"),
         )
-    return tuple(found)
+        for group in groups
+    )
 
 
-def _changes(rows: list[dict[str, object]]) -> tuple[KnownChange, ...]:
+def _changes(rows: list[dict[str, Any]]) -> tuple[KnownChange, ...]:
     return tuple(
         KnownChange.model_validate(
             {

@@ -46,7 +46,7 @@ def build_manifest(
         match: finds functions; None leaves functions out.
         request: what is to be done.
         error: error text, a traceback or a tool's output.
-        repository: where the agent works; code of other repositories is shown inside a sharing group only.
+        repository: where the agent works; code of other repositories is shown inside a sharing group only, their fixes as templates.
         category: restricts the functions to one problem category.
     """
     request = redact(request) if request else None
@@ -56,7 +56,7 @@ def build_manifest(
     if request:
         manifest = _for_request(database, settings, match, manifest, request, repository, category)
     if error:
-        manifest = _for_error(database, settings, manifest, redact(error))
+        manifest = _for_error(database, settings, manifest, redact(error), repository)
     return manifest
 
 
@@ -77,7 +77,12 @@ def _for_request(
         found = match(MatchQuery(problem_signature=signature), options)
         matches = [one for one in found if one.composite >= settings.manifest.min_composite]
     rows = manifest_store.functions_by_hash(database, [one.stf_id for one in matches])
-    shared = [m for m in matches if m.stf_id in rows and may_cross(settings, rows[m.stf_id]["repository"], repository)]
+    crossing = shown_repositories(settings, repository)
+
+    def may_cross(row: dict[str, Any]) -> bool:
+        return crossing is None or row["repository"] in crossing
+
+    shared = [m for m in matches if m.stf_id in rows and may_cross(rows[m.stf_id])]
     similarity = {one.stf_id: one.similarity for one in shared}
     cost = manifest_store.cost_of_problem(database, problem_hash(signature), own_category)
     return manifest.model_copy(
@@ -88,49 +93,48 @@ def _for_request(
             "golden_states": tuple(
                 _golden(row, similarity[row["stf_hash"]])
                 for row in manifest_store.golden_of_functions(database, sorted(similarity))
-                if may_cross(settings, row["repository"], repository)
+                if may_cross(row)
             ),
             "cost": _cost(cost) if cost else None,
         }
     )
 
 
-def may_cross(settings: Settings, origin: str | None, asking: str | None) -> bool:
-    """Whether code of repository `origin` may be shown in repository `asking`.
+def shown_repositories(settings: Settings, asking: str | None) -> frozenset[str] | None:
+    """The repositories whose code may be shown in repository `asking`; None: all, also code of unknown origin.
 
     Without a sharing group all of the store is one. With one (comma-separated repository names), code stays in its own repository or
     moves between members.
     """
-    if settings.sharing_group is None or (origin is not None and origin == asking):
-        return True
+    if settings.sharing_group is None:
+        return None
     members = {name.strip() for name in settings.sharing_group.split(",")}
-    return origin in members and asking in members
+    if asking in members:
+        return frozenset(members)
+    return frozenset(() if asking is None else (asking,))
 
 
-def _for_error(database: Database, settings: Settings, manifest: Manifest, error: str) -> Manifest:
+def _for_error(
+    database: Database, settings: Settings, manifest: Manifest, error: str, repository: str | None
+) -> Manifest:
     decisions = group_decisions(database)
-    shown = {decisions.signature_of(pattern, told): pattern for told, pattern in errors_in(error)}
-    found = [
-        (pattern, row) for signature, pattern in shown.items() for row in manifest_store.fixes_of(database, signature)
-    ]
-    fixes = [
-        _fix(row, pattern)
-        for pattern, row in found
-        if row["success_count"] > 0 and round(row["wilson_lower_bound"], 2) >= settings.manifest.min_wilson
-    ]
-    fixes.sort(key=lambda fix: (not fix.same_slots, -fix.wilson_lower_bound, -fix.success_count, fix.mapping_id))
-    failures = sorted(
-        (row for _, row in found if row["failure_count"] > row["success_count"]),
-        key=lambda row: (-row["failure_count"], row["mapping_id"]),
+    shown: dict[str, list[ErrorPattern]] = {}
+    for told, pattern in errors_in(error):
+        shown.setdefault(decisions.signature_of(pattern, told), []).append(pattern)
+    found = manifest_store.fixes_of(
+        database,
+        {signature: [pattern.subjects for pattern in patterns] for signature, patterns in shown.items()},
+        min_wilson=settings.manifest.min_wilson,
+        repositories=shown_repositories(settings, repository),
     )
-    known = [signature for signature in shown if any(row["signature"] == signature for _, row in found)]
-    told_of = (known or list(shown))[0]
+    known = {row["signature"] for row in found}
+    told_of = next((signature for signature in shown if signature in known), next(iter(shown)))
     return manifest.model_copy(
         update={
             "error_signature": told_of,
-            "error_pattern": shown[told_of].pattern,
-            "fixes": tuple(fixes),
-            "tried_and_failed": tuple(_failure(row) for row in failures),
+            "error_pattern": shown[told_of][0].pattern,
+            "fixes": tuple(_fix(row) for row in found if row["role"] == "fix"),
+            "tried_and_failed": tuple(_failure(row) for row in found if row["role"] == "failure"),
         }
     )
 
@@ -149,8 +153,7 @@ def errors_in(text: str) -> list[tuple[ExecutionError, ErrorPattern]]:
     return [(error, pattern_of(error)) for error in errors]
 
 
-def _fix(row: dict[str, Any], pattern: ErrorPattern) -> ManifestFix:
-    seen = tuple(tuple(values) for values in row["slot_values"])
+def _fix(row: dict[str, Any]) -> ManifestFix:
     return ManifestFix(
         mapping_id=row["mapping_id"],
         resolution_id=row["resolution_id"],
@@ -162,8 +165,8 @@ def _fix(row: dict[str, Any], pattern: ErrorPattern) -> ManifestFix:
         failure_count=row["failure_count"],
         wilson_lower_bound=row["wilson_lower_bound"],
         state=row["state"],
-        same_slots=pattern.subjects in seen,
-        seen_values=seen,
+        same_slots=row["same_slots"],
+        seen_values=row["seen_values"],
         peer_id=row["peer_id"],
     )
 
@@ -176,6 +179,7 @@ def _failure(row: dict[str, Any]) -> ManifestFailure:
         example_diff=row["example_diff"],
         failure_count=row["failure_count"],
         success_count=row["success_count"],
+        peer_id=row["peer_id"],
     )
 
 

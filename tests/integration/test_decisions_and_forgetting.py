@@ -10,12 +10,14 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import errors, model, privacy
+from debug_loop_pipeline.compute.fixes.wilson import wilson_lower_bound
 from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect, UnknownFunctionError
@@ -25,15 +27,18 @@ from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.model_price_catalog import ModelPriceCatalogEffect, PriceConflictError
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.schema_columns import table_columns
+from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.cost import BucketPrices, ModelPrice
-from debug_loop_pipeline.models.manifest import Manifest
+from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.models.manifest import Manifest, ManifestFix
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import golden_states, model_prices, stf_registry
 from debug_loop_pipeline.steps.explain import explain_sessions
 from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
+from debug_loop_pipeline.steps.known_failures import known_failures
 from debug_loop_pipeline.steps.manifest import build_manifest
 from debug_loop_pipeline.steps.model_prices import reprice, seed
 from debug_loop_pipeline.steps.run_all import run_dirty_days
@@ -89,6 +94,58 @@ def test_other_values_are_said_to_be_others(context: StepContext) -> None:
     assert fix.seen_values == (("name",),)
 
 
+def more_fixes(context: StepContext, count: int, values: str, *, successes: int = 2, failures: int = 0) -> None:
+    """Further mappings of the one error, each with a change of its own, all seen with one value."""
+    copied = [
+        "insert into resolutions select r.* from (select jsonb_array_elements(jsonb_agg(to_jsonb(r) || jsonb_build_object("
+        "'resolution_id', encode(sha256((:values || n)::bytea), 'hex')))) as made from (select * from resolutions limit 1) r,"
+        " generate_series(1, :count) n) made, jsonb_populate_record(null::resolutions, made) r",
+        "insert into debug_error_success_mappings select m.* from (select jsonb_array_elements(jsonb_agg(to_jsonb(m) ||"
+        " jsonb_build_object('mapping_id', encode(sha256(('m' || :values || n)::bytea), 'hex'), 'resolution_id',"
+        " encode(sha256((:values || n)::bytea), 'hex'), 'success_count', :successes, 'failure_count', :failures,"
+        " 'wilson_lower_bound', :bound, 'slot_values', jsonb_build_array(jsonb_build_array(:values))))) as made"
+        " from (select * from debug_error_success_mappings limit 1) m, generate_series(1, :count) n) made,"
+        " jsonb_populate_record(null::debug_error_success_mappings, made) m",
+        "insert into mapping_events select e.* from (select jsonb_array_elements(jsonb_agg(to_jsonb(e) || jsonb_build_object("
+        "'resolution_id', encode(sha256((:values || n)::bytea), 'hex')))) as made from (select * from mapping_events limit 1) e,"
+        " generate_series(1, :count) n) made, jsonb_populate_record(null::mapping_events, made) e",
+    ]
+    told = {
+        "count": count,
+        "values": values,
+        "successes": successes,
+        "failures": failures,
+        "bound": wilson_lower_bound(successes, successes + failures),
+    }
+    with context.database.transaction() as connection:
+        for statement in copied:
+            execute(connection, statement, told)
+
+
+def test_a_fix_seen_with_the_same_values_comes_before_any_number_of_better_ones(context: StepContext) -> None:
+    more_fixes(context, 25, "other")
+    more_fixes(context, 1, "yaml", successes=1)
+    found = manifest(context, error="KeyError: 'yaml'").fixes
+    assert [fix.same_slots for fix in found] == [True] + [False] * 20
+    assert (found[0].success_count, found[0].seen_values) == (1, (("yaml",),))
+
+
+def test_each_of_several_errors_of_one_group_is_asked_about(context: StepContext) -> None:
+    more_fixes(context, 1, "yaml", successes=1)
+    failed = "\n".join(f"FAILED tests/test_{n}.py::test_it - KeyError: '{n}'" for n in ("requests", "yaml"))
+    summary = f"=== short test summary info ===\n{failed}\n=== 2 failed in 0.10s ==="
+    found = manifest(context, error=summary)
+    assert [fix.seen_values for fix in found.fixes if fix.same_slots] == [(("yaml",),)]
+
+
+def test_a_fix_just_below_the_threshold_is_not_mentioned(context: StepContext) -> None:
+    assert 0.195 < wilson_lower_bound(8, 22) < 0.2 < wilson_lower_bound(1, 1)
+    more_fixes(context, 1, "below", successes=8, failures=14)
+    more_fixes(context, 1, "just", successes=1)
+    found = manifest(context, error="KeyError: 'below'")
+    assert {fix.success_count for fix in found.fixes} == {1, 3}
+
+
 def test_an_unknown_error_says_nothing(context: StepContext) -> None:
     found = manifest(context, error="ZeroDivisionError: division by zero")
     assert found.empty
@@ -117,6 +174,80 @@ def test_code_stays_inside_its_sharing_group(context: StepContext) -> None:
     assert functions("example/names,example/other", "example/other") == 1
     assert functions("example/other", "example/other") == 0
     assert functions("example/other", "example/names") == 1
+
+
+def test_a_fix_from_outside_the_sharing_group_is_a_template(context: StepContext) -> None:
+    def fix(group: str, repository: str) -> ManifestFix:
+        settings = Settings(sharing_group=group)
+        asked = build_manifest(context.database, settings, None, error="KeyError: 'colour'", repository=repository)
+        (found,) = asked.fixes
+        return found
+
+    inside, outside = fix("example/names,example/other", "example/other"), fix("example/other", "elsewhere/repo")
+    assert 'record.get("name", default)' in inside.example_diff
+    assert inside.seen_values == (("name",),)
+    assert fix("example/other", "example/names") == inside
+    assert outside == inside.model_copy(update={"example_diff": "", "said": None, "seen_values": ()})
+    assert ". get (" in outside.template
+
+
+def test_what_was_tried_in_vain_outside_the_sharing_group_is_a_template_too(context: StepContext) -> None:
+    edit = json.loads(attempt("vain-edit", "vain", minutes=5_000, failed=False).model_dump_json())["edits"]
+    again = attempt("vain-2", "vain", minutes=5_010, failed=True, error="KeyError: 'size'", edits=edit, peer_id="bob")
+    ingest_events(
+        context, [attempt("vain-1", "vain", minutes=4_990, failed=True, error="KeyError: 'size'"), again], "test"
+    )
+    run_dirty_days(context)
+    resolution = "update debug_error_success_mappings set success_count = 0, wilson_lower_bound = 0"
+    with context.database.transaction() as connection:
+        connection.exec_driver_sql(resolution)
+    ours, theirs = (
+        build_manifest(
+            context.database, Settings(sharing_group=group), None, error="KeyError: 'size'", repository="elsewhere/repo"
+        ).tried_and_failed
+        for group in ("example/names,elsewhere/repo", "elsewhere/repo")
+    )
+    assert [(tried.failure_count, bool(tried.example_diff), tried.peer_id) for tried in ours] == [(1, True, "bob")]
+    assert [(tried.failure_count, tried.example_diff, tried.peer_id) for tried in theirs] == [(1, "", "bob")]
+
+
+def test_an_example_is_of_those_that_are_not_suppressed_and_bears_their_name(context: StepContext) -> None:
+    def task(peer: str, repository: str, path: str, day: int) -> list[ExecutionEvent]:
+        told: dict[str, Any] = {"peer_id": peer, "context": {"repository": repository}}
+        failed = attempt(f"{peer}-1", peer, minutes=day * 1_440, failed=True, error="LookupError: no name", **told)
+        edit = json.loads(attempt("edit", "edit", minutes=day * 1_440 + 10, failed=False).model_dump_json())["edits"]
+        edits = [edit[0] | {"path": path}]
+        return [failed, attempt(f"{peer}-2", peer, minutes=day * 1_440 + 10, failed=False, edits=edits, **told)]
+
+    ingest_events(context, [*task("mallory", "m/m", "a.py", 8), *task("bob", "b/b", "longer/path.py", 9)], "test")
+    run_dirty_days(context)
+    decisions = DecisionStore(context.database)
+    settings = context.settings
+
+    def fixes(asking: Settings = settings, repository: str | None = None) -> list[tuple[str, str | None]]:
+        found = build_manifest(context.database, asking, None, error="LookupError: no name", repository=repository)
+        return [(fix.example_diff.splitlines()[0], fix.peer_id) for fix in found.fixes]
+
+    own = Settings(sharing_group="none")
+    of_mallory, of_bob = fixes(own, "m/m"), fixes(own, "b/b")
+    assert ([peer for _, peer in of_mallory], [peer for _, peer in of_bob]) == (["mallory"], ["bob"])
+    assert ("a.py" in of_mallory[0][0], "longer/path.py" in of_bob[0][0]) == (True, True)
+    assert fixes() == of_mallory
+    for kind, subject in (("peer", "mallory"), ("repository", "m/m")):
+        decisions.suppress(kind, subject, "wrong", "test")
+        assert fixes() == of_bob
+        decisions.unsuppress(kind, subject)
+    assert fixes() == of_mallory
+
+
+@pytest.mark.parametrize(("kind", "subject"), [("peer", "local"), ("repository", "example/names")])
+def test_a_fix_known_from_suppressed_sources_alone_is_not_served(context: StepContext, kind: str, subject: str) -> None:
+    if kind == "peer":
+        subject = one(context, "select distinct peer_id from debug_execution_attempts")["peer_id"]
+    assert known_failures(context.database, context.settings, None, REQUEST)[0].helped
+    DecisionStore(context.database).suppress(kind, subject, "wrong", "test")
+    assert manifest(context, error="KeyError: 'name'", request=REQUEST).empty
+    assert known_failures(context.database, context.settings, None, REQUEST) == ()
 
 
 def test_a_suppressed_fix_is_not_served_and_can_come_back(context: StepContext) -> None:

@@ -273,5 +273,7 @@ def test_a_fix_is_shown_by_an_example_of_its_own_error_with_what_mended_it_first
         for row in top_errors(context.database, order="count", limit=10)
         if "Attribute" in row["pattern"]
     )
-    [served] = [fix for fix in fixes_of(context.database, signature) if "config.py" in fix["example_diff"]]
+    [served] = [
+        fix for fix in fixes_of(context.database, {signature: ()}, min_wilson=0.2) if "config.py" in fix["example_diff"]
+    ]
     assert "unrelated.py" not in served["example_diff"]

@@ -94,7 +94,7 @@ class Answerer:
         if error is None and asked.occasion is Occasion.PROMPT:
             error = request  # people paste errors into prompts
         repository = asked.repository or _repository_of(asked.cwd)
-        manifest, markdown = Manifest(), ""
+        manifest, markdown, shown = Manifest(), "", Manifest()
         failures: tuple[KnownFailure, ...] = ()
         if asked.known_failures:
             if request:
@@ -113,12 +113,12 @@ class Answerer:
                 manifest = manifest.model_copy(update={"stuck": self._stuck(asked, asked.error)})
             limits = self._settings.manifest
             in_text = limits.stf_in_prompt if asked.functions is None else asked.functions
-            markdown = render_markdown(manifest, limits.token_budget, in_text)
-            if not asked.with_manifest:  # what is not shown is not recorded as served
-                manifest = manifest.model_copy(update={"functions": manifest.functions[:in_text]})
+            markdown, shown = render_markdown(manifest, limits.token_budget, in_text)
+            if asked.with_manifest:  # all of it is shown
+                shown = manifest
         arm = self._arm(asked)
-        if not markdown and not failures:
-            nothing = manifest if asked.with_manifest and manifest.empty else Manifest()
+        if shown.empty and not failures:
+            nothing = manifest if asked.with_manifest else Manifest()
             return Answer(arm=arm, manifest=nothing, milliseconds=_since(started))
         served = Recommendation(
             recommendation_id=uuid4(),
@@ -130,10 +130,10 @@ class Answerer:
             repository=_clean(repository),
             arm=arm,
             problem_hash=problem_hash(problem_signature(request)) if request else None,
-            error_signature=_signature(manifest),
-            stf_hashes=tuple(function.stf_hash for function in manifest.functions),
-            mapping_ids=_mappings(manifest, failures),
-            golden_state_ids=tuple(golden.golden_state_id for golden in manifest.golden_states),
+            error_signature=_signature(shown),
+            stf_hashes=tuple(function.stf_hash for function in shown.functions),
+            mapping_ids=_mappings(shown, failures),
+            golden_state_ids=tuple(golden.golden_state_id for golden in shown.golden_states),
             characters=len(markdown),
             served_at=datetime.now(UTC),
         )

@@ -32,7 +32,9 @@ from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.cost import BucketPrices, ModelPrice
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.manifest import Manifest, ManifestFix
-from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.models.recommendation import ManifestRequest, Recommendation
+from debug_loop_pipeline.serving.answers import Answerer
+from debug_loop_pipeline.settings import ManifestSettings, Settings
 from debug_loop_pipeline.steps import golden_states, model_prices, stf_registry
 from debug_loop_pipeline.steps.explain import explain_sessions
 from debug_loop_pipeline.steps.forget import forget
@@ -85,7 +87,7 @@ def manifest(context: StepContext, **asked: str) -> Manifest:
 def test_the_manifest_gives_the_fix_back_with_its_counts(context: StepContext) -> None:
     found = manifest(context, error="KeyError: 'name'")
     assert [(fix.success_count, fix.failure_count, fix.same_slots) for fix in found.fixes] == [(3, 0, True)]
-    assert 'record.get("name", default)' in render_markdown(found)
+    assert 'record.get("name", default)' in render_markdown(found).markdown
 
 
 def test_other_values_are_said_to_be_others(context: StepContext) -> None:
@@ -146,10 +148,23 @@ def test_a_fix_just_below_the_threshold_is_not_mentioned(context: StepContext) -
     assert {fix.success_count for fix in found.fixes} == {1, 3}
 
 
+@pytest.mark.parametrize(("with_manifest", "recorded"), [(False, 2), (True, 11)])
+def test_what_did_not_fit_into_the_prompt_is_recorded_only_where_all_was_given(
+    context: StepContext, with_manifest: bool, recorded: int
+) -> None:
+    more_fixes(context, 10, "other")
+    settings = context.settings.model_copy(update={"manifest": ManifestSettings(token_budget=150)})
+    served: list[Recommendation] = []
+    asked = ManifestRequest(error="KeyError: 'name'", with_manifest=with_manifest)
+    answer = Answerer(context.database, settings, lambda: None, served.append).answer(asked)
+    assert answer.markdown.count("### Fix") == 2
+    assert len(served[0].mapping_ids) == recorded
+
+
 def test_an_unknown_error_says_nothing(context: StepContext) -> None:
     found = manifest(context, error="ZeroDivisionError: division by zero")
     assert found.empty
-    assert render_markdown(found) == ""
+    assert render_markdown(found).markdown == ""
 
 
 def test_a_request_finds_the_function_that_solved_it(context: StepContext) -> None:

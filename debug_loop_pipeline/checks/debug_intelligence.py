@@ -280,7 +280,7 @@ SHARE_CHECKS = [
     Check(
         "recommendation_effect",
         "what_is_served_does_no_harm",
-        "Tasks that are served something need no more attempts than those that are held out.",
+        "Tasks that are served something succeed as often as those that are held out, and with no more attempts.",
         rules.effect_not_harmful,
         severity=dg.AssetCheckSeverity.WARN,
     ),

@@ -101,23 +101,36 @@ def mappings_refolded(database: Database) -> Finding:
 
 
 def effect_not_harmful(database: Database) -> Finding:
-    """Whether the newest effect on attempts is no harm: an interval of the difference that lies above 0 fails, too few tasks say nothing."""
-    rows = latest_effect(database, "attempts")
-    if not rows or rows[0]["difference"] is None:
-        numbers = {key: rows[0][key] for key in ("tasks_treatment", "tasks_holdout")} if rows else {}
+    """Whether the newest effect is no harm, neither fewer tasks that succeed nor more attempts until they do.
+
+    An interval of the difference that lies on the wrong side of 0 fails; too few tasks say nothing.
+    """
+    rows = {row["measure"]: row for row in latest_effect(database)}
+    succeeded, attempts = rows.get("succeeded"), rows.get("attempts")
+    numbers: dict[str, Any] = {"day": str(succeeded["day"])} if succeeded else {}
+    for row in filter(None, (succeeded, attempts)):
+        numbers |= {f"{row['measure']}_{name}": row[name] for name in _EFFECT_SHOWN if row[name] is not None}
+    harms = [
+        row[bound] * sign > 0
+        for row, bound, sign in ((succeeded, "difference_high", -1), (attempts, "difference_low", 1))
+        if row and row["difference"] is not None
+    ]
+    if any(harms):
+        return Finding(False, numbers)
+    if len(harms) < 2:
         return Finding(None, numbers | {"status": "not enough data"})
-    shown = (
-        "day",
-        "tasks_treatment",
-        "tasks_holdout",
-        "treatment",
-        "holdout",
-        "difference_low",
-        "difference_high",
-        "p_value",
-    )
-    numbers = {key: rows[0][key] for key in shown if key != "day"} | {"day": str(rows[0]["day"])}
-    return Finding(rows[0]["difference_low"] <= 0, numbers)
+    return Finding(True, numbers)
+
+
+_EFFECT_SHOWN = (
+    "tasks_treatment",
+    "tasks_holdout",
+    "treatment",
+    "holdout",
+    "difference_low",
+    "difference_high",
+    "p_value",
+)
 
 
 def golden_transitions_legal(database: Database) -> Finding:

@@ -78,14 +78,12 @@ def error_group(database: Database, signature: str) -> dict[str, Any]:
     }
 
 
-def latest_effect(database: Database, measure: str | None = None) -> list[dict[str, Any]]:
+def latest_effect(database: Database) -> list[dict[str, Any]]:
     """The newest rows of `recommendation_effect`, one per measure."""
     return fetch_rows(
         database,
         "select * from recommendation_effect where day = (select max(day) from recommendation_effect)"
-        " and (cast(:measure as text) is null or measure = :measure)"
         " order by array_position(array['attempts', 'succeeded', 'cost_usd'], measure)",
-        {"measure": measure},
     )
 
 

@@ -60,10 +60,11 @@ EFFECT = Table(
 
 MEASURES: dict[str, Callable[[dict[str, Any]], float | None]] = {
     "succeeded": lambda task: float(task["succeeded"]),
-    "attempts": lambda task: float(task["attempts"]),
-    "cost_usd": lambda task: None if task["cost_usd"] is None else float(task["cost_usd"]),
+    "attempts": lambda task: float(task["attempts"]) if task["succeeded"] else None,
+    "cost_usd": lambda task: float(task["cost_usd"]) if task["succeeded"] and task["cost_usd"] is not None else None,
 }
-"""What is compared; a task without a value is left out of that comparison."""
+"""What is compared; a task without a value is left out of that comparison. What a success took: a task that was given up at once would
+else be the best of all."""
 
 
 def run(

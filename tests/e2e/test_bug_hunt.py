@@ -169,7 +169,7 @@ def test_what_the_hunt_writes_is_imported_without_a_reject(tmp_path, context, ru
 
 
 def effect(context: StepContext, measure: str) -> dict[str, Any]:
-    (row,) = latest_effect(context.database, measure)
+    (row,) = [row for row in latest_effect(context.database) if row["measure"] == measure]
     return row
 
 

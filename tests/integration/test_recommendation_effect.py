@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from debug_loop_pipeline.checks.rules import effect_not_harmful
 from debug_loop_pipeline.cli.report_tables import report_tables
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
 from debug_loop_pipeline.effects.report_store import effect_rows, latest_effect
+from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.recommendation import Arm, Occasion, Recommendation
 from debug_loop_pipeline.settings import Settings
@@ -118,6 +120,46 @@ def test_both_arms_are_compared_from_the_serving_on(context: StepContext) -> Non
     assert whole["relative_high"] < -0.4
     assert whole["p_value"] < 0.001
     assert effect[4, "succeeded"]["p_value"] == 1.0
+
+
+def test_tasks_that_were_given_up_are_no_improvement(context: StepContext) -> None:
+    events: list[ExecutionEvent] = []
+    for n in range(20):
+        left, kept = f"left-{n}", f"kept-{n}"
+        events += [attempt(left, left, minutes=DAY, failed=True), *trying(kept, 2)]
+        record(context, served(left, minutes=DAY + 1), served(kept, minutes=DAY + 1, arm=Arm.HOLDOUT))
+    take_in(context, events)
+    effect = {row["measure"]: row for row in latest_effect(context.database)}
+    assert effect["succeeded"]["difference_high"] < 0
+    assert [(effect[m]["status"], effect[m]["tasks_treatment"]) for m in ("attempts", "cost_usd")] == [
+        ("not enough data", 0)
+    ] * 2
+    found = effect_not_harmful(context.database)
+    assert found.passed is False
+    assert (found.numbers["succeeded_treatment"], found.numbers["succeeded_holdout"]) == (0, 1)
+
+
+def test_harm_is_fewer_successes_or_more_attempts_until_them(context: StepContext) -> None:
+    def passes(**measured: tuple[float, float]) -> bool | None:
+        with context.database.transaction() as connection:
+            execute(connection, "delete from recommendation_effect")
+            for measure, (low, high) in measured.items():
+                execute(
+                    connection,
+                    "insert into recommendation_effect (day, measure, status, first_day, tasks_treatment, tasks_holdout,"
+                    " repositories, resampled, treatment, treatment_low, treatment_high, holdout, holdout_low, holdout_high,"
+                    " difference, difference_low, difference_high, p_value) values ('2026-03-02', :measure, 'measured',"
+                    " '2026-03-01', 30, 30, 1, 'tasks', 1, 1, 1, 1, 1, 1, :low, :low, :high, 0.5)",
+                    {"measure": measure, "low": low, "high": high},
+                )
+        return effect_not_harmful(context.database).passed
+
+    assert passes() is None
+    assert passes(succeeded=(-0.2, 0.1)) is None
+    assert passes(succeeded=(-0.2, 0.1), attempts=(-1.0, 1.0)) is True
+    assert passes(succeeded=(-0.3, -0.1)) is False
+    assert passes(succeeded=(-0.3, -0.1), attempts=(-2.0, -1.0)) is False
+    assert passes(succeeded=(0.1, 0.3), attempts=(0.5, 1.0)) is False
 
 
 def test_the_rows_do_not_depend_on_what_came_first(context: StepContext, store_urls: Callable[[], str]) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from debug_loop_pipeline.models.recommendation import Arm
 
-EFFECT_VERSION = "1"
+EFFECT_VERSION = "2"
 MIN_REPOSITORIES = 10
 BOOTSTRAPS = 2_000
 PERMUTATIONS = 9_999

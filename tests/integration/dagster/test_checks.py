@@ -72,7 +72,7 @@ BROKEN: dict[str, list[str]] = {
     "what_is_served_does_no_harm": [
         "insert into recommendation_effect (day, measure, status, first_day, tasks_treatment, tasks_holdout, repositories,"
         " treatment, holdout, difference, difference_low, difference_high, p_value)"
-        " values (current_date, 'attempts', 'measured', current_date, 30, 30, 1, 5, 2, 3, 1, 5, 0.001)"
+        " values (current_date, 'succeeded', 'measured', current_date, 30, 30, 1, 0.2, 0.9, -0.7, -0.9, -0.5, 0.001)"
     ],
     "loops_trace_to_errors": [
         "insert into stuck_loops select correlation_id, signature, 0, day, gen_random_uuid(), at, at, at, 3, false, 2, 0, 0, 'a'"

@@ -373,11 +373,19 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-SUBJECT_FACTS = """
+FIXED_IN = """
+join mapping_events s on s.signature = m.signature and s.resolution_id = m.resolution_id and s.outcome = 'success'
+    and s.occurred_at = m.first_success_at and s.attempt_id = m.first_success_attempt_id
+join debug_execution_attempts w on w.attempt_id = (s.details #>> '{gone,attempt_id}')::uuid
+"""
+"""The attempt `w` that gave the fix of a mapping `m`: the first that showed the error gone. Its change is the fix; the check that passed
+later, by which the task knows, may be in the attempt of another peer."""
+
+SUBJECT_FACTS = f"""
 left join lateral (
     select m.signature, m.resolution_id, m.confident_at is not null and m.state <> 'deprecated' as confident, w.peer_id as owner
     from debug_error_success_mappings m
-    left join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+    {FIXED_IN}
     where c.kind in ('fix', 'reuse') and m.signature = split_part(c.subject, ':', 1) and m.resolution_id = split_part(c.subject, ':', 2)
 ) m on true
 left join lateral (

@@ -143,7 +143,7 @@ class SubjectFacts(FrozenModel):
     """What the store knows of the fix, golden state or reused work that a contribution names."""
 
     owner_peer_id: PeerId | None = None
-    """The peer of the first success, of the golden state, or of the first writer."""
+    """The peer whose change was the first success, the peer of the golden state, or the first writer."""
     ready: bool = False
     """The mapping is confident, the golden state approved; reused work is always ready."""
     suppressed: bool = False

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.economy.transaction_id import contribution_id
-from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider
+from debug_loop_pipeline.effects.contribution_store import FIXED_IN, ContributionStore, lock_decider
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionKind
@@ -132,11 +132,11 @@ where s.attempt_id = any(:ids)
 order by s.attempt_id, s.path, s.start_line, s.position
 """
 
-_FIXES = """
-select w.peer_id, m.first_success_attempt_id as attempt_id, m.confident_at as occurred_at,
+_FIXES = f"""
+select w.peer_id, w.attempt_id, m.confident_at as occurred_at,
        m.signature || ':' || m.resolution_id as subject, null as quality_score, null as used_by_peer_id
 from debug_error_success_mappings m
-join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+{FIXED_IN}
 where m.confident_at is not null and m.state <> 'deprecated' and w.day <= :last
 """
 
@@ -183,13 +183,13 @@ order by a.attempt_id, f.cluster_id, f.stf_hash
 """
 """One use per attempt and cluster, owed to whoever wrote the earliest member: a renamed copy takes no reuse from its model."""
 
-_FIX_REUSE = """
+_FIX_REUSE = f"""
 select distinct w.peer_id, e.attempt_id, a.completed_at as occurred_at, m.signature || ':' || m.resolution_id as subject,
        null as quality_score, a.peer_id as used_by_peer_id
 from recommendations r
 cross join lateral unnest(r.mapping_ids) as served(mapping_id)
 join debug_error_success_mappings m on m.mapping_id = served.mapping_id
-join debug_execution_attempts w on w.attempt_id = m.first_success_attempt_id
+{FIXED_IN}
 join mapping_events e
     on e.signature = m.signature and e.resolution_id = m.resolution_id and e.outcome = 'success' and e.occurred_at >= r.served_at
 join debug_execution_attempts a on a.attempt_id = e.attempt_id

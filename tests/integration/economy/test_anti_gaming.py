@@ -307,6 +307,49 @@ def test_a_fix_is_paid_once_when_it_is_confident_to_the_peer_of_the_first_succes
     assert economy.earned("eve") == 0
 
 
+def edit(name: str, minutes: int, path: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "language": "python",
+        "before": 'return record["name"]',
+        "after": 'return record.get("name", default)',
+        "step": minutes * 10 + 1,
+        "tool_call_id": f"edit-{name}",
+    }
+
+
+def test_a_fix_is_paid_to_the_peer_whose_change_it_was_though_the_check_passed_for_another(economy: Economy) -> None:
+    for n in range(3):
+        task, at = f"shared-{n}", n * 60
+        economy.work(
+            attempt(f"{task}-1", task, minutes=at, failed=True, peer_id="ann"),
+            attempt(
+                f"{task}-2",
+                task,
+                minutes=at + 10,
+                failed=True,
+                error="ValueError: bad",
+                peer_id="ann",
+                edits=[edit(f"{task}-2", at + 10, "config.py")],
+            ),
+            attempt(
+                f"{task}-3",
+                task,
+                minutes=at + 20,
+                failed=False,
+                peer_id="ben",
+                code_written=[],
+                edits=[edit(f"{task}-3", at + 20, "other.py") | {"after": "return parse(record)"}],
+            ),
+        )
+    paid = economy.rows(
+        "select c.peer_id, c.amount, m.error_type from contributions c"
+        " join debug_error_success_mappings m on c.subject = m.signature || ':' || m.resolution_id where kind = 'fix'"
+        " order by m.error_type"
+    )
+    assert [tuple(row.values()) for row in paid] == [("ann", 100_000, "KeyError"), ("ben", 100_000, "ValueError")]
+
+
 def test_a_golden_state_of_copied_code_earns_nothing(store_urls: Callable[[], str]) -> None:
     economy = Economy(store_urls(), golden=GoldenSettings(nominate_quality=0.1, approve_quality=0.2))
     economy.work(

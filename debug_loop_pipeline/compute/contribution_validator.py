@@ -28,7 +28,7 @@ from debug_loop_pipeline.models.contribution import (
 )
 from debug_loop_pipeline.settings import EconomySettings
 
-VALIDATOR_VERSION = "1"
+VALIDATOR_VERSION = "2"
 
 _NO_SUBJECT = SubjectFacts()
 Finding = tuple[RejectReason, str]
@@ -87,10 +87,7 @@ def _attempt_findings(contribution: Contribution, attempt: AttemptFacts | None) 
         found.append((RejectReason.SELF_REUSE, f"attempt {attempt.attempt_id} is the owner's own"))
     if attempt.attempt_id != contribution.attempt_id or attempt.peer_id != worker:
         found.append((RejectReason.FOREIGN_ATTEMPT, f"attempt {attempt.attempt_id} is not of {worker}"))
-    measured = attempt.evidence.rank >= EvidenceTier.MEASURED.rank
-    if kind.is_reuse and measured and attempt.outcome is not Outcome.SUCCEEDED:
-        found.append((RejectReason.FAILED, f"the attempt that reused it ended {attempt.outcome}"))
-    elif kind is ContributionKind.STF and attempt.outcome is Outcome.FAILED:
+    if kind is ContributionKind.STF and attempt.outcome is Outcome.FAILED:
         found.append((RejectReason.FAILED, "code of a failed attempt"))
     return found
 
@@ -153,6 +150,10 @@ def _waits_for(
     waits: list[tuple[PendingReason, str]] = []
     if attempt is None:
         waits.append((PendingReason.ATTEMPT, f"attempt {contribution.attempt_id} is not known"))
+    elif contribution.kind.is_reuse:
+        if subject.use_outcome is not Outcome.SUCCEEDED:
+            how = "is not known" if subject.use_outcome is None else f"ended {subject.use_outcome} so far"
+            waits.append((PendingReason.SUCCESS, f"a use by attempt {contribution.attempt_id} {how}"))
     elif attempt.evidence.rank < EvidenceTier.MEASURED.rank:
         waits.append((PendingReason.EVIDENCE, f"the evidence is {attempt.evidence}"))
     known = subject.owner_peer_id is not None and subject.ready

@@ -19,7 +19,7 @@ from debug_loop_pipeline.models.contribution import (
 from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN
 from debug_loop_pipeline.settings import EconomySettings
 
-REWARD_VERSION = "1"
+REWARD_VERSION = "2"
 
 _HALF = Fraction(1, 2)
 _COMPLEXITY_WEIGHT = Fraction(3, 10)
@@ -114,7 +114,7 @@ def _before_limits(
     match contribution.kind:
         case ContributionKind.STF:
             return _stf(contribution, quality, similarity, economy)
-        case ContributionKind.FIX | ContributionKind.GOLDEN_STATE if context.subject_rewarded:
+        case _ if context.subject_rewarded:
             return 0, 0, "it has been rewarded before"
         case ContributionKind.FIX:
             amount = economy.fix_reward * MILLITOKENS_PER_TOKEN

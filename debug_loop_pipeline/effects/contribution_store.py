@@ -76,7 +76,8 @@ class Undecided:
     stf_hash: str | None = None
     """Of a golden state: its function."""
     family: str = ""
-    """What is rewarded once: the subject; of a golden state the cluster of its function, or every copy would be one more."""
+    """What is rewarded once: the subject; of a golden state the cluster of its function, or every copy would be one more; of a reuse
+    the work in the task that used it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,7 @@ class ContributionStore:
             "days": sorted({day_of(u.attempt.completed_at) for u in undecided}),
             "subjects": sorted({u.contribution.subject for u in undecided}),
             "families": sorted({u.family for u in undecided}),
+            "users": sorted({u.contribution.attempt_id for u in undecided if u.contribution.kind.is_reuse}),
             "from": datetime(decided_on.year, decided_on.month, decided_on.day, tzinfo=UTC),
         }
         by_day = connection.execute(_BY_ATTEMPT_DAY, params).all()
@@ -355,7 +357,12 @@ def _undecided(row: dict[str, Any]) -> Undecided:
         outcome=row["outcome"],
         completed_at=row["completed_at"],
     )
-    subject = SubjectFacts(owner_peer_id=row["owner"], ready=row["ready"], suppressed=row["suppressed"])
+    subject = SubjectFacts(
+        owner_peer_id=row["owner"],
+        ready=row["ready"],
+        suppressed=row["suppressed"],
+        use_outcome=row["use_outcome"],
+    )
     return Undecided(contribution, attempt, subject, row["golden_stf_hash"], row["family"])
 
 
@@ -402,13 +409,31 @@ left join lateral (
 """
 """What the store knows of the subject of a contribution `c`: a fix `m`, a function `f`, a golden state `g`."""
 
+USED = """
+left join lateral (
+    select s.outcome from stf_uses s
+    where c.kind = 'reuse' and s.cluster_id = f.cluster_id and s.correlation_id = a.correlation_id and s.attempt_id = c.attempt_id
+    union all
+    select 'succeeded' from mapping_events s
+    where c.kind = 'reuse' and s.signature = m.signature and s.resolution_id = m.resolution_id and s.outcome = 'success'
+      and s.correlation_id = a.correlation_id and s.attempt_id = c.attempt_id
+    union all
+    select s.details ->> 'outcome' from golden_events s
+    where c.kind = 'golden_reuse' and s.golden_state_id = c.subject and s.action = 'record_reuse'
+      and s.details ->> 'attempt_id' = c.attempt_id::text
+    limit 1
+) u on true
+"""
+"""The use `u` that a reuse `c` by the attempt `a` tells of, as it was recognised, with how its task went from there on."""
+
 IS_READY = """
-(a.evidence_tier in ('measured', 'verified') and case c.kind
-    when 'stf' then true
-    when 'fix' then coalesce(m.confident, false) and m.owner is not null
-    when 'reuse' then coalesce(m.owner, f.owner) is not null
-    else coalesce(g.approved, false)
-end)
+case c.kind
+    when 'stf' then a.evidence_tier in ('measured', 'verified')
+    when 'fix' then a.evidence_tier in ('measured', 'verified') and coalesce(m.confident, false) and m.owner is not null
+    when 'golden_state' then a.evidence_tier in ('measured', 'verified') and coalesce(g.approved, false)
+    when 'reuse' then u.outcome = 'succeeded' and coalesce(m.owner, f.owner) is not null
+    else u.outcome = 'succeeded' and coalesce(g.approved, false)
+end
 """
 """Whether the contribution `c` of the attempt `a` waits for nothing any more."""
 
@@ -416,8 +441,12 @@ _UNDECIDED = f"""
 select c.contribution_id, c.kind, c.peer_id, c.attempt_id, c.occurred_at, c.subject, c.path, c.function_name, c.span_ordinal,
        c.start_line, c.end_line, c.code, c.language, c.quality_score, c.complexity_score, c.used_by_peer_id, c.external_id,
        a.peer_id as attempt_peer_id, a.evidence_tier, a.outcome, a.completed_at,
-       coalesce(m.owner, f.owner, g.owner) as owner, true as ready, g.stf_hash as golden_stf_hash,
-       case when c.kind = 'golden_state' then coalesce(g.family, c.subject) else c.subject end as family,
+       coalesce(m.owner, f.owner, g.owner) as owner, true as ready, g.stf_hash as golden_stf_hash, u.outcome as use_outcome,
+       case
+           when c.kind = 'golden_state' then coalesce(g.family, c.subject)
+           when c.kind in ('reuse', 'golden_reuse') then coalesce(nullif(f.cluster_id, ''), c.subject) || ' in ' || a.correlation_id
+           else c.subject
+       end as family,
        exists (
            select from suppressions s
            where (s.subject_kind, s.subject_id) in (
@@ -429,6 +458,7 @@ select c.contribution_id, c.kind, c.peer_id, c.attempt_id, c.occurred_at, c.subj
 from contributions c
 join debug_execution_attempts a using (attempt_id)
 {SUBJECT_FACTS}
+{USED}
 where c.status = 'pending' and (a.completed_at at time zone 'UTC')::date <= :last and not c.contribution_id = any(:but)
   and (cast(:only as uuid[]) is null or c.contribution_id = any(:only)) and {IS_READY}
 order by a.completed_at, c.attempt_id, c.path nulls first, c.function_name nulls first, c.span_ordinal, c.kind, c.subject,
@@ -463,6 +493,11 @@ _BY_FAMILY = text(
     " left join debug_transform_functions o on o.stf_hash = c.decision #>> '{inputs,stf_hash}'"
     " cross join lateral (select coalesce(nullif(o.cluster_id, ''), c.decision #>> '{inputs,stf_hash}', c.subject) as family) v"
     " where c.status = 'rewarded' and c.kind = 'golden_state' and v.family = any(:families)"
+    " union select c.kind, coalesce(nullif(f.cluster_id, ''), c.subject) || ' in ' || a.correlation_id"
+    " from debug_execution_attempts a join contributions c using (attempt_id)"
+    " left join debug_transform_functions f on c.kind = 'reuse' and f.stf_hash = c.subject"
+    " where c.status = 'rewarded' and c.kind in ('reuse', 'golden_reuse') and a.correlation_id in"
+    " (select correlation_id from debug_execution_attempts where attempt_id = any(:users))"
 )
 
 _WRITE_DECISIONS = text(

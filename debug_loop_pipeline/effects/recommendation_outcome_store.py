@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.serving.recommendation_outcome import Serving, TaskStep
+from debug_loop_pipeline.compute.serving.recommendation_outcome import Serving, TaskStep, outcome_since
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.base import Outcome
@@ -123,7 +123,9 @@ def clusters_in_use(
 def golden_reuses(
     database: Database, connection: Connection, golden: Sequence[tuple[str, str]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Golden state -> its reuses, one per task: attempt_id, correlation_id, peer_id, at; in order.
+    """Golden state -> its reuses, one per task: attempt_id, correlation_id, peer_id, at, outcome; in order.
+
+    The outcome is that of the task from the reuse on.
 
     Args:
         database: the store.
@@ -132,8 +134,13 @@ def golden_reuses(
     """
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     params = {"ids": [one for one, _ in golden], "hashes": [one for _, one in golden]}
-    for row in fetch_rows(database, _GOLDEN_REUSES, params, connection):
-        found[row["golden_state_id"]].append(row)
+    reuses = fetch_rows(database, _GOLDEN_REUSES, params, connection)
+    steps: defaultdict[UUID, list[TaskStep]] = defaultdict(list)
+    for step in steps_of_tasks(database, connection, sorted({row["correlation_id"] for row in reuses})):
+        steps[step.correlation_id].append(step)
+    for row in reuses:
+        outcome = outcome_since(row["attempt_id"], steps[row["correlation_id"]])
+        found[row["golden_state_id"]].append(row | {"outcome": outcome.value})
     return found
 
 

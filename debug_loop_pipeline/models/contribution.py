@@ -148,6 +148,8 @@ class SubjectFacts(FrozenModel):
     """The mapping is confident, the golden state approved; reused work is always ready."""
     suppressed: bool = False
     """A person suppressed it."""
+    use_outcome: Outcome | None = None
+    """Of a reuse: how the task that used it went from the use on; None where this attempt is not known to have used it."""
 
 
 class PendingReason(StrEnum):
@@ -159,6 +161,8 @@ class PendingReason(StrEnum):
     """The attempt's outcome is not measured."""
     SUBJECT = "subject"
     """The mapping is not confident, or the golden state not approved."""
+    SUCCESS = "success"
+    """The attempt is not known to have reused it, or its task has had no success since that lasted."""
 
 
 class RejectReason(StrEnum):
@@ -169,7 +173,7 @@ class RejectReason(StrEnum):
     FOREIGN_SUBJECT = "foreign_subject"
     """The fix, golden state or reused work is another peer's."""
     FAILED = "failed"
-    """The attempt failed, or a reuse had no success."""
+    """Code of an attempt that failed."""
     SELF_REUSE = "self_reuse"
     UNPARSABLE = "unparsable"
     TOO_LARGE = "too_large"
@@ -236,7 +240,7 @@ class RewardContext(FrozenModel):
     rewarded_on_decision_day: int = Field(default=0, ge=0)
     """Rewarded contributions of the peer decided on this UTC day."""
     subject_rewarded: bool = False
-    """This fix (signature and change) or golden state has been paid before, to whichever peer."""
+    """This fix (signature and change), golden state or use (of one work in one task) has been paid before, to whichever peer."""
     golden_reuses_paid: int = Field(default=0, ge=0)
     """Reuses of this golden state paid before."""
     golden_reuse_amount: NonNegativeMillitokens = 0

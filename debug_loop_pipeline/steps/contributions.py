@@ -149,42 +149,29 @@ where g.state = 'approved' and a.day <= :last
 """
 
 _GOLDEN_REUSE = """
-select g.peer_id, a.attempt_id, a.completed_at as occurred_at, g.golden_state_id as subject, null as quality_score,
+select g.peer_id, a.attempt_id, a.correlation_id, a.completed_at as occurred_at, g.golden_state_id as subject, null as quality_score,
        a.peer_id as used_by_peer_id
-from (
-    select attempt_id, unnest(golden_state_ids) as golden_state_id from debug_execution_attempts where cardinality(golden_state_ids) > 0
-    union
-    select (details ->> 'attempt_id')::uuid, golden_state_id from golden_events where action = 'record_reuse'
-) r
-join debug_execution_attempts a using (attempt_id)
+from golden_events e
 join debug_golden_states g using (golden_state_id)
-where g.attempt_id <> a.attempt_id and a.day <= :last
+join debug_execution_attempts a on a.attempt_id = (e.details ->> 'attempt_id')::uuid
+where e.action = 'record_reuse' and a.day <= :last
 """
-"""What an attempt says it used, and what was recognised in the code of a task that was shown it."""
 
 _FUNCTION_REUSE = """
-select distinct on (a.attempt_id, f.cluster_id)
-       coalesce(e.peer_id, f.peer_id) as peer_id, a.attempt_id, a.completed_at as occurred_at, f.stf_hash as subject,
-       null as quality_score, a.peer_id as used_by_peer_id
-from (
-    select attempt_id, unnest(stf_ids) as id from debug_execution_attempts where cardinality(stf_ids) > 0
-    union
-    select attempt_id, cluster_id from stf_uses where recognised_by = 'code'
-) r
+select f.peer_id, a.attempt_id, a.correlation_id, a.completed_at as occurred_at, f.stf_hash as subject, null as quality_score,
+       a.peer_id as used_by_peer_id, u.cluster_id
+from stf_uses u
 join debug_execution_attempts a using (attempt_id)
-join debug_transform_functions f on f.stf_hash = r.id
-left join debug_transform_functions e on e.stf_hash = f.cluster_id
+cross join lateral (
+    select f.* from debug_transform_functions f where f.cluster_id = u.cluster_id
+    order by f.stf_hash <> u.cluster_id, f.stf_hash limit 1
+) f
 where f.first_attempt_id <> a.attempt_id and a.day <= :last
-  and not exists (
-      select from contributions c join debug_transform_functions o on o.stf_hash = c.subject
-      where c.kind = 'reuse' and c.attempt_id = a.attempt_id and o.cluster_id = f.cluster_id
-  )
-order by a.attempt_id, f.cluster_id, f.stf_hash
 """
-"""One use per attempt and cluster, owed to whoever wrote the earliest member: a renamed copy takes no reuse from its model."""
+"""Owed to whoever wrote the earliest member of the cluster, which it is named by: a renamed copy takes no reuse from its model."""
 
 _FIX_REUSE = f"""
-select distinct w.peer_id, e.attempt_id, a.completed_at as occurred_at, m.signature || ':' || m.resolution_id as subject,
+select distinct w.peer_id, e.attempt_id, a.correlation_id, a.completed_at as occurred_at, m.signature || ':' || m.resolution_id as subject,
        null as quality_score, a.peer_id as used_by_peer_id
 from recommendations r
 cross join lateral unnest(r.mapping_ids) as served(mapping_id)
@@ -200,20 +187,34 @@ where r.arm <> 'holdout' and a.attempt_id <> w.attempt_id and a.day <= :last
 
 
 def _not_told(query: str, kind: str) -> str:
-    # A reuse is one of (subject, attempt), whoever owned the subject when it was told; the others are one of their subject and peer.
-    same = "c.attempt_id = u.attempt_id" if "reuse" in kind else "c.peer_id = u.peer_id"
     return (
         f"select u.* from ({query}) u where not exists (select from contributions c where c.kind = '{kind}'"
-        f" and c.subject = u.subject and {same})"
+        " and c.subject = u.subject and c.peer_id = u.peer_id)"
     )
 
+
+def _use_not_told(query: str, kind: str, same: str = "c.subject = u.subject") -> str:
+    # A use is one of a work in a task, whichever attempt began it: once it is decided it is not told again under another attempt.
+    return (
+        f"select u.* from ({query}) u where not exists (select from debug_execution_attempts t join contributions c using (attempt_id)"
+        f" where t.correlation_id = u.correlation_id and c.kind = '{kind}' and (c.status <> 'pending' or c.attempt_id = u.attempt_id)"
+        f" and {same})"
+    )
+
+
+_SAME_FUNCTION = """
+c.subject not like '%:%' and not exists (
+    select from debug_transform_functions o where o.stf_hash = c.subject and o.cluster_id <> u.cluster_id
+)
+"""
+"""What was told of a function that is not known any more, as after another normaliser, may be this one: it is not told again."""
 
 _UNTOLD = {
     "fix": _not_told(_FIXES, "fix"),
     "golden_state": _not_told(_GOLDEN_STATES, "golden_state"),
-    "golden_reuse": _not_told(_GOLDEN_REUSE, "golden_reuse"),
-    "reuse_of_functions": _not_told(_FUNCTION_REUSE, "reuse"),
-    "reuse_of_fixes": _not_told(_FIX_REUSE, "reuse"),
+    "golden_reuse": _use_not_told(_GOLDEN_REUSE, "golden_reuse"),
+    "reuse_of_functions": _use_not_told(_FUNCTION_REUSE, "reuse", _SAME_FUNCTION),
+    "reuse_of_fixes": _use_not_told(_FIX_REUSE, "reuse"),
 }
 """Kind -> query of those that no contribution tells yet."""
 

@@ -94,6 +94,7 @@ def refold_attempts(
         key = str(fact["attempt_id"])
         reducer = _reducer(context.settings.golden, decided_by_person=key in decided)
         state = reducer.initial(key)
+        outcomes = {_reuse_id(key, reuse): reuse["outcome"] for reuse in reused[key]}
         for position, action in enumerate(golden_actions(fact, decided.get(key, ()), reused[key])):
             if state.status is not _NEEDS.get(action.action, state.status):
                 continue
@@ -111,6 +112,7 @@ def refold_attempts(
                         "reason": action.reason,
                         "quality_score": action.quality_score,
                         "attempt_id": str(action.attempt_id),
+                        "outcome": outcomes.get(action.action_id),
                     },
                 )
             )
@@ -158,7 +160,7 @@ def golden_actions(
     ]
     reused = [
         GoldenAction(
-            action_id=f"reuse:{key}:{reuse['correlation_id']}",
+            action_id=_reuse_id(key, reuse),
             action=GoldenActionType.RECORD_REUSE,
             golden_state_id=key,
             attempt_id=reuse["attempt_id"],
@@ -168,6 +170,10 @@ def golden_actions(
         for reuse in reuses
     ]
     return [nominate, *sorted([*decided, *reused], key=action_order)]
+
+
+def _reuse_id(golden_state_id: str, reuse: dict[str, Any]) -> str:
+    return f"reuse:{golden_state_id}:{reuse['correlation_id']}"
 
 
 def _row(fact: dict[str, Any], state: GoldenState) -> tuple[Any, ...]:

@@ -181,6 +181,21 @@ def task_outcome(task: UUID, servings: Mapping[Serving, JoinedBy], steps: Sequen
     )
 
 
+def outcome_since(attempt_id: UUID, steps: Sequence[TaskStep]) -> Outcome:
+    """How a task went from one of its attempts on: succeeded where a success lasts, failed where none does and something failed.
+
+    Args:
+        attempt_id: where to begin.
+        steps: the task's attempts, in any order.
+    """
+    ordered = sorted(steps, key=lambda step: step.order)
+    first = next((n for n, step in enumerate(ordered) if step.attempt_id == attempt_id), len(ordered))
+    outcomes = [step.outcome for step in ordered[first:]]
+    if lasting_success(outcomes) is not None:
+        return Outcome.SUCCEEDED
+    return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.UNKNOWN
+
+
 def use_of(
     steps: Sequence[TaskStep],
     *,
@@ -200,16 +215,10 @@ def use_of(
         written: attempts that wrote it.
     """
     ordered = sorted(steps, key=lambda step: step.order)
-    for n, step in enumerate(ordered):
+    for step in ordered:
         told = step.attempt_id in reported
         if told or (step.attempt_id in written and shown_at is not None and step.completed_at > shown_at):
-            outcomes = [later.outcome for later in ordered[n:]]
-            outcome = Outcome.UNKNOWN
-            if lasting_success(outcomes) is not None:
-                outcome = Outcome.SUCCEEDED
-            elif Outcome.FAILED in outcomes:
-                outcome = Outcome.FAILED
-            return Use(step, told, outcome)
+            return Use(step, told, outcome_since(step.attempt_id, steps))
         if step.attempt_id in written:
             return None
     return None

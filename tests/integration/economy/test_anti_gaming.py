@@ -27,7 +27,7 @@ from debug_loop_pipeline.steps.run_all import run_dirty_days
 from debug_loop_pipeline.steps.token_rewards import ContributionDecider
 from tests.support.contributors import unlike, wrote
 from tests.support.economy import contribution, transaction
-from tests.support.events import START, attempt, fixed_task
+from tests.support.events import START, attempt, fixed_task, uid
 
 MODEL = '''
 def read_rows(path, limit=10):
@@ -138,7 +138,7 @@ def test_of_a_model_and_its_copy_in_one_batch_the_one_that_was_done_first_earns(
     assert economy.statuses() == [("ann", "rewarded"), ("ben", "unrewarded")]
 
 
-def test_reuse_pays_the_writer_once_per_attempt_and_never_for_its_own_reuse(economy: Economy) -> None:
+def test_reuse_pays_the_writer_once_per_task_and_never_for_its_own_reuse(economy: Economy) -> None:
     economy.work(wrote("model", MODEL, "ann"), wrote("copy", COPY, "eve", minutes=5))
     model, copy = hash_of(economy, "read_rows"), hash_of(economy, "load_everything")
     before = economy.earned("ann")
@@ -156,7 +156,7 @@ def test_reuse_pays_the_writer_once_per_attempt_and_never_for_its_own_reuse(econ
         ("ann", "ann", "rejected", 0, "self_reuse"),
         ("ben", "ann", "rewarded", 5_000, None),
         ("cleo", "ann", "rewarded", 5_000, None),  # whoever copied it: the writer of the first one is paid
-        ("dan", "ann", "rejected", 0, "failed"),
+        ("dan", "ann", "pending", 0, None),  # its task may go on
     ]
     assert economy.earned("ann") == before + 10_000
     assert economy.earned("eve") == 0
@@ -172,6 +172,39 @@ def test_reuse_without_a_measured_success_waits_and_is_paid_once_it_is_measured(
     economy.work(attempt("use", "use", **reuse))
     assert economy.statuses("reuse") == [("ann", "rewarded")]
     assert economy.earned("ann") == paid + 5_000
+
+
+def test_a_use_is_one_of_its_task_and_pays_once_its_task_has_succeeded(store_urls: Callable[[], str]) -> None:
+    economy = Economy(store_urls(), golden=GoldenSettings(nominate_quality=0.1, approve_quality=0.2))
+    work = wrote("model", MODEL, "ann")
+    economy.work(work)
+    before = economy.earned("ann")
+    named: dict[str, Any] = {"stf_ids": [hash_of(economy, "read_rows")], "golden_state_ids": [str(work.attempt_id)]}
+    used: dict[str, Any] = {"peer_id": "ben", "code_written": [], "edits": []}
+    kinds = "kind in ('reuse', 'golden_reuse')"
+    economy.work(attempt("use-0", "use", minutes=60, failed=True, **used, **named))
+    assert economy.rows(f"select distinct status from contributions where {kinds}") == [{"status": "pending"}]
+    economy.work(*(attempt(f"use-{n}", "use", minutes=60 + n, failed=False, **used, **named) for n in range(1, 6)))
+    query = f"select kind, status, amount from contributions where {kinds} order by kind"
+    told = [tuple(row.values()) for row in economy.rows(query)]
+    assert told == [("golden_reuse", "rewarded", 50_000), ("reuse", "rewarded", 5_000)]
+    # Another attempt turns out to have been the first that named them: the use is the same one.
+    economy.work(attempt("use-early", "use", minutes=50, failed=False, **used, **named))
+    assert [tuple(row.values()) for row in economy.rows(query)] == told
+    # What others tell of the same task is no use of its own.
+    claims = [
+        contribution(
+            "golden_reuse",
+            attempt_id=uid(f"use-{n}"),
+            subject=str(work.attempt_id),
+            peer_id="ann",
+            used_by_peer_id="ben",
+        )
+        for n in range(5)
+    ] + [contribution("golden_reuse", attempt_id=uid("use-early"), subject=str(work.attempt_id))]
+    tell(economy, *claims)
+    assert economy.earned("ann") == before + 55_000
+    economy.context.database.close()
 
 
 def test_a_flood_on_one_day_earns_twenty_times_and_is_limited_for_good(economy: Economy) -> None:

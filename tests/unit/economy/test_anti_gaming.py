@@ -49,7 +49,7 @@ class Decider:
             return self.decided[one.contribution_id]
         worker = one.used_by_peer_id if one.kind.is_reuse else one.peer_id
         facts = facts or attempt(worker or "", attempt_id=one.attempt_id)
-        subject = subject or SubjectFacts(owner_peer_id=one.peer_id, ready=True)
+        subject = subject or SubjectFacts(owner_peer_id=one.peer_id, ready=True, use_outcome=Outcome.SUCCEEDED)
         spans = self.spans.setdefault(one.attempt_id, [])
         decision = decide_contribution(one, facts, subject, spans, self.index, self.context, now)
         if decision.status is DecisionStatus.PENDING:
@@ -66,11 +66,12 @@ class Decider:
 
     def context(self, one: Contribution, completed_at: datetime) -> RewardContext:
         own = [decision for other, decision in self.paid if other.peer_id == one.peer_id]
-        same = [d for other, d in self.paid if other.subject == one.subject and other.kind is one.kind]
+        before = [other for other, _ in self.paid if other.subject == one.subject and other.kind is one.kind]
+        same = [d for other, d in self.paid if other in before]
         return RewardContext(
             rewarded_on_attempt_day=sum(d.attempt_day == completed_at.date() for d in own),
             rewarded_on_decision_day=sum(d.decided_at.date() == START.date() for d in own),
-            subject_rewarded=bool(same),
+            subject_rewarded=any(not one.kind.is_reuse or other.attempt_id == one.attempt_id for other in before),
             golden_reuses_paid=len(same),
             golden_reuse_amount=sum(d.reward.amount for d in same if d.reward),
         )

@@ -21,7 +21,7 @@ from debug_loop_pipeline.models.contribution import (
 from debug_loop_pipeline.settings import EconomySettings
 from tests.support.economy import ATTEMPT, CODE, OTHER, START, attempt, contribution
 
-READY = SubjectFacts(owner_peer_id="ann", ready=True)
+READY = SubjectFacts(owner_peer_id="ann", ready=True, use_outcome=Outcome.SUCCEEDED)
 KINDS = ["stf", "fix", "golden_state", "golden_reuse", "reuse"]
 
 
@@ -36,7 +36,7 @@ def test_measured_work_of_the_peer_is_accepted(kind: str, evidence: EvidenceTier
     assert found.verdict is ValidationVerdict.ACCEPTED
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "reuse" not in kind])
 @pytest.mark.parametrize("evidence", [EvidenceTier.UNMEASURED, EvidenceTier.OBSERVED])
 def test_it_waits_until_the_evidence_is_measured(kind: str, evidence: EvidenceTier):
     facts = attempt(worker(kind), evidence=evidence, outcome=Outcome.UNKNOWN)
@@ -83,9 +83,16 @@ def test_a_peer_earns_nothing_from_its_own_work_reused(kind: str):
     assert RejectReason.SELF_REUSE in reasons(contribution(kind), attempt("ann"), READY)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNKNOWN, Outcome.CANCELLED])
-def test_a_reuse_without_a_measured_success_is_rejected(outcome: Outcome):
-    assert reasons(contribution("reuse"), attempt("ben", outcome=outcome), READY) == (RejectReason.FAILED,)
+@pytest.mark.parametrize("kind", ["golden_reuse", "reuse"])
+@pytest.mark.parametrize("outcome", [None, Outcome.FAILED, Outcome.UNKNOWN])
+def test_a_reuse_waits_until_its_task_has_a_success_that_lasts(kind: str, outcome: Outcome | None):
+    found = validate_contribution(contribution(kind), attempt("ben"), READY.model_copy(update={"use_outcome": outcome}))
+    assert (found.verdict, found.waits_for) == (ValidationVerdict.PENDING, (PendingReason.SUCCESS,))
+
+
+@pytest.mark.parametrize("kind", ["golden_reuse", "reuse"])
+def test_the_attempt_that_began_a_use_may_have_failed(kind: str):
+    assert reasons(contribution(kind), attempt("ben", outcome=Outcome.FAILED), READY) == ()
 
 
 def test_code_of_a_failed_attempt_is_rejected():

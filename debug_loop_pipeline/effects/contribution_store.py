@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -59,6 +59,8 @@ COLUMNS = (
 
 _LOCK = "contribution-decider"
 _LOAD_ROWS = 20_000
+_FIX_ATTEMPTS = 100
+"""Attempts by which a paid fix is known."""
 
 
 def lock_decider(connection: Connection) -> None:
@@ -89,6 +91,8 @@ class DecidedRow:
     inputs: Mapping[str, Any]
     """What it was decided by, beside what the decision itself holds."""
     transaction_id: UUID | None
+    paid_as: UUID | None
+    """Of a fix: the contribution that was paid for the same work under another name."""
     fingerprint: tuple[str, str, Fingerprint] | None
     """(language, STF hash, fingerprint) of code that later code is compared with."""
 
@@ -102,6 +106,18 @@ class RewardedBefore:
     families: set[tuple[ContributionKind, str]]
     golden_reuse: dict[str, tuple[int, int]]
     """Golden state -> (reuses paid, millitokens)."""
+    renamed: dict[str, list[UUID]]
+    """Fix -> contributions that were paid for changes that are now changes of this fix, and of none that they are known as; in order."""
+
+    paid_as: dict[UUID, UUID] = field(default_factory=dict)
+    """Fix contribution -> the one that was paid for it under another name."""
+
+    def take_renamed(self, fix: Contribution) -> None:
+        """Finds the contribution that was paid for a fix under another name. Each of them stands for one fix."""
+        free = [paid for paid in self.renamed.get(fix.subject, ()) if paid not in self.paid_as.values()]
+        if free:
+            self.paid_as[fix.contribution_id] = free[0]
+            self.families.add((fix.kind, fix.subject))
 
 
 class ContributionStore:
@@ -235,11 +251,16 @@ class ContributionStore:
         today = connection.execute(_BY_DECISION_DAY, params).all()
         reuse = connection.execute(_BY_GOLDEN_STATE, params).all()
         families = connection.execute(_BY_FAMILY, params).all()
+        fixes = sorted({u.contribution.subject for u in undecided if u.contribution.kind is ContributionKind.FIX})
+        renamed: dict[str, list[UUID]] = defaultdict(list)
+        for row in connection.execute(_RENAMED_FIXES, {"fixes": fixes}) if fixes else ():
+            renamed[row.subject].append(row.contribution_id)
         return RewardedBefore(
             {(row.peer_id, row.attempt_day): row.rewarded for row in by_day},
             {row.peer_id: row.rewarded for row in today},
             {(ContributionKind(row.kind), row.family) for row in families},
             {row.subject: (row.rewarded, int(row.amount)) for row in reuse},
+            renamed,
         )
 
     # -- decided -------------------------------------------------------------------------------------------------
@@ -259,9 +280,13 @@ class ContributionStore:
                 "decisions": [_json(r.decision.model_dump(mode="json") | {"inputs": r.inputs}) for r in rows],
                 "amounts": [r.decision.reward.amount if r.decision.reward else 0 for r in rows],
                 "transactions": [None if r.transaction_id is None else str(r.transaction_id) for r in rows],
+                "paid_as": [None if r.paid_as is None else str(r.paid_as) for r in rows],
                 "days": [r.decision.attempt_day for r in rows],
                 "times": [r.decision.decided_at for r in rows],
             },
+        )
+        connection.execute(
+            _NOTE_FIX_ATTEMPTS, {"ids": [str(r.decision.contribution_id) for r in rows if r.transaction_id]}
         )
         copy_rows(
             connection,
@@ -488,7 +513,7 @@ _BY_GOLDEN_STATE = text(
 
 _BY_FAMILY = text(
     "select distinct 'fix' as kind, subject as family from contributions"
-    " where status = 'rewarded' and kind = 'fix' and subject = any(:subjects)"
+    " where (status = 'rewarded' or paid_as is not null) and kind = 'fix' and subject = any(:subjects)"
     " union select 'golden_state', v.family from contributions c"
     " left join debug_transform_functions o on o.stf_hash = c.decision #>> '{inputs,stf_hash}'"
     " cross join lateral (select coalesce(nullif(o.cluster_id, ''), c.decision #>> '{inputs,stf_hash}', c.subject) as family) v"
@@ -500,11 +525,50 @@ _BY_FAMILY = text(
     " (select correlation_id from debug_execution_attempts where attempt_id = any(:users))"
 )
 
+_FIXED_IN_OF = "(e.details #>> '{gone,attempt_id}')::uuid"
+
+_RENAMED_FIXES = text(
+    f"""
+with fixes as (
+    select k.subject, array_agg(distinct {_FIXED_IN_OF}) as attempts
+    from unnest(cast(:fixes as text[])) as k(subject)
+    join mapping_events e on e.signature = split_part(k.subject, ':', 1) and e.resolution_id = split_part(k.subject, ':', 2)
+    where e.outcome = 'success'
+    group by 1
+)
+select k.subject, p.contribution_id
+from fixes k
+join contributions p on p.fix_attempts && k.attempts and p.subject <> k.subject
+where p.fix_attempts is not null and not exists (
+    select from contributions n
+    join mapping_events e on e.signature = split_part(n.subject, ':', 1) and e.resolution_id = split_part(n.subject, ':', 2)
+    where (n.contribution_id = p.contribution_id or n.paid_as = p.contribution_id) and e.outcome = 'success'
+      and {_FIXED_IN_OF} = any(p.fix_attempts) and {_FIXED_IN_OF} = any(k.attempts)
+)
+order by p.sequence
+"""
+)
+"""Another normaliser, or a person who merges groups, gives an error and its fix other names. What was paid is then known by the attempts:
+those that it shares with this fix are under none of its own names any more."""
+
+_NOTE_FIX_ATTEMPTS = text(
+    f"""
+update contributions c set fix_attempts = array(
+    select distinct attempt_id from (
+        select {_FIXED_IN_OF} as attempt_id from mapping_events e
+        where e.signature = split_part(c.subject, ':', 1) and e.resolution_id = split_part(c.subject, ':', 2) and e.outcome = 'success'
+        order by e.occurred_at, e.attempt_id limit {_FIX_ATTEMPTS}
+    ) first
+)
+where c.contribution_id = any(cast(:ids as uuid[])) and c.kind = 'fix'
+"""
+)
+
 _WRITE_DECISIONS = text(
     "update contributions c set status = v.status, sequence = v.sequence, decision = cast(v.decision as jsonb),"
-    " amount = v.amount, transaction_id = v.transaction_id, attempt_day = v.attempt_day, decided_at = v.decided_at"
+    " amount = v.amount, transaction_id = v.transaction_id, paid_as = v.paid_as, attempt_day = v.attempt_day, decided_at = v.decided_at"
     " from unnest(cast(:ids as uuid[]), cast(:statuses as text[]), cast(:sequences as bigint[]), cast(:decisions as text[]),"
-    " cast(:amounts as bigint[]), cast(:transactions as uuid[]), cast(:days as date[]), cast(:times as timestamptz[]))"
-    " as v(id, status, sequence, decision, amount, transaction_id, attempt_day, decided_at)"
+    " cast(:amounts as bigint[]), cast(:transactions as uuid[]), cast(:paid_as as uuid[]), cast(:days as date[]), cast(:times as timestamptz[]))"
+    " as v(id, status, sequence, decision, amount, transaction_id, paid_as, attempt_day, decided_at)"
     " where c.contribution_id = v.id and c.status = 'pending'"
 )

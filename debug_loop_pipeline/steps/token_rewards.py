@@ -149,7 +149,11 @@ class ContributionDecider:
             if printed is not None:
                 self._index.add(contribution.subject, printed.shingles)
                 of_attempt.append((contribution.span or CodeSpan(function="-"), printed.shingles))
-            rows.append(_decided_row(one, decision, sequence, transaction, printed))
+            rows.append(
+                _decided_row(
+                    one, decision, sequence, transaction, before.paid_as.get(contribution.contribution_id), printed
+                )
+            )
             found.decisions.append(decision)
         self._known = sequence
         if rows:
@@ -199,6 +203,8 @@ def run(
 
 def _context(contribution: Contribution, ended: datetime, *, before: RewardedBefore, family: str) -> RewardContext:
     paid, amount = before.golden_reuse.get(contribution.subject, (0, 0))
+    if contribution.kind is ContributionKind.FIX and (contribution.kind, family) not in before.families:
+        before.take_renamed(contribution)
     is_reuse = contribution.kind is ContributionKind.GOLDEN_REUSE
     return RewardContext(
         rewarded_on_attempt_day=before.attempt_days.get((contribution.peer_id, day_of(ended)), 0),
@@ -231,6 +237,7 @@ def _decided_row(
     decision: ContributionDecision,
     sequence: int,
     transaction: TokenTransaction | None,
+    paid_as: UUID | None,
     printed: Fingerprint | None,
 ) -> DecidedRow:
     contribution = one.contribution
@@ -245,5 +252,6 @@ def _decided_row(
         sequence,
         inputs,
         None if transaction is None else transaction.transaction_id,
+        paid_as,
         None if printed is None else (contribution.language or "", contribution.subject, printed),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,20 +11,23 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from debug_loop_pipeline.compute import error_pattern_extractor, event_errors
 from debug_loop_pipeline.compute.economy.transaction_id import encode_transaction
 from debug_loop_pipeline.effects.contribution_store import ContributionStore
+from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import PARTITIONS, Batch, Message, partition_of
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.token_fold import TokenFold
 from debug_loop_pipeline.effects.token_ledger import TokenLedgerEffect
+from debug_loop_pipeline.models.errors import ErrorPattern
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.settings import EconomySettings, GoldenSettings, Settings
 from debug_loop_pipeline.steps import contributions, token_rewards
 from debug_loop_pipeline.steps.economic_metrics import rings_of
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
-from debug_loop_pipeline.steps.run_all import run_dirty_days
+from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
 from debug_loop_pipeline.steps.token_rewards import ContributionDecider
 from tests.support.contributors import unlike, wrote
 from tests.support.economy import contribution, transaction
@@ -338,6 +342,66 @@ def test_a_fix_is_paid_once_when_it_is_confident_to_the_peer_of_the_first_succes
     economy.work(*fixed("before them all", "eve", 0), *fixed("fifth", "ben", 4))
     assert economy.statuses("fix") == [("ann", "rewarded"), ("eve", "unrewarded")]
     assert economy.earned("eve") == 0
+
+
+def renamed_errors(monkeypatch: pytest.MonkeyPatch, economy: Economy, version: str) -> None:
+    """Everything is computed anew by another normaliser, under which every group of errors has another name."""
+    known = error_pattern_extractor.extract_error_pattern
+
+    def extract(*args: Any, **kwargs: Any) -> ErrorPattern:
+        found = known(*args, **kwargs)
+        return found.model_copy(update={"signature": hashlib.sha256(f"{version}{found.pattern}".encode()).hexdigest()})
+
+    monkeypatch.setattr(event_errors, "extract_error_pattern", extract)
+    event_errors.pattern_of.cache_clear()
+    run_all(economy.context, Span(FIRST, FIRST + timedelta(days=9)), full_refresh=True)
+    economy.decide()
+
+
+def two_errors(task: str, day: int, errors: Sequence[str], peer: str = "ann") -> list[ExecutionEvent]:
+    """A task whose one change mends some errors at once."""
+    failing, passing = fixed_task(task, day=day)
+    [error] = failing.errors
+    shown = tuple(error.model_copy(update={"message": text, "type": text.split(":")[0]}) for text in errors)
+    return [
+        failing.model_copy(update={"peer_id": peer, "errors": shown}),
+        passing.model_copy(update={"peer_id": peer, "code_written": ()}),
+    ]
+
+
+BOTH = ("KeyError: 'name'", "TypeError: no name")
+
+
+def test_another_normaliser_pays_no_fix_again_and_still_pays_the_one_that_was_not_paid(
+    economy: Economy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    economy.work(*two_errors("first", 1, BOTH), *two_errors("second", 2, BOTH), *two_errors("third", 3, BOTH[:1]))
+    assert economy.statuses("fix") == [("ann", "rewarded")]
+    renamed_errors(monkeypatch, economy, "next")
+    assert economy.statuses("fix") == [("ann", "rewarded"), ("ann", "unrewarded")]
+    # An older task comes in: its peer is the first now, and still the fix has been paid.
+    economy.work(*two_errors("older", 0, BOTH[:1], "eve"))
+    assert economy.earned("eve") == 0
+    # The other error of the same attempts becomes confident later: that fix has been paid under no name.
+    economy.work(*two_errors("fourth", 4, BOTH[1:]))
+    assert economy.earned("ann") == 200_000
+    renamed_errors(monkeypatch, economy, "after next")
+    assert (economy.earned("ann"), economy.earned("eve")) == (200_000, 0)
+    event_errors.pattern_of.cache_clear()
+
+
+def test_groups_that_a_person_merges_pay_no_fix_again(economy: Economy) -> None:
+    economy.work(*(event for n in range(3) for event in two_errors(f"task-{n}", n, BOTH[:1])))
+    economy.work(*two_errors("other", 4, ["LookupError: nothing"], "ben"))
+    signatures = {
+        row["error_type"]: row["signature"] for row in economy.rows("select error_type, signature from attempt_errors")
+    }
+    assert economy.earned("ann") == 100_000
+    store = DecisionStore(economy.context.database)
+    store.merge_groups(signatures["KeyError"], signatures["LookupError"], "the same", "a person")
+    economy.work()
+    assert economy.statuses("fix") == [("ann", "rewarded"), ("ann", "unrewarded")]
+    assert economy.earned("ann") == 100_000
 
 
 def edit(name: str, minutes: int, path: str) -> dict[str, Any]:

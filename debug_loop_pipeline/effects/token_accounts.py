@@ -56,7 +56,7 @@ class Authorisation:
     hold: Hold | None = None
     """None where the request may not go ahead, or costs nothing."""
     repeated: bool = False
-    """The request was authorised before; `hold` is as it is now."""
+    """The request was authorised before, and its hold is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class TokenAccountsEffect:
 
         Args:
             peer_id: who pays.
-            request_id: the peer's own id of the request; the same one finds the same hold.
+            request_id: the peer's own id of the request; the same one finds its hold while that is open. What was given back or
+                expired holds nothing any more, so it is decided anew.
             decide: what is available -> the decision (`compute.token_spender.decide_spend`).
             model: as asked for, and so is `provider`.
             provider: see `model`.
@@ -107,24 +108,27 @@ class TokenAccountsEffect:
             ttl_s: seconds until the hold expires.
 
         Raises:
-            HoldConflictError: the request was authorised for another model.
+            HoldConflictError: the request is authorised for another model, or was settled.
         """
-        key = id_of_hold(peer_id, request_id)
 
         def work(book: Book) -> Authorisation:
             expire_due(book, [peer_id], now)
-            known = _read_holds(book.connection, [key]).get(key)
+            request = {"peer_id": peer_id, "request_id": request_id}
+            before = [_hold(row) for row in book.connection.execute(_HOLDS_OF_REQUEST, request).mappings()]
             available = book.account(peer_id).available
-            if known is not None:
-                if (known.model, known.provider) != (model, provider):
-                    raise HoldConflictError(f"request {request_id} of {peer_id} was authorised for {known.model}")
-                again = SpendDecision(outcome=SpendOutcome.AUTHORISED, amount=known.amount, available=available)
-                return Authorisation(again, known, repeated=True)
+            for known in before:
+                if known.status is HoldStatus.SETTLED:
+                    raise HoldConflictError(f"request {request_id} of {peer_id} was settled with hold {known.hold_id}")
+                if known.status is HoldStatus.OPEN:
+                    if (known.model, known.provider) != (model, provider):
+                        raise HoldConflictError(f"request {request_id} of {peer_id} was authorised for {known.model}")
+                    again = SpendDecision(outcome=SpendOutcome.AUTHORISED, amount=known.amount, available=available)
+                    return Authorisation(again, known, repeated=True)
             decision = decide(available)
             if decision.outcome is not SpendOutcome.AUTHORISED or not decision.amount:
                 return Authorisation(decision)
             hold = Hold(
-                hold_id=key,
+                hold_id=id_of_hold(peer_id, request_id, len(before)),
                 peer_id=peer_id,
                 request_id=request_id,
                 provider=provider,
@@ -348,6 +352,8 @@ def _hold(row: RowMapping) -> Hold:
 def _hold_row(hold: Hold) -> dict[str, Any]:
     return hold.model_dump() | {"status": hold.status.value}
 
+
+_HOLDS_OF_REQUEST = text("select * from token_holds where peer_id = :peer_id and request_id = :request_id")
 
 _READ_HOLDS = text("select * from token_holds where hold_id = any(cast(:ids as uuid[]))")
 

@@ -112,9 +112,15 @@ def transfer_sides(
     return paid, got
 
 
-def hold_id(peer_id: str, request_id: str) -> UUID:
-    """Id of the hold of a peer's request: authorising it again finds the same hold."""
-    return _id("hold", peer_id, request_id)
+def hold_id(peer_id: str, request_id: str, closed: int = 0) -> UUID:
+    """Id of the hold of a peer's request.
+
+    Args:
+        peer_id: who pays.
+        request_id: the peer's own id of the request.
+        closed: how many holds of the request were given back or expired before.
+    """
+    return _id("hold", peer_id, request_id, *([str(closed)] if closed else []))
 
 
 def contribution_id(

@@ -188,3 +188,32 @@ def test_holds_answer_for_themselves(ledger: TokenLedgerEffect) -> None:
     assert not accounts.settle(first.hold.hold_id, 300, NOW).changed
     with pytest.raises(HoldConflictError, match="settled with 300"):
         accounts.settle(first.hold.hold_id, 301, NOW)
+    with pytest.raises(HoldConflictError, match="was settled with hold"):
+        ask("m")
+
+
+def test_a_request_whose_hold_was_given_back_or_expired_is_decided_anew(ledger: TokenLedgerEffect) -> None:
+    accounts = TokenAccountsEffect(ledger)
+    peer = uuid4().hex
+    ledger.decide([grant(peer, 1_000)])
+
+    def ask(seconds: int = 0) -> Authorisation:
+        now = NOW + timedelta(seconds=seconds)
+        return accounts.authorise(
+            peer, "r", lambda available: _decide(400, available), model="m", provider=None, now=now, ttl_s=60
+        )
+
+    given_back = ask().hold
+    assert given_back is not None
+    accounts.release(given_back.hold_id, NOW)
+    expired = ask().hold
+    assert expired is not None
+    assert expired.hold_id != given_back.hold_id
+    assert ledger.accounts([peer])[peer].held == 400
+    third = ask(61)
+    assert (third.repeated, ledger.accounts([peer])[peer].held) == (False, 400)
+    assert third.hold is not None
+    accounts.release(third.hold.hold_id, NOW + timedelta(seconds=61))
+    accounts.adjust(peer, -1_000, "emptied", by="tester", note="", now=NOW)
+    assert ask(62).decision.outcome is SpendOutcome.INSUFFICIENT
+    assert ask(62).hold is None

@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from debug_loop_pipeline.effects.kafka import PARTITIONS, Batch, Message
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.token_accounts import TokenAccountsEffect
+from debug_loop_pipeline.effects.token_accounts import Authorisation, HoldConflictError, TokenAccountsEffect
 from debug_loop_pipeline.effects.token_charges import ChargeRequest, TokenChargesEffect
 from debug_loop_pipeline.effects.token_fold import TokenFold
 from debug_loop_pipeline.effects.token_ledger import OverdraftError, TokenLedgerEffect
@@ -104,6 +104,7 @@ class ModelHold:
     actual: int | None = None
     charged: bool = False
     attempt: UUID | None = None
+    request: str = ""
 
 
 @dataclass
@@ -205,6 +206,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(peer=PEERS, amount=AMOUNTS)
     def authorise(self, peer: str, amount: int) -> None:
+        self.ask(peer, uuid4().hex, amount)
+
+    @precondition(lambda self: self.model.holds)
+    @rule(data=st.data(), amount=AMOUNTS)
+    def authorise_again(self, data: st.DataObject, amount: int) -> None:
+        """A request whose hold is open is answered alike, one that was settled refused, any other decided anew."""
+        hold = self.model.holds[data.draw(st.sampled_from(sorted(self.model.holds)))]
+        self.ask(hold.peer, hold.request, amount)
+
+    def ask(self, peer: str, request: str, amount: int) -> None:
         self.model.expire(self.now, peer)
 
         def decide(available: int) -> SpendDecision:
@@ -212,15 +223,31 @@ class LedgerMachine(RuleBasedStateMachine):
             outcome = SpendOutcome.AUTHORISED if enough else SpendOutcome.INSUFFICIENT
             return SpendDecision(outcome=outcome, amount=amount, available=available)
 
-        answer = self.accounts.authorise(
-            self.name(peer), uuid4().hex, decide, model="m", provider=None, now=self.now, ttl_s=HOLD_SECONDS
-        )
+        def authorise() -> Authorisation:
+            return self.accounts.authorise(
+                self.name(peer), request, decide, model="m", provider=None, now=self.now, ttl_s=HOLD_SECONDS
+            )
+
+        known = {key: hold for key, hold in self.model.holds.items() if hold.request == request}
+        if any(hold.status == "settled" for hold in known.values()):
+            with pytest.raises(HoldConflictError):
+                authorise()
+            return
+        answer = authorise()
         account = self.model.accounts[peer]
         assert answer.decision.available == account.available
+        still_open = [key for key, hold in known.items() if hold.status == "open"]
+        assert answer.repeated == bool(still_open)
+        if still_open:
+            assert answer.hold is not None
+            assert [answer.hold.hold_id] == still_open
+            return
         assert (answer.hold is not None) == (amount <= account.available)
         if answer.hold is not None:
             account.held += amount
-            self.model.holds[answer.hold.hold_id] = ModelHold(peer, amount, self.now + timedelta(seconds=HOLD_SECONDS))
+            self.model.holds[answer.hold.hold_id] = ModelHold(
+                peer, amount, self.now + timedelta(seconds=HOLD_SECONDS), request=request
+            )
 
     @precondition(lambda self: self.model.holds)
     @rule(data=st.data(), actual=st.integers(min_value=0, max_value=80_000))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.economy.transaction_id import content_digest
 from debug_loop_pipeline.effects.bulk_write import copy_rows, stage_and_upsert
-from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets
+from debug_loop_pipeline.effects.consumer_offsets import ConsumerOffsets, PartitionLag
 from debug_loop_pipeline.effects.kafka import TRANSACTIONS, Batch, Message
 from debug_loop_pipeline.effects.postgres import Database, advisory_lock
 from debug_loop_pipeline.effects.resilience import Retry
@@ -138,6 +138,10 @@ class TokenFold:
             return {partition: offset for partition, (known, offset) in stored.items() if topic_id in (None, known)}
 
         return self.database.run("read_offsets", read, retry=Retry.ALWAYS)
+
+    def lags(self, topic_id: str | None, ends: Mapping[int, int]) -> list[PartitionLag]:
+        """How far behind each partition is of the log `topic_id`; `ends` are the broker's, empty where there is no topic."""
+        return self.database.run("fold_lags", lambda c: OFFSETS.lags(c, topic_id, ends), retry=Retry.ALWAYS)
 
     def balances(self, peers: Sequence[str] | None = None) -> dict[str, Balance]:
         """Folded balances, of some peers or of all."""

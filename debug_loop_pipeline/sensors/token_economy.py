@@ -4,15 +4,14 @@ Level-triggered, both: what is left to do stays so until a run has done it, so t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from debug_loop_pipeline.assets.token_economy import CLOSING, token_economy_unchecked_job
+from debug_loop_pipeline.effects.consumer_offsets import PartitionLag
 from debug_loop_pipeline.effects.fetch import fetch_rows
-from debug_loop_pipeline.effects.kafka import PARTITIONS, TRANSACTIONS
-from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.kafka import TRANSACTIONS
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.resources.ledger import broker_on, ledger_on
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
@@ -24,6 +23,7 @@ from debug_loop_pipeline.sensors.dirty_days import (
     SettlingRuns,
     plan_runs,
 )
+from debug_loop_pipeline.sensors.execution_lag import partitions_behind
 from debug_loop_pipeline.settings import load_settings
 from debug_loop_pipeline.steps.contribution_intake import waiting
 from debug_loop_pipeline.steps.economy_due import due_days
@@ -31,79 +31,33 @@ from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ledger import Ledger
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionLag:
-    """How far behind a partition of the ledger is."""
-
-    partition: int
-    unpublished: int = 0
-    """Decided, and not confirmed by the broker."""
-    oldest_unpublished: datetime | None = None
-    unfolded: int = 0
-    """On the broker, and not folded."""
-    last_folded: datetime | None = None
-    """When the partition's offset last moved; None before it ever did."""
-
-
-def lagging(lags: Iterable[PartitionLag], now: datetime, patience: timedelta = PATIENCE) -> list[int]:
+def lagging(
+    folded: Iterable[PartitionLag],
+    unpublished: Mapping[int, datetime],
+    now: datetime,
+    patience: timedelta = PATIENCE,
+) -> list[int]:
     """The partitions that are behind for longer than the consumer service needs.
 
     Args:
-        lags: of every partition.
+        folded: how far behind the fold is in each partition.
+        unpublished: partition -> time of the oldest decision that the broker has not confirmed.
         now: the time of the tick.
         patience: how long the consumer service is given.
     """
-    return sorted(lag.partition for lag in lags if _is_behind(lag, now - patience))
+    waiting = {partition for partition, oldest in unpublished.items() if oldest <= now - patience}
+    return sorted(waiting.union(partitions_behind(folded, now, patience)))
 
 
-def _is_behind(lag: PartitionLag, before: datetime) -> bool:
-    unpublished = lag.unpublished > 0 and (lag.oldest_unpublished is None or lag.oldest_unpublished <= before)
-    unfolded = lag.unfolded > 0 and (lag.last_folded is None or lag.last_folded <= before)
-    return unpublished or unfolded
-
-
-def partition_lags(
-    unpublished: Mapping[int, tuple[int, datetime]],
-    folded: Mapping[int, tuple[int, datetime]],
-    ends: Mapping[int, int],
-) -> list[PartitionLag]:
-    """The lag of each partition.
-
-    Args:
-        unpublished: partition -> (transactions, time of the oldest).
-        folded: partition -> (next offset to fold, when it last moved).
-        ends: partition -> the broker's end; empty where there is no topic yet.
-    """
-    lags = []
-    for partition in range(PARTITIONS):
-        waiting, oldest = unpublished.get(partition, (0, None))
-        offset, moved = folded.get(partition, (0, None))
-        lags.append(PartitionLag(partition, waiting, oldest, max(0, ends.get(partition, 0) - offset), moved))
-    return lags
-
-
-def read_lags(ledger: Ledger) -> list[PartitionLag]:
-    """The lag of each partition as it is now."""
-    database = ledger.database
-    unpublished = {
-        row["partition"]: (row["waiting"], row["oldest"])
-        for row in fetch_rows(
-            database,
-            "select u.partition, count(*) as waiting, min(o.decided_at) as oldest from token_unpublished u"
-            " join token_outbox o using (outbox_id) group by 1",
-        )
-    }
-    ends = ledger.kafka.end_offsets(TRANSACTIONS) if ledger.kafka.topic_id(TRANSACTIONS) is not None else {}
-    return partition_lags(unpublished, _folded(database), ends)
-
-
-def _folded(database: Database) -> dict[int, tuple[int, datetime]]:
+def read_lags(ledger: Ledger) -> tuple[list[PartitionLag], dict[int, datetime]]:
+    """How far behind the fold is in each partition, and the oldest unpublished decision of those that have one."""
     rows = fetch_rows(
-        database,
-        "select partition, next_offset, updated_at from consumer_offsets where consumer = 'token_balances' and topic = :topic",
-        {"topic": TRANSACTIONS.name},
+        ledger.database,
+        "select u.partition, min(o.decided_at) as oldest from token_unpublished u join token_outbox o using (outbox_id) group by 1",
     )
-    return {row["partition"]: (row["next_offset"], row["updated_at"]) for row in rows}
+    topic_id = ledger.kafka.topic_id(TRANSACTIONS)
+    ends = {} if topic_id is None else ledger.kafka.end_offsets(TRANSACTIONS)
+    return ledger.fold.lags(topic_id, ends), {row["partition"]: row["oldest"] for row in rows}
 
 
 def new_contributions_sensor(job_name: str) -> dg.SensorDefinition:
@@ -172,7 +126,7 @@ def ledger_lag_sensor(job_name: str) -> dg.SensorDefinition:
             return ask_for_catch_up(
                 context.instance,
                 job_name,
-                lambda: lagging(read_lags(ledger), datetime.now(UTC)),
+                lambda: lagging(*read_lags(ledger), datetime.now(UTC)),
                 "every decision is folded, or was made a moment ago",
             )
 

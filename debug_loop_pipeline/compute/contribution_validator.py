@@ -6,13 +6,13 @@ peer's right to it) is never believed. Not here: what it earns (compute/reward_c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from debug_loop_pipeline.compute.code.languages import UnsupportedLanguageError, language_named
 from debug_loop_pipeline.compute.code.source_tree import SourceError, SourceTooLargeError, parse_source
-from debug_loop_pipeline.compute.code.stf_similarity import Hashes, shingles
+from debug_loop_pipeline.compute.code.stf_similarity import Hashes, shingles, similarity
 from debug_loop_pipeline.compute.debug_stf_extractor import REDACTION_MARK
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import (
@@ -75,6 +75,36 @@ def validate_contribution(
     return Validation(verdict=ValidationVerdict.ACCEPTED)
 
 
+def was_written(
+    contribution: Contribution, functions: Iterable[tuple[str, str]], economy: EconomySettings | None = None
+) -> bool:
+    """Whether an STF's code is, but for names and layout, among the functions that its attempt wrote.
+
+    Args:
+        contribution: an STF.
+        functions: (code, language) of each function.
+        economy: with the similarity from which code is the same.
+    """
+    least = (economy or EconomySettings()).duplicate_similarity
+    own = _shingles(contribution.code, contribution.language)
+    if own is None:
+        return False
+    for code, language in functions:
+        other = _shingles(code, language) if language == contribution.language else None
+        if other is not None and similarity(own, other) >= least:
+            return True
+    return False
+
+
+def _shingles(code: str | None, language: str | None) -> Hashes | None:
+    if code is None or language is None:
+        return None
+    try:
+        return shingles(code, language)
+    except (SourceError, UnsupportedLanguageError):
+        return None
+
+
 def _attempt_findings(contribution: Contribution, attempt: AttemptFacts | None) -> list[Finding]:
     found: list[Finding] = []
     kind = contribution.kind
@@ -96,6 +126,8 @@ def _subject_findings(contribution: Contribution, subject: SubjectFacts | None) 
     if subject is None:
         return []
     found: list[Finding] = []
+    if subject.written is False:
+        found.append((RejectReason.FOREIGN_ATTEMPT, f"attempt {contribution.attempt_id} did not write this code"))
     if subject.suppressed:
         found.append((RejectReason.SUPPRESSED, f"{contribution.subject} is suppressed"))
     owner = subject.owner_peer_id

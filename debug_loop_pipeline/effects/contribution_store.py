@@ -225,6 +225,14 @@ class ContributionStore:
             found[row["attempt_id"]].append((_span(row), unpack_shingles(row["shingles"])))
         return found
 
+    def functions(self, connection: Connection, attempts: Sequence[UUID]) -> dict[UUID, list[tuple[str, str]]]:
+        """Attempt -> (code, language) of each function that was lifted out of what it wrote."""
+        query = "select attempt_id, code, language from attempt_stfs where attempt_id = any(:ids) order by attempt_id, position"
+        found: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
+        for row in fetch_rows(self._database, query, {"ids": list(attempts)}, connection) if attempts else ():
+            found[row["attempt_id"]].append((row["code"], row["language"]))
+        return found
+
     def fingerprints(self, connection: Connection, after: int) -> Iterable[tuple[int, str, Hashes]]:
         """(sequence, STF hash, shingles) of code decided after a place in the sequence, in order."""
         while True:
@@ -386,6 +394,7 @@ def _undecided(row: dict[str, Any]) -> Undecided:
         owner_peer_id=row["owner"],
         ready=row["ready"],
         suppressed=row["suppressed"],
+        written=row["written"] if row["kind"] == ContributionKind.STF.value else None,
         use_outcome=row["use_outcome"],
     )
     return Undecided(contribution, attempt, subject, row["golden_stf_hash"], row["family"])
@@ -453,7 +462,10 @@ left join lateral (
 
 IS_READY = """
 case c.kind
-    when 'stf' then a.evidence_tier in ('measured', 'verified')
+    when 'stf' then a.evidence_tier in ('measured', 'verified') and exists (
+        select from execution_inbox i join step_progress p on p.attempt_id = i.attempt_id and p.digest = i.digest
+        where i.attempt_id = c.attempt_id and i.holds and p.step = 'extracted_stfs'
+    )
     when 'fix' then a.evidence_tier in ('measured', 'verified') and coalesce(m.confident, false) and m.owner is not null
     when 'golden_state' then a.evidence_tier in ('measured', 'verified') and coalesce(g.approved, false)
     when 'reuse' then u.outcome = 'succeeded' and coalesce(m.owner, f.owner) is not null
@@ -467,6 +479,9 @@ select c.contribution_id, c.kind, c.peer_id, c.attempt_id, c.occurred_at, c.subj
        c.start_line, c.end_line, c.code, c.language, c.quality_score, c.complexity_score, c.used_by_peer_id, c.external_id,
        a.peer_id as attempt_peer_id, a.evidence_tier, a.outcome, a.completed_at,
        coalesce(m.owner, f.owner, g.owner) as owner, true as ready, g.stf_hash as golden_stf_hash, u.outcome as use_outcome,
+       c.kind = 'stf' and exists (
+           select from attempt_stfs w where w.attempt_id = c.attempt_id and w.stf_hash = c.subject
+       ) as written,
        case
            when c.kind = 'golden_state' then coalesce(g.family, c.subject)
            when c.kind in ('reuse', 'golden_reuse') then coalesce(nullif(f.cluster_id, ''), c.subject) || ' in ' || a.correlation_id

@@ -148,6 +148,8 @@ class SubjectFacts(FrozenModel):
     """The mapping is confident, the golden state approved; reused work is always ready."""
     suppressed: bool = False
     """A person suppressed it."""
+    written: bool | None = None
+    """Of an STF: whether its code is in what the attempt wrote; None where that is not known."""
     use_outcome: Outcome | None = None
     """Of a reuse: how the task that used it went from the use on; None where this attempt is not known to have used it."""
 
@@ -169,7 +171,7 @@ class RejectReason(StrEnum):
     """Why a contribution is not accepted."""
 
     FOREIGN_ATTEMPT = "foreign_attempt"
-    """The attempt is another peer's."""
+    """The attempt is another peer's, or did not write the code."""
     FOREIGN_SUBJECT = "foreign_subject"
     """The fix, golden state or reused work is another peer's."""
     FAILED = "failed"

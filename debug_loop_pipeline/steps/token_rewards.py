@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.code.stf_similarity import Fingerprint, fingerprint
-from debug_loop_pipeline.compute.contribution_validator import VALIDATOR_VERSION
+from debug_loop_pipeline.compute.contribution_validator import VALIDATOR_VERSION, was_written
 from debug_loop_pipeline.compute.economy.contribution_decision import decide_contribution, reward_transaction
 from debug_loop_pipeline.compute.novelty_score import NoveltyIndex
 from debug_loop_pipeline.compute.reward_calculator import REWARD_VERSION
@@ -121,10 +121,13 @@ class ContributionDecider:
         now = self._clock()
         before = self._store.rewarded_before(connection, undecided, day_of(now))
         spans = self._store.decided_spans(connection, [u.contribution.attempt_id for u in undecided])
+        told = [u.contribution.attempt_id for u in undecided if u.subject is not None and u.subject.written is False]
+        functions = self._store.functions(connection, told)
         sequence = self._store.last_sequence(connection)
         found = Decisions()
         rows: list[DecidedRow] = []
-        for one in undecided:
+        for read in undecided:
+            one = self._with_code_compared(read, functions)
             contribution = one.contribution
             of_attempt = spans.setdefault(contribution.attempt_id, [])
             decision = decide_contribution(
@@ -162,6 +165,13 @@ class ContributionDecider:
             book.write()
             self._store.write_decisions(connection, rows)
         return found
+
+    def _with_code_compared(self, one: Undecided, functions: Mapping[UUID, Sequence[tuple[str, str]]]) -> Undecided:
+        """Code that its attempt has under no such hash may still be its own."""
+        if one.subject is None or one.subject.written is not False:
+            return one
+        written = was_written(one.contribution, functions.get(one.contribution.attempt_id, ()), self._economy)
+        return replace(one, subject=one.subject.model_copy(update={"written": written}))
 
     def _catch_up(self, connection: Connection) -> None:
         """Takes in what was decided since, here or by another process."""

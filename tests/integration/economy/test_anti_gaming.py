@@ -20,6 +20,7 @@ from debug_loop_pipeline.effects.kafka import PARTITIONS, Batch, Message, partit
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.token_fold import TokenFold
 from debug_loop_pipeline.effects.token_ledger import TokenLedgerEffect
+from debug_loop_pipeline.models.contribution import CodeSpan
 from debug_loop_pipeline.models.errors import ErrorPattern
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.settings import EconomySettings, GoldenSettings, Settings
@@ -247,7 +248,8 @@ def test_a_flood_under_forged_dates_is_stopped_by_the_day_of_decision(economy: E
 
 def test_what_a_contribution_says_of_its_time_does_not_move_the_day_that_is_limited(economy: Economy) -> None:
     economy.work(*(wrote(f"flood-{n}", unlike(n), "eve", minutes=n) for n in range(20)))
-    economy.work(wrote("late", "", "eve", minutes=100))
+    assert ingest_events(economy.context, [wrote("late", MODEL, "eve", minutes=100)], "test").rejects == []
+    run_dirty_days(economy.context)
     [late] = economy.rows(
         "select attempt_id from debug_execution_attempts where peer_id = 'eve' order by completed_at desc limit 1"
     )
@@ -281,6 +283,31 @@ def test_a_claim_to_the_work_of_others_is_rejected_and_takes_nothing_from_them(e
     assert "foreign_attempt" in claim["reasons"]
     assert economy.earned("eve") == 0
     assert economy.earned("ann") > 0
+
+
+def test_code_that_the_attempt_never_wrote_is_rejected_and_its_own_under_other_names_is_not(economy: Economy) -> None:
+    bare = attempt("bare", "bare", minutes=0, failed=False, peer_id="eve", code_written=[], edits=[])
+    work = wrote("work", MODEL, "ann", minutes=5)
+    assert ingest_events(economy.context, [bare, work], "test").rejects == []
+    tell(economy, contribution(peer_id="eve", attempt_id=bare.attempt_id, code=unlike(7)))
+    assert economy.statuses() == [("eve", "pending")]  # nothing is known of the attempt yet
+    run_dirty_days(economy.context)
+    tell(
+        economy,
+        contribution(peer_id="ann", attempt_id=work.attempt_id, code=unlike(8)),
+        contribution(peer_id="ann", attempt_id=work.attempt_id, code=COPY, span=CodeSpan(path="b.py", function="g")),
+    )
+    rows = economy.rows(
+        "select peer_id, path, status, decision #>> '{validation,reasons}' as why from contributions order by 1, 2"
+    )
+    foreign = '["foreign_attempt"]'
+    assert [tuple(row.values()) for row in rows] == [
+        ("ann", "a.py", "rejected", foreign),
+        ("ann", "b.py", "rewarded", "[]"),
+        ("ann", "rows.py", "unrewarded", "[]"),
+        ("eve", "a.py", "rejected", foreign),
+    ]
+    assert economy.earned("eve") == 0
 
 
 def test_replayed_events_and_repeated_runs_pay_nothing_again(economy: Economy) -> None:

@@ -241,7 +241,7 @@ def test_what_others_tell_on_the_topic_is_taken_in_once_and_what_is_none_is_kept
         "peer_id": "peer-2",
         "kind": "stf",
         "attempt_id": str(work["attempt_id"]),
-        "code": unlike(500) + "\n\n" + unlike(501),
+        "code": unlike(2) + "\n\n" + unlike(500),
         "language": "python",
         "path": "told.py",
         "occurred_at": START.isoformat(),
@@ -263,8 +263,8 @@ def test_what_others_tell_on_the_topic_is_taken_in_once_and_what_is_none_is_kept
     rows = graph.rows(query)
     assert [(r["peer_id"], r["function_name"], r["status"]) for r in rows] == [
         ("eve", "work_502", "rejected"),
-        ("peer-2", "work_500", "rewarded"),
-        ("peer-2", "work_501", "rewarded"),
+        ("peer-2", "work_2", "unrewarded"),  # its own, which the pipeline told before
+        ("peer-2", "work_500", "rejected"),  # it never wrote that
     ]
     after = graph.rows("select balance as b from token_accounts where peer_id = 'peer-2'")[0]["b"]
     assert after == before + sum(r["amount"] for r in rows)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from debug_loop_pipeline.compute.code.stf_similarity import shingles
-from debug_loop_pipeline.compute.contribution_validator import validate_contribution
+from debug_loop_pipeline.compute.contribution_validator import validate_contribution, was_written
 from debug_loop_pipeline.models.base import EvidenceTier, Outcome
 from debug_loop_pipeline.models.contribution import (
     CodeSpan,
@@ -19,7 +19,7 @@ from debug_loop_pipeline.models.contribution import (
     ValidationVerdict,
 )
 from debug_loop_pipeline.settings import EconomySettings
-from tests.support.economy import ATTEMPT, CODE, OTHER, START, attempt, contribution
+from tests.support.economy import ATTEMPT, CODE, OTHER, RENAMED, START, attempt, contribution
 
 READY = SubjectFacts(owner_peer_id="ann", ready=True, use_outcome=Outcome.SUCCEEDED)
 KINDS = ["stf", "fix", "golden_state", "golden_reuse", "reuse"]
@@ -134,6 +134,17 @@ def test_code_that_was_decided_under_another_cut_is_rejected():
     assert reasons(contribution(code=OTHER), attempt(), None, decided) == ()
     elsewhere = contribution(span=CodeSpan(path="b.py", function="read_rows"))
     assert reasons(elsewhere, attempt(), None, decided) == ()
+
+
+def test_code_that_the_attempt_did_not_write_is_rejected():
+    assert reasons(contribution(), attempt(), SubjectFacts(written=False)) == (RejectReason.FOREIGN_ATTEMPT,)
+    assert reasons(contribution(), attempt(), SubjectFacts(written=True)) == ()
+
+
+def test_code_is_the_attempts_own_under_other_names_and_in_another_layout():
+    assert was_written(contribution(), [(OTHER, "python"), (RENAMED, "python")])
+    assert not was_written(contribution(), [(OTHER, "python"), (CODE, "javascript"), ("def broken(:", "python")])
+    assert not was_written(contribution(code="def broken(:"), [(CODE, "python")])
 
 
 def test_every_reason_is_named():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 _REPLACEMENT = "�"
 _CUT_MARK = "\n[cut: {} characters more]"
+NAME_CHARS = 600
+"""Longest id, name or path that is kept. Indexes hold them: PostgreSQL takes 2,704 bytes there, and a character has up to four."""
+_NAME_DIGEST = 16
 
 
 def clean_text(text: str) -> str:
@@ -34,3 +39,11 @@ def shorten(text: str, width: int, *, keep_spaces: bool = False) -> str:
 def cut(text: str, limit: int) -> str:
     """The text, or its beginning with a mark that says how much is missing; never longer than `limit` plus the mark."""
     return text if len(text) <= limit else text[:limit] + _CUT_MARK.format(len(text) - limit)
+
+
+def cut_name(name: str) -> str:
+    """An id, a name or a path within `NAME_CHARS`. One that was cut ends with its digest, so that two stay two."""
+    if len(name) <= NAME_CHARS:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_NAME_DIGEST]
+    return f"{name[: NAME_CHARS - _NAME_DIGEST - 1]}…{digest}"

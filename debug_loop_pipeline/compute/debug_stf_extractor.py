@@ -24,6 +24,7 @@ from debug_loop_pipeline.compute.code.name_scopes import resolve_names
 from debug_loop_pipeline.compute.code.source_tree import MAX_BYTES, MAX_DEPTH, SourceError, SourceTree, parse_source
 from debug_loop_pipeline.models.execution import CodeBlob, Edit
 from debug_loop_pipeline.models.stf import StfCandidate, StfKind
+from debug_loop_pipeline.text import NAME_CHARS
 
 EXTRACTOR_VERSION = "1"
 REDACTION_MARK = "<REDACTED"
@@ -169,6 +170,8 @@ def _reason_to_skip(
         return "too short"
     if lines > options.max_lines:
         return "too long"
+    if len(definition.name) > NAME_CHARS:
+        return "name too long"
     if definition.is_test:
         return "test"
     if definition.node.has_error:

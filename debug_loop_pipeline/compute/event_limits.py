@@ -1,16 +1,39 @@
-"""Size limits of an event's text: what is over is cut and marked (DOMAIN 3.1). Applied after redaction, so no secret is cut in half."""
+"""Size limits of an event: text over one is cut and marked, errors over theirs are counted (DOMAIN 3.1, 3.7).
+
+Applied after redaction, so no secret is cut in half. An event within its limits, or limited before, stays as it is but for long texts' marks.
+"""
 
 from __future__ import annotations
 
-from debug_loop_pipeline.models.execution import CodeBlob, Command, Edit, ExecutionError, ExecutionEvent, Verification
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from debug_loop_pipeline.models.execution import (
+    CodeBlob,
+    Command,
+    Edit,
+    ExecutionContext,
+    ExecutionError,
+    ExecutionEvent,
+    UsageRecord,
+    Verification,
+)
 from debug_loop_pipeline.settings import TextLimits
-from debug_loop_pipeline.text import cut
+from debug_loop_pipeline.text import NAME_CHARS, cut, cut_name
 
 
 def limit_event(event: ExecutionEvent, limits: TextLimits) -> ExecutionEvent:
-    """The event with every text field within its limit; the same object where nothing is over."""
-    field, code = limits.field_chars, limits.code_chars
+    """The event with every text within its limit and every verification with at most so many errors; the same object where nothing is over."""
+    if _names_over(event):
+        event = _with_short_names(event)
+    if len(event.errors) > limits.errors_per_verification:
+        event = _with_few_errors(event, limits.errors_per_verification)
+    if _texts_over(event, limits.field_chars, limits.code_chars):
+        event = _with_short_texts(event, limits.field_chars, limits.code_chars)
+    return event
 
+
+def _with_short_texts(event: ExecutionEvent, field: int, code: int) -> ExecutionEvent:
     def short(text: str | None, limit: int = field) -> str | None:
         return None if text is None else cut(text, limit)
 
@@ -29,8 +52,6 @@ def limit_event(event: ExecutionEvent, limits: TextLimits) -> ExecutionEvent:
     def blob(b: CodeBlob) -> CodeBlob:
         return b.model_copy(update={"content": short(b.content, code)})
 
-    if not _over(event, field, code):
-        return event
     return event.model_copy(
         update={
             "user_request": short(event.user_request),
@@ -44,7 +65,7 @@ def limit_event(event: ExecutionEvent, limits: TextLimits) -> ExecutionEvent:
     )
 
 
-def _over(event: ExecutionEvent, field: int, code: int) -> bool:
+def _texts_over(event: ExecutionEvent, field: int, code: int) -> bool:
     texts = (event.user_request, event.approach_description, *(c.command for c in event.commands))
     return (
         any(text is not None and len(text) > field for text in texts)
@@ -52,4 +73,76 @@ def _over(event: ExecutionEvent, field: int, code: int) -> bool:
         or any(len(e.message) > field or len(e.stacktrace or "") > field for e in event.errors)
         or any(len(e.before or "") > code or len(e.after or "") > code for e in event.edits)
         or any(len(b.content) > code for b in event.code_written)
+    )
+
+
+# -- ids, names and paths ------------------------------------------------------------------------------------------
+
+_PLACES = tuple(ExecutionContext.model_fields)
+_USAGE = ("message_id", "request_id", "model", "provider")
+
+
+def _names(event: ExecutionEvent) -> Iterable[str | None]:
+    yield from (event.recommendation_id, event.model_used, event.provider)
+    yield from (getattr(event.context, name) for name in _PLACES)
+    for names in (event.stf_ids, event.golden_state_ids, event.hold_ids, event.tools_used, event.files_modified):
+        yield from names
+    for record in event.usage:
+        yield from (record.message_id, record.request_id, record.model, record.provider)
+    yield from (edit.path for edit in event.edits)
+    yield from (blob.path for blob in event.code_written)
+    yield from (error.path for error in event.errors)
+
+
+def _names_over(event: ExecutionEvent) -> bool:
+    return any(name is not None and len(name) > NAME_CHARS for name in _names(event))
+
+
+def _with_short_names(event: ExecutionEvent) -> ExecutionEvent:
+    def short(name: str | None) -> str | None:
+        return None if name is None else cut_name(name)
+
+    def record(u: UsageRecord) -> UsageRecord:
+        return u.model_copy(update={name: short(getattr(u, name)) for name in _USAGE})
+
+    lists = ("stf_ids", "golden_state_ids", "hold_ids", "tools_used", "files_modified")
+    update: dict[str, object] = {name: tuple(map(short, getattr(event, name))) for name in lists}
+    update |= {name: short(getattr(event, name)) for name in ("recommendation_id", "model_used", "provider")}
+    update["context"] = event.context.model_copy(update={name: short(getattr(event.context, name)) for name in _PLACES})
+    update["usage"] = tuple(map(record, event.usage))
+    for name in ("edits", "code_written", "errors"):
+        update[name] = tuple(w.model_copy(update={"path": short(w.path)}) for w in getattr(event, name))
+    return event.model_copy(update=update)
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+def _with_few_errors(event: ExecutionEvent, limit: int) -> ExecutionEvent:
+    """Of each verification that shows more than `limit` errors the first distinct ones; the others are counted."""
+    told = Counter(error.verification for error in event.errors)
+    seen: dict[int, set[object]] = defaultdict(set)
+    kept: list[ExecutionError] = []
+    for error in event.errors:
+        shown_by = error.verification
+        if shown_by is None or told[shown_by] <= limit:
+            kept.append(error)
+            continue
+        identity = (error.type, error.message, error.tool, error.test, error.path, error.line)
+        if identity not in seen[shown_by]:
+            seen[shown_by].add(identity)
+            if len(seen[shown_by]) <= limit:
+                kept.append(error)
+    over = {shown_by: len(distinct) - limit for shown_by, distinct in seen.items() if len(distinct) > limit}
+    if len(kept) == len(event.errors):
+        return event
+    verifications = (
+        v.model_copy(update={"cut": True}) if place in over else v for place, v in enumerate(event.verifications)
+    )
+    return event.model_copy(
+        update={
+            "errors": tuple(kept),
+            "errors_not_kept": event.errors_not_kept + sum(over.values()),
+            "verifications": tuple(verifications),
+        }
     )

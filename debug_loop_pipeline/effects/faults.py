@@ -38,6 +38,8 @@ _CONTENTION_STATES = frozenset(
         "55P03",  # lock_not_available
     }
 )
+_LIMIT_EXCEEDED = "54"
+"""The class of program_limit_exceeded (an index row too long), statement_too_complex and their like. psycopg2 counts them as operational."""
 # libpq gives no SQLSTATE for a failed connect. Retrying a refusal in words we do not know (another language) costs a
 # second; not retrying "is starting up" would cost the call, so only what is known to be final is permanent.
 _FINAL_CONNECT_TEXTS = (
@@ -68,12 +70,15 @@ def classify(error: BaseException) -> Fault:
 
 
 def refuses_values(error: BaseException) -> bool:
-    """Whether PostgreSQL refused the values themselves (a broken constraint, a number out of range): it would take others."""
+    """Whether PostgreSQL refused the values themselves (a broken constraint, a number out of range, too long for an index): it
+    would take others.
+    """
     import psycopg2
     from sqlalchemy import exc
 
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    return isinstance(cause, psycopg2.IntegrityError | psycopg2.DataError)
+    too_much = (getattr(cause, "pgcode", None) or "").startswith(_LIMIT_EXCEEDED)
+    return too_much or isinstance(cause, psycopg2.IntegrityError | psycopg2.DataError)
 
 
 def _sqlalchemy(error: BaseException) -> Fault:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from debug_loop_pipeline import text
 from debug_loop_pipeline.checks.debug_intelligence import TRACE_CHECKS
+from debug_loop_pipeline.compute import event_limits
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.fixes.credit import credit_task
 from debug_loop_pipeline.compute.fixes.lessons import TaskCredit
@@ -28,7 +31,7 @@ from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.run_all import run_dirty_days
 from tests.support.digests import table_digests
-from tests.support.events import START, attempt, fixed_task, uid
+from tests.support.events import CODE, START, attempt, fixed_task, uid
 
 BAD = "task-2"
 NO_WORK_FAILED = next(check for check in TRACE_CHECKS if check.name == "no_work_failed")
@@ -176,3 +179,38 @@ def test_forgetting_says_when_what_was_derived_may_be_left(context: StepContext)
     run_dirty_days(context)
     with pytest.raises(DebugLoopError, match="debug-loop problems"):
         forget(context, "session", f"session-{BAD}")
+
+
+def test_a_value_that_no_index_takes_costs_its_attempt_only(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "NAME_CHARS", 100_000)  # as if ingestion had let it in
+    monkeypatch.setattr(event_limits, "NAME_CHARS", 100_000)
+    digits = "".join(sha256(str(n).encode()).hexdigest() for n in range(600))
+    told = [
+        attempt("sound", "task", minutes=1, failed=True),
+        attempt("bad", "task", minutes=2, failed=True, model_used=digits, context={"repository": digits}),
+    ]
+    ingest_events(context, told, "test")
+    reports = {report.step: report for report in run_dirty_days(context)}
+    assert list(reports["execution_attempts"].failed) == [str(uid("bad"))]
+    assert fetch_rows(context.database, "select attempt_id from debug_execution_attempts") == [
+        {"attempt_id": uid("sound")}
+    ]
+
+
+def test_an_attempt_with_long_names_is_done_like_any_other(context: StepContext) -> None:
+    digits = "".join(sha256(str(n).encode()).hexdigest() for n in range(600))
+    name = "read_" + digits
+    more: dict[str, Any] = {
+        "context": {"repository": digits, "commit": digits, "pull_request": digits},
+        "model_used": digits,
+        "recommendation_id": digits,
+        "stf_ids": [digits],
+        "golden_state_ids": [digits],
+        "usage": [{"message_id": digits, "request_id": digits}],
+        "code_written": [{"path": digits, "content": CODE.replace("read_name", name)}],
+    }
+    ingest_events(context, [attempt("long", "task", minutes=1, failed=False, **more)], "test")
+    assert not any(report.failed for report in run_dirty_days(context))
+    assert problems(context) == []

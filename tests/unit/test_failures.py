@@ -105,3 +105,19 @@ def test_an_error_from_elsewhere_is_told_by_its_last_place() -> None:
     with pytest.raises(ValueError, match="invalid literal") as caught:
         int("x")
     assert told(caught.value).startswith("ValueError at test_failures.py:")
+
+
+@pytest.mark.parametrize(("state", "at_fault"), [("54000", True), ("54001", True), ("53100", False), ("57P01", False)])
+def test_a_value_too_long_for_an_index_is_the_pieces_fault_though_psycopg2_calls_it_operational(
+    state: str, at_fault: bool
+) -> None:
+    class Refused(psycopg2.OperationalError):
+        pgcode = state
+
+    error = OperationalError("insert", {}, Refused())
+    pieces = Pieces[int]()
+    if at_fault:
+        assert [piece for piece, _ in pieces.do(Work({1: error}), [0, 1, 2])] == [1]
+    else:
+        with pytest.raises(OperationalError):
+            pieces.do(Work({1: error}), [0, 1, 2])

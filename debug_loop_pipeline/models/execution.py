@@ -217,7 +217,9 @@ class ExecutionEvent(FrozenModel):
             context = data.get("error_context")
             if isinstance(context, dict):
                 error |= {k: context[k] for k in ("tool", "test", "path", "line", "exit_code") if k in context}
-            rest["errors"] = [*rest.get("errors", ()), error]
+            told = rest.get("errors")
+            if told is None or isinstance(told, list | tuple):  # else it is told that it is no list
+                rest["errors"] = [*(told or ()), error]
         return rest
 
     @field_validator("code_written", mode="before")

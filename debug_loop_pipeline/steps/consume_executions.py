@@ -17,23 +17,21 @@ from sqlalchemy.exc import DBAPIError
 
 from debug_loop_pipeline.effects.execution_consumer import ExecutionConsumer, ExecutionLog
 from debug_loop_pipeline.effects.execution_store import Reject
-from debug_loop_pipeline.effects.faults import Fault, classify
 from debug_loop_pipeline.effects.kafka import EXECUTIONS, PARTITIONS, Batch, Message
 from debug_loop_pipeline.steps.dead_letters import dead_letter, position_of
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import (
+    POISON,
     IngestionReport,
-    Prepared,
     RawEvent,
+    is_poison,
     prepare_raw,
-    reject,
+    write_each,
     write_prepared,
 )
 
 SOURCE = EXECUTIONS.name
 _MESSAGES = 500
-_POISON = (ValueError, TypeError, RecursionError, OverflowError)
-"""What an event may do to the code that takes it, beyond being invalid."""
 
 
 @dataclass(slots=True)
@@ -146,39 +144,15 @@ def take_batches(
 
     def one_by_one(connection: Connection, current: list[Batch]) -> ConsumeReport:
         messages = [message for batch in current for message in batch.messages]
-        total = IngestionReport()
-        for message in messages:
-            done = _take_one(context, connection, message)
-            total.events += done.events
-            total.changed_attempts += done.changed_attempts
-            total.rejects += done.rejects
+        total = write_each(context, connection, map(_raw, messages), SOURCE)
         return _report(current, total, _tell(consumer, messages, total.rejects))
 
     try:
         return consumer.take(batches, topic_id, together, ConsumeReport())
-    except (DBAPIError, *_POISON) as error:
-        if not _is_poison(error):
+    except (DBAPIError, *POISON) as error:
+        if not is_poison(error):
             raise
         return consumer.take(batches, topic_id, one_by_one, ConsumeReport())
-
-
-def _take_one(context: StepContext, connection: Connection, message: Message) -> IngestionReport:
-    try:
-        with connection.begin_nested():
-            return write_prepared(context, connection, prepare_raw(context, [_raw(message)], SOURCE))
-    except (DBAPIError, *_POISON) as error:
-        if not _is_poison(error):
-            raise
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        reason = f"the store does not take it: {type(cause).__name__}: {str(cause).splitlines()[0][:300] if str(cause) else ''}"
-        refused = reject(_raw(message), SOURCE, reason)
-        write_prepared(context, connection, Prepared([], [refused]))
-        return IngestionReport(rejects=[refused])
-
-
-def _is_poison(error: BaseException) -> bool:
-    """Whether the same message fails again on a server that is well."""
-    return not isinstance(error, DBAPIError) or classify(error) is Fault.PERMANENT
 
 
 def _raw(message: Message) -> RawEvent:

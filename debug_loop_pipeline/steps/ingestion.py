@@ -5,7 +5,8 @@ Used by the importers, the consumer and the logger's in-process path alike (DOMA
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from debug_loop_pipeline.client.redaction import redact, redact_events
 from debug_loop_pipeline.compute.event_limits import limit_event
 from debug_loop_pipeline.effects.execution_store import Reject
+from debug_loop_pipeline.effects.faults import Fault, classify
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.steps.framework import StepContext
@@ -24,7 +27,10 @@ from debug_loop_pipeline.steps.verdicts import apply_verdicts, lock_for_verdicts
 
 FUTURE_TOLERANCE = timedelta(days=1)
 _REJECT_CHARS = 20_000
+_REASON_CHARS = 300
 _LISTED_ERRORS = 5
+POISON = (ValueError, TypeError, RecursionError, OverflowError)
+"""What an event may do to the code that takes it, beyond being invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,23 @@ class IngestionReport:
 
 
 def ingest_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> IngestionReport:
-    """Validates a batch and writes what is valid; the rest becomes rejects. Nothing is dropped."""
-    return _write_alone(context, prepare_raw(context, raw, source))
+    """Validates a batch and writes what is valid; the rest becomes rejects. Nothing is dropped, and no event keeps another out."""
+    items = list(raw)
+    return _write_alone(context, lambda: prepare_raw(context, items, source), lambda: items, source)
 
 
 def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source: str) -> IngestionReport:
-    """Redacts, limits and writes validated events; those outside the partitions become rejects."""
+    """Redacts, limits and writes validated events; those that no partition or the store takes become rejects."""
+
+    def raw() -> list[RawEvent]:
+        return [
+            RawEvent(event.model_dump(mode="json", exclude_defaults=True), str(event.attempt_id)) for event in events
+        ]
+
+    return _write_alone(context, lambda: _prepare_events(context, events, source), raw, source)
+
+
+def _prepare_events(context: StepContext, events: Sequence[ExecutionEvent], source: str) -> Prepared:
     taken: list[ExecutionEvent] = []
     rejects: list[Reject] = []
     for event in events:
@@ -75,7 +92,7 @@ def ingest_events(context: StepContext, events: Sequence[ExecutionEvent], source
         except _OutsideError as error:
             payload = event.model_dump_json(exclude_defaults=True).encode()
             rejects.append(reject(RawEvent(payload, str(event.attempt_id)), source, str(error)))
-    return _write_alone(context, Prepared(_as_kept(context, taken), rejects))
+    return Prepared(_as_kept(context, taken), rejects)
 
 
 def prepare_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> Prepared:
@@ -94,6 +111,8 @@ def prepare_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> P
             rejects.append(reject(item, source, explain_invalid(error)))
         except _OutsideError as error:
             rejects.append(reject(item, source, str(error)))
+        except POISON as error:
+            rejects.append(reject(item, source, f"it cannot be read: {type(error).__name__}: {error}"))
     return Prepared(_as_kept(context, events), rejects)
 
 
@@ -110,10 +129,46 @@ def write_prepared(context: StepContext, connection: Connection, prepared: Prepa
     return report
 
 
-def _write_alone(context: StepContext, prepared: Prepared) -> IngestionReport:
-    return context.database.run(
-        "ingest", lambda connection: write_prepared(context, connection, prepared), retry=Retry.ALWAYS
-    )
+def write_each(context: StepContext, connection: Connection, raw: Iterable[RawEvent], source: str) -> IngestionReport:
+    """Writes one event after the other in the caller's transaction: one that our code or the store fails at becomes a reject."""
+    total = IngestionReport()
+    for item in raw:
+        try:
+            with connection.begin_nested():
+                done = write_prepared(context, connection, prepare_raw(context, [item], source))
+        except (DBAPIError, *POISON) as error:
+            if not is_poison(error):
+                raise
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+            said = str(cause).splitlines()[0][:_REASON_CHARS] if str(cause) else ""
+            refused = reject(item, source, f"the store does not take it: {type(cause).__name__}: {said}")
+            done = write_prepared(context, connection, Prepared([], [refused]))
+        total.events += done.events
+        total.new_revisions += done.new_revisions
+        total.changed_attempts += done.changed_attempts
+        total.rejects += done.rejects
+    return total
+
+
+def is_poison(error: BaseException) -> bool:
+    """Whether the same event fails again on a server that is well."""
+    return not isinstance(error, DBAPIError) or classify(error) is Fault.PERMANENT
+
+
+def _write_alone(
+    context: StepContext, prepare: Callable[[], Prepared], raw: Callable[[], Sequence[RawEvent]], source: str
+) -> IngestionReport:
+    try:
+        prepared = prepare()
+        return context.database.run(
+            "ingest", lambda connection: write_prepared(context, connection, prepared), retry=Retry.ALWAYS
+        )
+    except (DBAPIError, *POISON) as error:
+        if not is_poison(error):
+            raise
+        return context.database.run(
+            "ingest", lambda connection: write_each(context, connection, raw(), source), retry=Retry.ALWAYS
+        )
 
 
 def _as_kept(context: StepContext, events: Sequence[ExecutionEvent]) -> list[ExecutionEvent]:
@@ -147,6 +202,17 @@ def explain_invalid(error: ValidationError) -> str:
 
 def reject(item: RawEvent, source: str, reason: str) -> Reject:
     """What is kept of an event that is not taken: its redacted bytes, and why."""
-    payload = item.payload if isinstance(item.payload, bytes) else orjson.dumps(item.payload, default=str)
+    payload = item.payload if isinstance(item.payload, bytes) else _json(item.payload)
     text = redact(payload.decode("utf-8", "replace"))
     return Reject(redact(reason), source, item.position, text[:_REJECT_CHARS])
+
+
+def _json(payload: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(payload, default=str)
+    except TypeError:  # nested deeper than it goes, lone surrogates, integers of more than 64 bits
+        pass
+    try:
+        return json.dumps(payload, default=str).encode()
+    except RecursionError:
+        return json.dumps({name: value for name, value in payload.items() if isinstance(value, str | int)}).encode()

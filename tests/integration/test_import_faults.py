@@ -20,7 +20,7 @@ from debug_loop_pipeline.models.trajectory import Step, Trajectory
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.importing import import_files
-from tests.support.events import attempt
+from tests.support.events import attempt, uid
 
 SECRET = "ghp_" + "wK3nZ8pQ5vX1rT7mB2cL" + "9dF4gH6jS0aYeUoP"
 RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
@@ -91,3 +91,17 @@ def test_what_is_refused_of_a_file_of_events_is_in_no_other_count(context: StepC
     file.write_bytes(b"\n".join(map(orjson.dumps, [taken, *refused])))
     summary = import_files(context, [(ExecutionEventsImporter(), file)])
     assert (summary.attempts, summary.rejected, summary.errors, len(summary.tasks)) == (1, 3, 1, 1)
+
+
+def test_an_event_that_our_code_fails_at_keeps_no_other_of_its_file_out(context: StepContext, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    first, last = (attempt(name, "task", minutes=1, failed=True).model_dump(mode="json") for name in ("first", "last"))
+    no_list = first | {"attempt_id": str(uid("no list")), "errors": 7, "error_message": "KeyError: 'a'"}
+    null = first | {"attempt_id": str(uid("null")), "errors": None, "error_message": "KeyError: 'a'"}
+    deep = {**first, "attempt_id": str(uid("deep")), "metadata": {"note": "DEEP"}}
+    lines = [orjson.dumps(event) for event in (first, no_list, null, deep, last)]
+    file.write_bytes(b"\n".join(lines).replace(b'"DEEP"', b'{"a":' * 1_000 + b"1" + b"}" * 1_000))
+    summary = import_files(context, [(ExecutionEventsImporter(), file)])
+    assert not summary.reading.problems
+    assert (summary.attempts, summary.rejected) == (3, 2)
+    assert {row["position"] for row in context.executions.rejects(10)} == {"events.jsonl:2", "events.jsonl:4"}

@@ -47,6 +47,10 @@ _DANGLING_MAPPINGS = """(
     from mapping_events e
     where not exists (select 1 from debug_execution_attempts a where a.attempt_id = e.attempt_id)
     union all
+    select 'event of a task that its attempt has left', e.correlation_id || ' ' || e.signature
+    from mapping_events e
+    join debug_execution_attempts a on a.attempt_id = e.attempt_id and a.correlation_id <> e.correlation_id
+    union all
     select 'first success in no attempt', m.mapping_id
     from debug_error_success_mappings m
     where m.first_success_attempt_id is not null
@@ -212,7 +216,7 @@ TRACE_CHECKS = [
     _rows_check(
         "error_success_mappings",
         "mappings_trace_to_attempts",
-        "Every mapping has events and a resolution, and every event and first success names an attempt that exists.",
+        "Every mapping has events and a resolution, and every event and first success names an attempt that exists, the event one of its task.",
         _DANGLING_MAPPINGS,
         "true",
         "problem, key",

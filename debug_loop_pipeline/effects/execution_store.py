@@ -6,10 +6,10 @@ Here: every read and write of what comes in. Not here: what is derived from it (
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -22,6 +22,10 @@ from debug_loop_pipeline.effects.forgotten_store import forgotten
 from debug_loop_pipeline.effects.postgres import Database, stage_and_upsert
 from debug_loop_pipeline.effects.statements import execute
 from debug_loop_pipeline.models.execution import ExecutionEvent
+
+READ_BYTES = 32 << 20
+"""Of events in memory at once, as JSON: as objects they take about three times as much. One attempt has at most 8 MB."""
+T = TypeVar("T")
 
 _LOCK_BUCKETS = 64
 _LOCK_SPACE = 0x696E6278  # keeps these advisory locks apart from others
@@ -38,6 +42,7 @@ _INBOX_COLUMNS = (
     "evidence_rank",
     "source_rank",
     "steps",
+    "bytes",
     "event",
 )
 
@@ -93,6 +98,7 @@ def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
         evidence_tier(event).rank,
         0 if event.source.importer == "logger" else 1,
         len(event.tools_used),
+        len(stored),
         stored,
     )
 
@@ -247,6 +253,30 @@ class ExecutionStore:
             ("events of tasks", *ids), lambda: self._events("correlation_id = any(:ids)", {"ids": ids}, connection)
         )
 
+    def events_of_attempts_in_parts(
+        self, attempts: Sequence[UUID], connection: Connection | None = None
+    ) -> Iterator[list[ExecutionEvent]]:
+        """`events_of_attempts`, as many at a time as memory has room for."""
+        for part in self._parts("attempt_id", attempts, connection):
+            yield self.events_of_attempts(part, connection)
+
+    def events_of_tasks_in_parts(
+        self, tasks: Sequence[UUID], connection: Connection | None = None
+    ) -> Iterator[list[ExecutionEvent]]:
+        """`events_of_tasks`, as many whole tasks at a time as memory has room for."""
+        for part in self._parts("correlation_id", tasks, connection):
+            yield self.events_of_tasks(part, connection)
+
+    def _parts(self, column: str, ids: Sequence[UUID], connection: Connection | None) -> Iterator[list[UUID]]:
+        if len(ids) == 1:  # whatever its size, and in process no question more
+            yield list(ids)
+            return
+        query = f"select {column} as id, sum(bytes) as bytes from execution_inbox where holds and {column} = any(:ids) group by 1"
+        bytes_of = {
+            row["id"]: row["bytes"] for row in fetch_rows(self._database, query, {"ids": list(ids)}, connection)
+        }
+        yield from parts(ids, len(ids), lambda one: int(bytes_of.get(one, 0)))
+
     def tasks_of_sessions(self, sessions: Sequence[str]) -> list[UUID]:
         """The tasks that some sessions worked on."""
         rows = fetch_rows(
@@ -267,6 +297,21 @@ class ExecutionStore:
         query = f"select event::text as event from execution_inbox where holds and {condition} order by started_at, attempt_id"
         rows = fetch_rows(self._database, query, params, connection)
         return [ExecutionEvent.model_validate_json(row["event"]) for row in rows]
+
+
+def parts(items: Sequence[T], most: int, bytes_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Consecutive slices of at most `most` items and, unless it is a single one, `READ_BYTES`."""
+    part: list[T] = []
+    size = 0
+    for item in items:
+        its = bytes_of(item)
+        if part and (len(part) >= most or size + its > READ_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += its
+    if part:
+        yield part
 
 
 _SETTLE = """

@@ -64,6 +64,8 @@ class PendingAttempt:
     digest: str
     day: date
     previous_version: str | None
+    bytes: int = 0
+    """Of its event."""
 
 
 class FoldMarks(dict[str, list[int]]):
@@ -155,7 +157,7 @@ class StepStore:
             query = query.replace("/*upstream*/", _UPSTREAM)
             params |= {"upstream_step": upstream[0], "upstream_version": upstream[1]}
         rows = fetch_rows(self.database, query, params)
-        return [PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"]) for r in rows]
+        return [PendingAttempt(r["attempt_id"], r["digest"], r["day"], r["code_version"], r["bytes"]) for r in rows]
 
     def holding(self, attempt: UUID, steps: Sequence[str]) -> dict[str, PendingAttempt]:
         """The revision of an attempt that holds, as each of some steps has to work on it; empty where none does."""
@@ -432,8 +434,11 @@ with todo as materialized (
     select i.attempt_id, i.digest, i.day from execution_inbox i
     where i.holds and i.day between :first and :last /*not done*/
 )
-select t.attempt_id, t.digest, t.day, p.code_version
+select t.attempt_id, t.digest, t.day, p.code_version, s.bytes
 from todo t
+cross join lateral (
+    select i.bytes from execution_inbox i where i.attempt_id = t.attempt_id and i.digest = t.digest limit 1
+) s
 left join lateral (
     select d.code_version from step_progress d where d.step = :step and d.attempt_id = t.attempt_id limit 1
 ) p on true

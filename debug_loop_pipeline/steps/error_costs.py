@@ -53,7 +53,10 @@ def run(
         versions.ERROR_COSTS,
         span,
         charge_tasks,
-        keys_by("select distinct correlation_id::text as key from attempt_errors where day = any(:days)"),
+        keys_by(
+            "select correlation_id::text as key from attempt_errors where day = any(:days)"
+            " union select correlation_id::text from error_cost_items where day = any(:days)"
+        ),
         full_refresh=full_refresh,
         only_keys=only_keys,
     )

@@ -61,7 +61,7 @@ class ErrorPatternsStep:
         ids = [p.attempt_id for p in chunk]
         before = fetch_rows(
             context.database,
-            "select distinct signature, day from attempt_errors where attempt_id = any(:ids)",
+            "select distinct signature, day, correlation_id from attempt_errors where attempt_id = any(:ids)",
             {"ids": ids},
             connection,
         )
@@ -73,15 +73,20 @@ class ErrorPatternsStep:
             rows += error_rows(event, decisions)
             tasks.append((str(event.correlation_id), event.started_at.date()))
         signatures = [(row["signature"], row["day"]) for row in before]
-        failing = {row[_TASK] for row in rows} | {
-            row["correlation_id"]
-            for row in fetch_rows(
-                context.database,
-                "select distinct correlation_id from attempt_errors where correlation_id = any(:tasks)",
-                {"tasks": sorted({event.correlation_id for event in events})},
-                connection,
-            )
-        }
+        tasks += [(str(row["correlation_id"]), row["day"]) for row in before]  # an attempt may have left its task
+        failing = (
+            {row[_TASK] for row in rows}
+            | {row["correlation_id"] for row in before}
+            | {
+                row["correlation_id"]
+                for row in fetch_rows(
+                    context.database,
+                    "select distinct correlation_id from attempt_errors where correlation_id = any(:tasks)",
+                    {"tasks": sorted({event.correlation_id for event in events})},
+                    connection,
+                )
+            }
+        )
         return Derived(
             {ERRORS: rows},
             marks={

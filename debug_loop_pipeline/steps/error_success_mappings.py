@@ -112,7 +112,8 @@ def run(
         versions.ERROR_SUCCESS_MAPPINGS,
         span,
         refold_tasks,
-        keys_by("select distinct correlation_id::text as key from execution_inbox where holds and day = any(:days)"),
+        # by every revision: one that was superseded may have named another task
+        keys_by("select distinct correlation_id::text as key from execution_inbox where day = any(:days)"),
         full_refresh=full_refresh,
         only_keys=only_keys,
     )
@@ -127,10 +128,13 @@ def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) ->
 def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:
     """Recomputes some tasks' events and the mappings they touch."""
     ids = [UUID(task) for task in tasks]
-    credits = credit_tasks(
-        context.executions.events_of_tasks(ids, connection), group_decisions(context.database, connection)
-    )
-    rows = [row for credit in credits.values() for row in _event_rows(credit)]
+    decisions = group_decisions(context.database, connection)
+    rows = [
+        row
+        for events in context.executions.events_of_tasks_in_parts(ids, connection)
+        for credit in credit_tasks(events, decisions).values()
+        for row in _event_rows(credit)
+    ]
     before = fetch_rows(
         context.database,
         "select distinct signature, resolution_id from mapping_events where correlation_id = any(:ids)",

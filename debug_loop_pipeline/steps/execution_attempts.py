@@ -124,15 +124,9 @@ class ExecutionAttemptsStep:
         """Rows of the attempt, verification and usage tables."""
         digests = {p.attempt_id: p.digest for p in chunk}
         events = context.executions.events_of_attempts(list(digests), connection)
-        told_before = [
-            row["message_id"]
-            for row in fetch_rows(
-                context.database,
-                "select distinct message_id from usage_records where attempt_id = any(:attempts)",
-                {"attempts": list(digests)},
-                connection,
-            )
-        ]
+        before = fetch_rows(context.database, _BEFORE, {"attempts": list(digests)}, connection)
+        told_before = [row["message_id"] for row in before if row["message_id"] is not None]
+        left = _tasks_left(before, events)
         attempts: list[tuple[Any, ...]] = []
         verifications: list[tuple[Any, ...]] = []
         usage: list[tuple[Any, ...]] = []
@@ -186,12 +180,24 @@ class ExecutionAttemptsStep:
         return Derived(
             {ATTEMPTS: attempts, VERIFICATIONS: verifications, USAGE: usage},
             marks={
-                "error_success_mappings": tasks,
+                "error_success_mappings": tasks + left,
+                "error_costs": left,
+                "stuck_loops": left,
                 "golden_states": [(str(e.attempt_id), e.started_at.date()) for e in events],
-                "recommendation_outcomes": [(str(task), chunk[0].day) for task in served],
+                "recommendation_outcomes": [(str(task), chunk[0].day) for task in served] + left,
             },
             settle=_count_usage_once(context, told_before, list(digests)),
         )
+
+
+def _tasks_left(before: Sequence[dict[str, Any]], events: Sequence[ExecutionEvent]) -> list[tuple[str, date]]:
+    """The tasks that attempts belonged to by the revision before and no longer do, each under the attempt's day."""
+    known = {row["attempt_id"]: row["correlation_id"] for row in before}
+    return [
+        (str(known[event.attempt_id]), event.started_at.date())
+        for event in events
+        if known.get(event.attempt_id) not in (None, event.correlation_id)
+    ]
 
 
 def _count_usage_once(
@@ -264,6 +270,13 @@ def _attempt_row(event: ExecutionEvent, digest: str, default_peer: str | None) -
         event.recommendation_id,
     )
 
+
+_BEFORE = """
+select attempt_id, correlation_id, null as message_id from debug_execution_attempts where attempt_id = any(:attempts)
+union
+select null, null, message_id from usage_records where attempt_id = any(:attempts)
+"""
+"""What is known of some attempts by the revisions before: their tasks, and the API responses that they told."""
 
 COUNT_USAGE_ONCE = """
 with touched as (

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.recompute_diff import RecomputeDiff
-from debug_loop_pipeline.effects.execution_store import ExecutionStore
+from debug_loop_pipeline.effects.execution_store import ExecutionStore, parts
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.forgotten_store import still_held
 from debug_loop_pipeline.effects.model_price_catalog import PriceBooks
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 
 CHUNK = 500
-"""Attempts per transaction: large enough for COPY, small enough to lose little when killed."""
+"""Attempts per transaction, where their events are not too large (`parts`): enough for COPY, few enough to lose little when killed."""
 
 KEY_CHUNK = 2_000
-"""Fold keys per transaction."""
+"""Fold keys per transaction. A fold that reads events reads those of its keys in parts."""
 
 Log = Callable[[str], None]
 T = TypeVar("T")
@@ -221,7 +221,7 @@ def run_fact_step(
             full_refresh=full_refresh,
         )
         pieces = Pieces[PendingAttempt]()
-        for chunk in chunks(pending, CHUNK):
+        for chunk in parts(pending, CHUNK, lambda attempt: attempt.bytes):
             context.store.record_failed(step.name, step.code_version, pieces.do(work, chunk))
             context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
         pieces.end()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -225,7 +226,8 @@ def _written_in_vain(
     }
     options, limits = extraction_options(context.settings), context.settings.extraction
     found: list[_Offer] = []
-    for event in context.executions.events_of_attempts(sorted(failed), connection):
+    parts = context.executions.events_of_attempts_in_parts(sorted(failed), connection)
+    for event in chain.from_iterable(parts):
         step = failed[event.attempt_id]
         for candidate in extract_stfs(event.code_written, options, edits=event.edits).candidates:
             hashed, made = _hash(candidate.code, candidate.language), _fingerprint(candidate.code, candidate.language)

@@ -59,7 +59,10 @@ def run(
         versions.STUCK_LOOPS,
         span,
         refold_tasks,
-        keys_by("select distinct correlation_id::text as key from attempt_errors where day = any(:days)"),
+        keys_by(
+            "select correlation_id::text as key from attempt_errors where day = any(:days)"
+            " union select correlation_id::text from stuck_loops where day = any(:days)"
+        ),
         full_refresh=full_refresh,
         only_keys=only_keys,
     )
@@ -69,10 +72,10 @@ def refold_tasks(context: StepContext, connection: Connection, tasks: list[str],
     """Recomputes the loops of some tasks. Only those that showed a signature often enough are read whole."""
     ids, after = [UUID(task) for task in tasks], context.settings.loop_guard.stuck_after
     repeating = repeating_tasks(context.database, ids, after, connection)
-    events = context.executions.events_of_tasks(repeating, connection)
     decisions = group_decisions(context.database, connection)
     rows = [
         row
+        for events in context.executions.events_of_tasks_in_parts(repeating, connection)
         for task, attempts in task_attempts(events, signature_of=decisions.signature_of).items()
         for row in _rows(context, connection, task, attempts, after)
     ]

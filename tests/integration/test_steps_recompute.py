@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.effects import execution_store, schema
+from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.manifest_store import fixes_of
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.report_store import overview, top_errors
+from debug_loop_pipeline.effects.step_store import StepStore
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.reducers.golden_state_manager import GoldenStateManagerReducer, GoldenThresholds
 from debug_loop_pipeline.settings import Settings
-from debug_loop_pipeline.steps import error_success_mappings, framework, golden_states, versions
-from debug_loop_pipeline.steps.framework import Span, StepContext
+from debug_loop_pipeline.steps import error_success_mappings, execution_attempts, framework, golden_states, versions
+from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
+from debug_loop_pipeline.steps.framework import Span, StepContext, run_fact_step
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
 from tests.support.digests import table_digests
-from tests.support.events import START, attempt, fixed_task
+from tests.support.events import START, attempt, fixed_task, uid
 
 FIRST = START.date()
 SPAN = Span(FIRST, FIRST + timedelta(days=8))
@@ -150,6 +155,91 @@ def test_a_later_revision_withdraws_what_the_earlier_one_said(context: StepConte
     ingest_events(context, [last], "test")  # told again with less evidence: it does not win
     run_dirty_days(context)
     assert fetch_rows(context.database, "select sum(success_count) as n from debug_error_success_mappings")[0]["n"] == 4
+
+
+def told_by(importer: str, task: str) -> list[ExecutionEvent]:
+    """Three failures and a fix, of one run, as one source tells them."""
+    events = [attempt(f"moved-{n}", task, minutes=10 * n, failed=n < 3) for n in range(4)]
+    return [e.model_copy(update={"source": e.source.model_copy(update={"importer": importer})}) for e in events]
+
+
+def test_attempts_that_leave_their_task_take_everything_along(
+    context: StepContext, store_urls: Callable[[], str]
+) -> None:
+    other = StepContext(Database(store_urls()), context.settings)
+    with closing(other.database):
+        ingest_events(other, told_by("logger", "told") + told_by("claude_code", "read"), "test")
+        run_dirty_days(other)
+        at_once = table_digests(other.database)
+    ingest_events(context, told_by("logger", "told"), "test")
+    run_dirty_days(context)
+    ingest_events(context, told_by("claude_code", "read"), "test")
+    run_dirty_days(context)
+    assert table_digests(context.database) == at_once
+
+
+@pytest.mark.parametrize("mended_by", ["full refresh", "upgrade"])
+def test_what_attempts_left_behind_in_their_task_before_goes(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch, mended_by: str
+) -> None:
+    ingest_events(context, told_by("logger", "told"), "test")
+    run_dirty_days(context)
+    left = [{"task": uid("told")}, {"task": uid("read")}]
+    tasks = "select distinct correlation_id as task from {}"
+    with monkeypatch.context() as before:
+        before.setattr(execution_attempts, "_tasks_left", lambda *_: [])
+        before.setattr(StepStore, "mark", marking_only(str(uid("read")), StepStore.mark))
+        ingest_events(context, told_by("claude_code", "read"), "test")
+        run_dirty_days(context)
+    for table in ("mapping_events", "stuck_loops"):
+        assert [row for row in left if row in fetch_rows(context.database, tasks.format(table))] == left
+    if mended_by == "upgrade":
+        url = context.database.engine.url.render_as_string(hide_password=False)
+        schema.downgrade(url, "0009")
+        schema.upgrade(url)
+        run_dirty_days(context)
+    else:
+        run_all(context, Span(START.date(), START.date()), full_refresh=True)
+    for table in ("mapping_events", "stuck_loops", "error_cost_items"):
+        assert fetch_rows(context.database, tasks.format(table)) == left[1:]
+    counts = "select success_count from debug_error_success_mappings where success_count > 0"
+    assert fetch_rows(context.database, counts) == [{"success_count": 1}]
+
+
+def marking_only(key: str, mark: Callable[..., None]) -> Callable[..., None]:
+    """As an earlier version marked: the task that an attempt went to, and not the one it left."""
+
+    def only(store: StepStore, connection: Connection, fold: str, keys: Iterable[tuple[str, date]]) -> None:
+        tasks = fold in ("error_success_mappings", "error_costs", "stuck_loops")
+        mark(store, connection, fold, [(one, day) for one, day in keys if not tasks or one == key])
+
+    return only
+
+
+def test_no_more_events_are_read_at_once_than_memory_has_room_for(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_events(context, told_by("logger", "a"), "test")
+    rows = fetch_rows(context.database, "select bytes, octet_length(event::text) as real from execution_inbox")
+    assert all(0 < row["bytes"] <= row["real"] for row in rows), "the stored text has spaces"
+    largest = max(row["bytes"] for row in rows)
+    monkeypatch.setattr(execution_store, "READ_BYTES", 2 * largest)
+    read: list[int] = []
+    events = ExecutionStore._events
+
+    def counted(*args: Any) -> list[ExecutionEvent]:
+        read.append(len(found := events(*args)))
+        return found
+
+    monkeypatch.setattr(ExecutionStore, "_events", counted)
+    run_fact_step(context, ExecutionAttemptsStep(), Span(START.date(), START.date()))
+    assert sum(read) == 4
+    assert max(read) == 2
+    read.clear()
+    ids = [e.attempt_id for e in told_by("logger", "a")]
+    assert [len(part) for part in context.executions.events_of_attempts_in_parts(ids)] == read
+    assert len(read) > 1
+    assert [len(part) for part in context.executions.events_of_tasks_in_parts([uid("a"), uid("none")])] == [4, 0]
 
 
 def test_usage_told_by_two_attempts_is_counted_once(context: StepContext) -> None:

@@ -23,13 +23,18 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import (
     IncompatibleBrokerVersion,
+    MessageSizeTooLargeError,
     OffsetOutOfRangeError,
+    RecordListTooLargeError,
     TopicAlreadyExistsError,
     UnsupportedVersionError,
 )
 from kafka.partitioner import murmur2
 
 from debug_loop_pipeline.models.topics import IN_MEMORY_CLUSTER, MAX_EVENT_BYTES, PARTITIONS, Topic
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What a message meets that no further try will get onto its topic."""
 
 _CONNECT_S = 1.0
 _LOOK_S = 2.0

@@ -25,6 +25,10 @@ _STEPPED = frozenset({"edits", "commands", "verifications", "errors"})
 """Lists whose items have a place in the run's order."""
 _PIECE = 1 << 16
 _PLACE = b'"\\u0000"'
+_SHORTENED = ("commands", "edits", "code_written", "errors", "tools_used", "files_modified")
+"""Lists that may lose their ends. Verifications say how the attempt ended and usage what it cost: they are kept whole."""
+_NOTE_BYTES = 1 << 16
+"""More than it takes to tell what is missing, the marks on verifications included."""
 _TEXT_LIMITS = (1 << 19, 1 << 16, 1 << 13, 1 << 10)
 
 
@@ -104,13 +108,52 @@ def own_attempt_id(run: str, started_at: str, number: int) -> UUID:
 
 
 def encoded(event: dict[str, Any]) -> bytes:
-    """An event as one line of JSON that fits on the topic; the longest texts are cut and marked where it is too long."""
+    """An event as one line of JSON that fits on the topic. Where it is too long the longest texts are cut and marked, then the longest
+    lists lose their ends, which `metadata.not_kept` counts.
+
+    Raises:
+        ValueError: it does not fit all the same.
+    """
     body = _dumps(event)
     for limit in _TEXT_LIMITS:
         if len(body) <= MAX_EVENT_BYTES:
-            break
+            return body
         body = _dumps(_shortened(event, limit))
+    if len(body) > MAX_EVENT_BYTES:
+        body = _dumps(_without_ends(_shortened(event, _TEXT_LIMITS[-1]), len(body) + _NOTE_BYTES - MAX_EVENT_BYTES))
+    if len(body) > MAX_EVENT_BYTES:
+        raise ValueError(f"it has {len(body)} bytes, and the topic takes {MAX_EVENT_BYTES}")
     return body
+
+
+def _without_ends(event: dict[str, Any], over: int) -> dict[str, Any]:
+    """The event with so many bytes less in its lists, the longest first."""
+    lists = {name: event[name] for name in _SHORTENED if isinstance(event.get(name), list)}
+    sizes = {name: [len(_compact(item).encode()) + 1 for item in items] for name, items in lists.items()}
+    while over > 0 and any(sizes.values()):
+        longest = max(sizes.values(), key=sum)
+        least = len(longest) // 2
+        while over > 0 and len(longest) > least:
+            over -= longest.pop()
+    missing = {name: len(lists[name]) - len(kept) for name, kept in sizes.items() if len(kept) < len(lists[name])}
+    shorter = event | {name: lists[name][:-lost] for name, lost in missing.items()}
+    if "errors" in missing:
+        _tell_missing_errors(shorter, lists["errors"][-missing["errors"] :])
+    metadata = event.get("metadata")
+    return shorter | {"metadata": (metadata if isinstance(metadata, dict) else {}) | {"not_kept": missing}}
+
+
+def _tell_missing_errors(event: dict[str, Any], missing: list[Any]) -> None:
+    """What showed them is not to be taken for all there was."""
+    known = event.get("errors_not_kept")
+    event["errors_not_kept"] = (known if isinstance(known, int) else 0) + len(missing)
+    shown_by = {error.get("verification") for error in missing if isinstance(error, dict)}
+    verifications = event.get("verifications")
+    if isinstance(verifications, list):
+        event["verifications"] = [
+            {**told, "cut": True} if place in shown_by and isinstance(told, dict) else told
+            for place, told in enumerate(verifications)
+        ]
 
 
 def _shortened(value: Any, limit: int) -> Any:

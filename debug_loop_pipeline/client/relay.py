@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from debug_loop_pipeline.client.spool import Spool, orphans
+from debug_loop_pipeline.client.spool import Record, Spool, orphans
 from debug_loop_pipeline.models.logger_options import LoggerOptions
 from debug_loop_pipeline.models.topics import EXECUTIONS
 
@@ -27,6 +28,9 @@ _TIMEOUT_S = 10.0
 _PAUSE_S = (0.2, 5.0)
 _SETTLED_S = 600.0
 _STATE_FILE = "servers.json"
+
+
+_log = logging.getLogger("debug_loop_pipeline.client")
 
 
 class Unpublishable(Exception):
@@ -41,6 +45,8 @@ class RelayCounts:
     republished: int = 0
     """Spools sent again from their beginning, because the broker came back without them."""
     damaged: int = 0
+    set_aside: int = 0
+    """Events that the broker refuses for their size (`Spool.set_aside`)."""
     failures: int = 0
     last_error: str = ""
 
@@ -113,29 +119,43 @@ class Relay:
         producer = self._connect()
         if spool.cursor.topic_id not in (None, self._topic_id):
             self._begin_again(spool)
-        from debug_loop_pipeline.client.broker import partition_of
+        from debug_loop_pipeline.client.broker import TOO_LARGE, partition_of
 
         while True:
             read = spool.read()
             self.counts.damaged += read.damaged
             if read.end == spool.cursor.position:
                 return
-            sent = [
-                producer.send(EXECUTIONS.name, value=r.body, key=r.key.encode(), partition=partition_of(r.key))
-                for r in read.records
-            ]
+            sent: list[tuple[Record, Any]] = []
+            refused: list[Record] = []
+            for record in read.records:
+                topic, key, partition = EXECUTIONS.name, record.key.encode(), partition_of(record.key)
+                try:
+                    sent.append((record, producer.send(topic, value=record.body, key=key, partition=partition)))
+                except TOO_LARGE:  # for the client; the broker's own limit shows in the answer
+                    refused.append(record)
             producer.flush(timeout=self._timeout_s)
             acknowledged: dict[int, int] = {}
-            for future in sent:
+            for record, future in sent:
                 if not future.is_done:
                     raise TimeoutError(f"{EXECUTIONS.name}: not confirmed in {self._timeout_s:g} s")
+                if isinstance(future.exception, TOO_LARGE):
+                    refused.append(record)
+                    continue
                 if future.exception is not None:
                     raise future.exception
                 told = future.value
                 acknowledged[told.partition] = max(acknowledged.get(told.partition, 0), told.offset + 1)
+            self._set_aside(spool, refused)
             spool.advance(read.end, self._topic_id, acknowledged)
             self._confirm(acknowledged)
-            self.counts.published += len(sent)
+            self.counts.published += len(read.records) - len(refused)
+
+    def _set_aside(self, spool: Spool, refused: Sequence[Record]) -> None:
+        for record in refused:
+            file = spool.set_aside(record)
+            self.counts.set_aside += 1
+            _log.warning("%s takes no event of %d bytes: it is in %s", EXECUTIONS.name, len(record.body), file)
 
     def _look(self) -> None:
         self._connect()
@@ -265,6 +285,7 @@ class RelayThread:
             self._settled.clear()
             self._settled_at = time.monotonic()
             excess = _bytes_below(self._root) - (0 if own is None else own.size()) - self._options.spool_bytes
+        trouble: Exception | None = None
         for spool in orphans(self._root, self._options, self._settled):
             try:
                 self._relay.drain(spool)
@@ -275,8 +296,13 @@ class RelayThread:
                     spool.remove()
                 else:
                     self._settled.add(spool.path.name)
+            except (Unpublishable, OSError) as error:  # of this one; where the broker is away, the look ends it for all
+                trouble = error
+                self._relay.look()
             finally:
                 spool.close()
+        if trouble is not None:
+            raise trouble
         relay.moved = relay.shorter = False
 
     def _anything(self, own: Spool | None) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import threading
@@ -26,6 +27,8 @@ from debug_loop_pipeline.models.logger_options import LoggerOptions
 
 SPOOL = "spool"
 """Name of the spools' folder in the data directory."""
+SET_ASIDE = "set_aside"
+"""Name of the folder beside it, of events that the broker refuses for their size: one file each, for `debug-loop import`."""
 
 _LOCK = "lock"
 _CURSOR = "cursor.json"
@@ -270,6 +273,21 @@ class Spool:
         with contextlib.suppress(OSError):
             self.path.rmdir()
         self.close()
+
+    def set_aside(self, record: Record) -> Path:
+        """Keeps a record that the broker will never take where nobody publishes it; the same record again is the same file."""
+        folder = self.path.parent.parent / SET_ASIDE
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = folder / f"{hashlib.sha256(record.body).hexdigest()[:32]}.jsonl"
+        new = file.with_suffix(".new")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as writing:
+            writing.write(record.body + b"\n")
+            writing.flush()
+            os.fsync(handle)
+        os.replace(new, file)
+        _sync_directory(folder)
+        return file
 
     # -- files ---------------------------------------------------------------------------------------------------
 

@@ -16,14 +16,16 @@ import pytest
 
 from debug_loop_pipeline.client import AgentExecutionLogger
 from debug_loop_pipeline.client.relay import Relay, RelayThread
-from debug_loop_pipeline.client.spool import SPOOL, orphans
+from debug_loop_pipeline.client.spool import SET_ASIDE, SPOOL, Read, Record, Spool, orphans
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.kafka import EXECUTIONS
+from debug_loop_pipeline.importers.execution_events import ExecutionEventsImporter
 from debug_loop_pipeline.models.logger_options import LoggerOptions
 from debug_loop_pipeline.models.servers import ServerAddresses
 from debug_loop_pipeline.serving.daemon import ServeDaemon
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.consume_executions import consume_partition
+from debug_loop_pipeline.steps.importing import import_files
 from tests.support.events import attempt
 from tests.support.executions import Ingestion, empty_execution_topics, ingestion_on
 from tests.support.ledger import wait_for
@@ -96,6 +98,55 @@ def test_a_large_attempt_goes_through_and_is_cut_where_it_is_larger(
     assert wait_for(lambda: not logger.unpublished)
     report = consume_partition(ingestion.context, ingestion.consumer)
     assert (report.events, report.rejects) == (2, 0)
+
+
+def test_an_event_that_the_broker_does_not_take_is_set_aside_and_nothing_waits_behind_it(
+    ingestion: Ingestion, tmp_path: Path
+) -> None:
+    event = attempt("large", "task", minutes=1, failed=True).model_dump(mode="json")
+    large = json.dumps(event | {"metadata": {str(n): "x" * 500 for n in range(20_000)}}).encode()
+    small = [json.dumps({"attempt_id": f"{n}"}).encode() for n in range(3)]
+    spool = Spool.create(tmp_path / SPOOL, OPTIONS)  # as an earlier version wrote it
+    spool.append([Record("key", body) for body in (small[0], large, small[1])])
+    spool.close()
+    relay = RelayThread(tmp_path / SPOOL, lambda: ingestion.servers, OPTIONS)
+    try:
+        assert wait_for(lambda: relay.counts.published == 2), relay.counts
+        assert wait_for(lambda: not any_unpublished(tmp_path, relay)), relay.counts
+    finally:
+        relay.close(5)
+    assert (relay.counts.set_aside, relay.counts.failures) == (1, 0)
+    assert told(ingestion.on_topic()) == ["0", "1"]
+    [file] = (tmp_path / SET_ASIDE).iterdir()
+    assert file.read_bytes() == large + b"\n"
+    summary = import_files(ingestion.context, [(ExecutionEventsImporter(), file)])
+    assert (summary.attempts, summary.rejected) == (1, 0)
+
+
+def test_a_spool_that_cannot_be_published_keeps_no_younger_one_waiting(
+    ingestion: Ingestion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spools = [Spool.create(tmp_path / SPOOL, OPTIONS) for _ in range(3)]
+    for number, spool in enumerate(spools):
+        spool.append([Record("key", json.dumps({"attempt_id": f"{number}"}).encode())])
+        spool.close()
+    oldest, read = spools[0].path, Spool.read
+
+    def bad_sector(spool: Spool) -> Read:
+        if spool.path == oldest:
+            raise OSError("Input/output error")
+        return read(spool)
+
+    monkeypatch.setattr(Spool, "read", bad_sector)
+    relay = RelayThread(tmp_path / SPOOL, lambda: ingestion.servers, OPTIONS)
+    try:
+        assert wait_for(lambda: relay.counts.published == 2), relay.counts
+        assert "Input/output error" in relay.counts.last_error
+        monkeypatch.undo()
+        assert wait_for(lambda: relay.counts.published == 3), relay.counts
+    finally:
+        relay.close(5)
+    assert set(told(ingestion.on_topic())) == {"0", "1", "2"}
 
 
 def test_an_agent_that_is_killed_loses_nothing_that_was_acknowledged(ingestion: Ingestion, tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ import pytest
 
 from debug_loop_pipeline.client import AgentExecutionLogger
 from debug_loop_pipeline.client import spool as spool_module
-from debug_loop_pipeline.client.event_draft import encoded
+from debug_loop_pipeline.client.event_draft import encoded, plain
 from debug_loop_pipeline.client.spool import SPOOL, orphans
 from debug_loop_pipeline.models import identity
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.logger_options import LoggerOptions
+from debug_loop_pipeline.models.topics import MAX_EVENT_BYTES
+from tests.support.events import attempt
 
 QUIET = LoggerOptions(learn=False)
 PATIENT = LoggerOptions(learn=False, block_ms=60_000)
@@ -257,6 +259,33 @@ def test_a_long_text_is_encoded_as_json_would_whatever_is_in_it() -> None:
     odd = '"quoted" \\ back \n\t\x7f \u2028 \U0001f600 \x1f ' * 9_000
     event = {"a": odd, "b": ["short", {"c": odd[::-1], "d": None, "é": 1.5}], "e": odd + "x"}
     assert encoded(event) == json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def test_an_event_of_very_many_pieces_loses_the_ends_of_its_longest_lists_and_says_so() -> None:
+    told = attempt("a", "task", minutes=1, failed=True).model_dump(mode="json")
+    told["commands"] = [{"command": f"{n} " + "x" * 500, "step": n} for n in range(20_000)]
+    told["errors"] = [{"message": "é" * 500, "verification": 0} for _ in range(9_000)]
+    told["metadata"] = {"kept": True}
+    body = encoded(plain(told))
+    assert MAX_EVENT_BYTES * 0.9 < len(body) <= MAX_EVENT_BYTES
+    event = ExecutionEvent.model_validate_json(body)
+    assert [command.step for command in event.commands] == list(range(len(event.commands)))
+    lost = {"commands": 20_000 - len(event.commands), "errors": 9_000 - len(event.errors)}
+    assert event.metadata == {"kept": True, "not_kept": lost}
+    assert min(lost.values()) > 0
+    assert event.errors_not_kept == lost["errors"]
+    assert event.verifications[0].cut
+    assert told["metadata"] == {"kept": True}, "what the agent passed is its own"
+
+
+def test_an_event_that_cannot_be_made_to_fit_is_refused(logger: AgentExecutionLogger, tmp_path: Path) -> None:
+    logger.start("go")
+    refused = logger.complete("error", metadata={str(n): "x" * 500 for n in range(20_000)})
+    assert not refused.acknowledged
+    assert "the topic takes 8388608" in str(refused.problem)
+    assert logger.counts.failed == 1
+    logger.start("go")
+    assert logger.complete("error").acknowledged
 
 
 def test_a_caller_does_not_wait_for_one_that_tells_much(logger: AgentExecutionLogger) -> None:

@@ -335,7 +335,8 @@ class AgentExecutionLogger:
     def _settle(self, job: Job, wait_s: float, until: float) -> Logged:
         """Waits for the disk until then, and for the debug loop where that is asked for."""
         attempt = as_uuid(job.event.get("attempt_id"))
-        patience_s = max(0.0, until - time.monotonic())
+        began = time.monotonic()
+        patience_s = max(0.0, until - began)
         try:
             body = job.written.result(max(patience_s, wait_s) if job.wait else patience_s)
         except FutureTimeoutError:
@@ -343,7 +344,9 @@ class AgentExecutionLogger:
             return Logged(attempt, False, "not yet on disk")
         except OSError as error:
             return Logged(attempt, False, str(error))
-        return Logged(attempt, True, loop=self._writer.learn(body, wait_s) if job.wait else None)
+        if not job.wait:
+            return Logged(attempt, True)
+        return Logged(attempt, True, loop=self._writer.learn(body, max(0.0, began + wait_s - time.monotonic())))
 
     # -- trouble -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from debug_loop_pipeline.effects.postgres import JoinedDatabase
 from debug_loop_pipeline.effects.step_store import PendingAttempt
+from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.orchestrators.outcomes import Outcomes, StepOutcome, milliseconds_since, reason, run_step
 from debug_loop_pipeline.steps import (
@@ -52,6 +53,10 @@ _INDEX_AGE_S = 2.0
 """As old as the matcher's index may be in `serve` too. An attempt is matched with what was complete when it began."""
 
 
+class RefusedError(DebugLoopError):
+    """The inbox does not take an event; it is kept among the rejects, with the reason."""
+
+
 @dataclass(slots=True)
 class LoopResult(Outcomes):
     """What the loop did for one attempt."""
@@ -80,7 +85,7 @@ class DebugLoopOrchestrator:
         result = LoopResult(event.attempt_id)
         run_step(
             "ingest",
-            lambda: ingest_events(self._context, [event], "in-process"),
+            lambda: self._take_in(event),
             result.outcomes,
             needed=CRITICAL,
         )
@@ -93,6 +98,15 @@ class DebugLoopOrchestrator:
             result.outcomes.append(StepOutcome(name, "skipped", 0.0, "ingest failed"))
         result.milliseconds = milliseconds_since(started)
         return result
+
+    def _take_in(self, event: ExecutionEvent) -> None:
+        """Writes the attempt into the inbox.
+
+        Raises:
+            RefusedError: it is among the rejects instead.
+        """
+        for refused in ingest_events(self._context, [event], "in-process").rejects:
+            raise RefusedError(refused.reason)
 
     def _learn(self, event: ExecutionEvent, result: LoopResult) -> None:
         """All steps but the first, in one transaction."""

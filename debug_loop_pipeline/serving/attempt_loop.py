@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debug_loop_pipeline.serving.address import socket_path
 from debug_loop_pipeline.serving.learner_process import LearnerProcess
-from debug_loop_pipeline.serving.socket_client import MAX_LINE, ServeUnavailableError, ask
+from debug_loop_pipeline.serving.socket_client import MAX_LINE, ServeBusyError, ServeUnavailableError, ask
 
 if TYPE_CHECKING:
     from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -40,20 +41,24 @@ def learn_from(body: bytes, data_dir: Path, wait_s: float | None) -> dict[str, A
         wait_s: for the result; None: it is enough that `serve` has taken the event.
 
     Returns:
-        What the loop did (`AttemptLearner.learn`), {} where `serve` does it later, None where it has no room for it.
+        What the loop did (`AttemptLearner.learn`), {} where `serve` does it later, None where it has no room for it or does not answer
+        in time: where it does not do it after all, the sensor's next run does, and nobody does it twice at once.
 
     Raises:
         LearnerUnavailableError: it could not be done; the message says why.
     """
+    until = None if wait_s is None else time.monotonic() + wait_s
     if len(body) + _ENVELOPE_BYTES < MAX_LINE:
         try:
             wait = b"false" if wait_s is None else b"true"
             message = b'{"op":"complete","wait":%s,"event":%s}' % (wait, body)
             answer = ask(socket_path(data_dir), message, _TAKEN_S if wait_s is None else wait_s)
             return answer.get("loop", {}) if answer.get("ok") else None
+        except ServeBusyError:
+            return None
         except ServeUnavailableError:
             pass
-    return _process_of(data_dir).learn(body, wait_s)
+    return _process_of(data_dir).learn(body, None if until is None else max(0.0, until - time.monotonic()))
 
 
 def _process_of(data_dir: Path) -> LearnerProcess:

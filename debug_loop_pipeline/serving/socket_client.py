@@ -20,6 +20,10 @@ class ServeUnavailableError(Exception):
     """`serve` does not run here, or did not answer in time."""
 
 
+class ServeBusyError(ServeUnavailableError):
+    """`serve` runs here and did not answer in time. It may have taken the message, and do what it asks for later."""
+
+
 def ask(path: Path, message: dict[str, Any] | bytes, timeout_s: float) -> dict[str, Any]:
     """The answer to one message.
 
@@ -29,7 +33,8 @@ def ask(path: Path, message: dict[str, Any] | bytes, timeout_s: float) -> dict[s
         timeout_s: for all of it.
 
     Raises:
-        ServeUnavailableError: no server, another user's, no answer in time, or not an answer.
+        ServeBusyError: no answer in time.
+        ServeUnavailableError: no server, another user's, or not an answer.
     """
     until = time.monotonic() + timeout_s
     try:
@@ -44,13 +49,15 @@ def ask(path: Path, message: dict[str, Any] | bytes, timeout_s: float) -> dict[s
             while not received.endswith(b"\n"):
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise ServeUnavailableError(f"no answer within {timeout_s:g} s")
+                    raise TimeoutError(f"no answer within {timeout_s:g} s")
                 connection.settimeout(left)
                 part = connection.recv(1 << 16)
                 if not part or len(received) > MAX_LINE:
                     raise ServeUnavailableError("the answer is cut off")
                 received += part
         answer = json.loads(received)
+    except (TimeoutError, BlockingIOError) as error:  # the second where too many knock at once
+        raise ServeBusyError(f"{path}: {error}") from error
     except (OSError, ValueError) as error:
         raise ServeUnavailableError(f"{path}: {error}") from error
     if not isinstance(answer, dict):

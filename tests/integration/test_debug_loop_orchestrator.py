@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,14 @@ def test_the_result_says_how_long_each_step_took(context: StepContext) -> None:
     assert [outcome.step for outcome in result.outcomes] == STEPS
     assert all(outcome.milliseconds > 0 for outcome in result.outcomes)
     assert sum(outcome.milliseconds for outcome in result.outcomes) <= result.milliseconds
+
+
+def test_an_event_that_is_refused_is_not_told_as_done(context: StepContext) -> None:
+    ahead = attempt("ahead", "t", minutes=10, failed=True).model_copy(
+        update={"started_at": datetime.now(UTC) + timedelta(days=3), "completed_at": None}
+    )
+    result = DebugLoopOrchestrator(context).process(ahead)
+    assert not result.complete
+    assert [outcome.status for outcome in result.outcomes] == ["failed", *["skipped"] * len(orchestrator.STEPS)]
+    assert "lies more than a day ahead" in str(result.outcomes[0].error)
+    assert len(context.executions.rejects(10)) == 1

@@ -6,7 +6,6 @@ Applied after redaction, so no secret is cut in half. An event within its limits
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from debug_loop_pipeline.models.execution import (
     CodeBlob,
@@ -82,20 +81,17 @@ _PLACES = tuple(ExecutionContext.model_fields)
 _USAGE = ("message_id", "request_id", "model", "provider")
 
 
-def _names(event: ExecutionEvent) -> Iterable[str | None]:
-    yield from (event.recommendation_id, event.model_used, event.provider)
-    yield from (getattr(event.context, name) for name in _PLACES)
-    for names in (event.stf_ids, event.golden_state_ids, event.hold_ids, event.tools_used, event.files_modified):
-        yield from names
-    for record in event.usage:
-        yield from (record.message_id, record.request_id, record.model, record.provider)
-    yield from (edit.path for edit in event.edits)
-    yield from (blob.path for blob in event.code_written)
-    yield from (error.path for error in event.errors)
-
-
 def _names_over(event: ExecutionEvent) -> bool:
-    return any(name is not None and len(name) > NAME_CHARS for name in _names(event))
+    place = event.context  # every event comes by here: no generator, and `len` by `map`
+    names = [event.recommendation_id, event.model_used, event.provider]
+    names += (place.repository, place.branch, place.commit, place.pull_request, place.cwd)
+    names += (*event.stf_ids, *event.golden_state_ids, *event.hold_ids, *event.tools_used, *event.files_modified)
+    for record in event.usage:
+        names += (record.message_id, record.request_id, record.model, record.provider)
+    names += [edit.path for edit in event.edits]
+    names += [blob.path for blob in event.code_written]
+    names += [error.path for error in event.errors]
+    return max(map(len, filter(None, names)), default=0) > NAME_CHARS
 
 
 def _with_short_names(event: ExecutionEvent) -> ExecutionEvent:

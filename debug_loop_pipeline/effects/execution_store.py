@@ -268,8 +268,8 @@ class ExecutionStore:
             yield self.events_of_tasks(part, connection)
 
     def _parts(self, column: str, ids: Sequence[UUID], connection: Connection | None) -> Iterator[list[UUID]]:
-        if len(ids) == 1:  # whatever its size, and in process no question more
-            yield list(ids)
+        if len(ids) <= 1:  # whatever its size, and in process no question more
+            yield from ([one] for one in ids)
             return
         query = f"select {column} as id, sum(bytes) as bytes from execution_inbox where holds and {column} = any(:ids) group by 1"
         bytes_of = {

@@ -104,6 +104,7 @@ def executions_consumed(settings: Settings) -> Iterator[dict[str, Any]]:
             "published": relay.counts.published,
             "republished": relay.counts.republished,
             "damaged_lines": relay.counts.damaged,
+            "set_aside": relay.counts.set_aside,
             "failures": relay.counts.failures,
         }
 

@@ -19,6 +19,7 @@ from debug_loop_pipeline.effects.kafka import EXECUTION_REJECTS, EXECUTIONS, Kaf
 from debug_loop_pipeline.models.servers import ServerAddresses
 from debug_loop_pipeline.models.verdict import Verdict, VerdictKind
 from debug_loop_pipeline.steps import consume_executions as consume_module
+from debug_loop_pipeline.steps import ingestion as ingestion_module
 from debug_loop_pipeline.steps.consume_executions import ExecutionLoop, consume_partition, take_batches
 from debug_loop_pipeline.steps.execution_service import ExecutionService
 from debug_loop_pipeline.steps.ingestion import ingest_events
@@ -128,7 +129,8 @@ def test_an_event_that_the_store_refuses_is_found_among_the_others(
             raise DataError("insert", {}, Exception("value out of range"))
         return real(context, connection, prepared)
 
-    monkeypatch.setattr(consume_module, "write_prepared", refuse)
+    for module in (consume_module, ingestion_module):  # together, and one by one
+        monkeypatch.setattr(module, "write_prepared", refuse)
     ingestion.tell([*events(10), attempt("bad", "task", minutes=1, failed=True, agent_name="poison"), *events(20)[10:]])
     report = consume_partition(ingestion.context, ingestion.consumer)
     assert (report.events, report.rejects) == (20, 1)

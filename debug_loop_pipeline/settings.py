@@ -38,10 +38,13 @@ class TextLimits(_Group):
         default=65_536, gt=0, description="Longest text field of an execution event, in characters."
     )
     code_chars: int = Field(default=524_288, gt=0, description="Longest piece of code that is kept, in characters.")
-    event_bytes: int = Field(default=8_388_608, gt=0, description="Largest execution event that is accepted, in bytes.")
     signature_chars: int = Field(default=2_000, gt=0, description="Longest problem signature (DOMAIN 3.2).")
-    said_chars: int = Field(default=200, gt=0, description="Longest quote of an agent's own words (DOMAIN 3.8).")
-    diff_bytes: int = Field(default=2_048, gt=0, description="Largest example diff of a resolution (DOMAIN 3.8).")
+    said_chars: int = Field(
+        default=200, gt=0, le=200, description="Longest quote of an agent's own words; importers keep 200 (DOMAIN 3.8)."
+    )
+    diff_bytes: int = Field(
+        default=2_048, gt=0, le=8_000, description="Largest example diff of a resolution (DOMAIN 3.8)."
+    )
     errors_per_verification: int = Field(
         default=20, gt=0, description="Distinct errors kept per verification (DOMAIN 3.7)."
     )
@@ -214,25 +217,18 @@ class EconomySettings(_Group):
 
 
 class ResilienceSettings(_Group):
-    """Retries, breaker and time-outs of every effect (DOMAIN section 1)."""
+    """Breaker and time-outs of every effect (DOMAIN section 1). How often to retry is each client's own."""
 
-    retry_attempts: int = Field(
-        default=5, ge=1, description="Tries per call, the first included; transient errors only."
-    )
-    retry_initial_seconds: float = Field(
-        default=0.1, gt=0, description="Wait before the second try; doubles, with jitter."
-    )
-    retry_max_seconds: float = Field(default=5.0, gt=0, description="Longest wait between two tries.")
     breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that open the circuit breaker.")
     breaker_reset_seconds: float = Field(
         default=30.0, gt=0, description="Time until an open breaker lets one call through."
     )
-    connect_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a connection.")
     statement_timeout_seconds: float = Field(default=300.0, gt=0, description="Longest PostgreSQL statement.")
     kafka_timeout_seconds: float = Field(default=30.0, gt=0, description="Longest Kafka request, delivery included.")
     valkey_timeout_seconds: float = Field(default=1.0, gt=0, description="Longest Valkey command.")
-    postgres_pool_size: int = Field(default=5, ge=1, description="PostgreSQL connections kept open per process.")
-    postgres_pool_overflow: int = Field(default=10, ge=0, description="Connections beyond these in a burst.")
+    postgres_pool_size: int = Field(
+        default=5, ge=1, description="PostgreSQL connections kept open per process; as many again in a burst."
+    )
 
 
 class Settings(BaseSettings):
@@ -314,9 +310,7 @@ class Settings(BaseSettings):
     logger: LoggerOptions = Field(
         default_factory=LoggerOptions, description="The execution logger and its spool, inside agents."
     )
-    resilience: ResilienceSettings = Field(
-        default_factory=ResilienceSettings, description="Retries, breaker, time-outs, pools."
-    )
+    resilience: ResilienceSettings = Field(default_factory=ResilienceSettings, description="Breaker, time-outs, pools.")
 
     @field_validator(
         "postgres_url", "dagster_postgres_url", "valkey_url", "kafka_bootstrap_servers", "peer_id", mode="before"

@@ -13,6 +13,7 @@ from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.report_store import latest_effect
 from debug_loop_pipeline.effects.schema_columns import table_columns
 from debug_loop_pipeline.reducers.golden_state_manager import LEGAL_TRANSITIONS
+from debug_loop_pipeline.settings import get_settings
 from debug_loop_pipeline.steps.error_success_mappings import refolded_mappings
 
 _OFFENDERS = 10
@@ -96,7 +97,7 @@ def _hash_of(code: str, language: str) -> str | None:
 
 def mappings_refolded(database: Database) -> Finding:
     """Whether stored mappings are what their events fold to: state, counts and confidence, on a sample."""
-    wrong, sampled = refolded_mappings(database, _SAMPLE)
+    wrong, sampled = refolded_mappings(database, get_settings().mapping, _SAMPLE)
     return Finding(not wrong, {"sampled": sampled, "violations": len(wrong)}, wrong[:_OFFENDERS])
 
 

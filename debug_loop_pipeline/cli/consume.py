@@ -74,14 +74,17 @@ def executions_consumed(settings: Settings) -> Iterator[dict[str, Any]]:
     from debug_loop_pipeline.effects.execution_consumer import ExecutionConsumer
     from debug_loop_pipeline.effects.kafka import Kafka
     from debug_loop_pipeline.effects.postgres import Database
+    from debug_loop_pipeline.effects.resilience import breaker_under
     from debug_loop_pipeline.steps.execution_service import ExecutionService
     from debug_loop_pipeline.steps.framework import StepContext
 
     limits = settings.resilience
     servers = settings.require_kafka_bootstrap_servers()
     timeout_ms = int(limits.statement_timeout_seconds * 1000)
-    database = Database(settings.require_postgres_url(), 2, timeout_ms, "debug-loop-consume")
-    kafka = Kafka(servers, timeout_s=limits.kafka_timeout_seconds)
+    database = Database(
+        settings.require_postgres_url(), 2, timeout_ms, "debug-loop-consume", breaker=breaker_under(limits)
+    )
+    kafka = Kafka(servers, timeout_s=limits.kafka_timeout_seconds, breaker=breaker_under(limits))
     service = ExecutionService(StepContext(database, settings), ExecutionConsumer(database, kafka))
     relay = RelayThread(settings.data_dir / SPOOL, lambda: servers, settings.logger)
     told: dict[str, Any] = {}

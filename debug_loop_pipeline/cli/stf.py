@@ -102,7 +102,8 @@ def search(
         options = match_options(store.settings, limit, category)
         if min_similarity is not None:
             options = options.model_copy(update={"min_similarity": min_similarity})
-        matches = match_stfs(MatchQuery(problem_signature=problem_signature(request)), index, options)
+        signature = problem_signature(request, store.settings.text.signature_chars)
+        matches = match_stfs(MatchQuery(problem_signature=signature), index, options)
         known = functions_by_hash(store.database, [match.stf_id for match in matches])
     if json:
         print_json(

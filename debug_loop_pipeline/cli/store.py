@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from debug_loop_pipeline.cli.output import hide_password
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.resilience import EffectUnavailableError
+from debug_loop_pipeline.effects.resilience import EffectUnavailableError, breaker_under
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
@@ -36,6 +36,7 @@ def open_store() -> Iterator[StepContext]:
         limits.postgres_pool_size,
         int(limits.statement_timeout_seconds * 1000),
         "debug-loop-cli",
+        breaker=breaker_under(limits),
     )
     try:
         yield StepContext(database, settings)

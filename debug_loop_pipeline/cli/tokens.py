@@ -327,9 +327,11 @@ def _cached_balance(store: StepContext, peer: str) -> Balance:
 
         return TokenFold(store.database).balances([peer]).get(peer, Balance(peer_id=peer))
     from debug_loop_pipeline.effects.balance_cache import BalanceCacheEffect
+    from debug_loop_pipeline.effects.resilience import breaker_under
     from debug_loop_pipeline.effects.valkey import Valkey
 
-    valkey = Valkey(settings.valkey_url, socket_timeout_s=settings.resilience.valkey_timeout_seconds)
+    limits = settings.resilience
+    valkey = Valkey(settings.valkey_url, socket_timeout_s=limits.valkey_timeout_seconds, breaker=breaker_under(limits))
     try:
         return BalanceCacheEffect(valkey, store.database, ttl_s=settings.economy.balance_cache_seconds).get(peer)
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
@@ -28,8 +29,16 @@ from debug_loop_pipeline.models.execution import ExecutionEvent, UsageRecord
 
 COST_TRACKER_VERSION = 1
 
-CHEAP_BELOW_USD = Decimal("0.01")
-MODERATE_BELOW_USD = Decimal("0.10")
+
+@dataclass(frozen=True, slots=True)
+class CostLimits:
+    """Where the categories of a cost end, in USD (DOMAIN 3.10)."""
+
+    cheap_below: Decimal = Decimal("0.01")
+    moderate_below: Decimal = Decimal("0.10")
+
+
+DEFAULT_LIMITS = CostLimits()
 
 _EXACT = Context(prec=60)
 """Wide enough that no sum of an attempt is rounded, whatever the caller's own context says."""
@@ -106,13 +115,13 @@ class PriceBook:
         return UnpricedReason.NOT_IN_FORCE
 
 
-def cost_category(cost_usd: Decimal | None) -> CostCategory:
+def cost_category(cost_usd: Decimal | None, limits: CostLimits = DEFAULT_LIMITS) -> CostCategory:
     """Category of a cost (DOMAIN 3.10): cheap < 0.01 USD, moderate < 0.10, else expensive; None is unpriced."""
     if cost_usd is None:
         return CostCategory.UNPRICED
-    if cost_usd < CHEAP_BELOW_USD:
+    if cost_usd < limits.cheap_below:
         return CostCategory.CHEAP
-    return CostCategory.MODERATE if cost_usd < MODERATE_BELOW_USD else CostCategory.EXPENSIVE
+    return CostCategory.MODERATE if cost_usd < limits.moderate_below else CostCategory.EXPENSIVE
 
 
 def prices_for(row: ModelPrice, at: datetime, input_tokens: int) -> BucketPrices:
@@ -156,14 +165,16 @@ def price_tokens(tokens: TokenBuckets, prices: BucketPrices) -> tuple[Decimal | 
     return _EXACT.scaleb(cost, _MILLION_EXPONENT), ()
 
 
-def track_cost(event: ExecutionEvent, book: PriceBook) -> ExecutionCost:
+def track_cost(event: ExecutionEvent, book: PriceBook, limits: CostLimits = DEFAULT_LIMITS) -> ExecutionCost:
     """Cost of one attempt at the prices in force at its `started_at`.
 
     Where the source tells usage per API response, each response is priced by its own model and tier and the results are
     summed; else the attempt's buckets are priced by `model_used`. One unpriced part leaves the whole attempt unpriced.
     """
     if event.usage:
-        return cost_of_usage(event.usage, event.started_at, book, model=event.model_used, provider=event.provider)
+        return cost_of_usage(
+            event.usage, event.started_at, book, model=event.model_used, provider=event.provider, limits=limits
+        )
     totals = UsageRecord(
         message_id="",
         tokens_input=event.tokens_input,
@@ -174,7 +185,13 @@ def track_cost(event: ExecutionEvent, book: PriceBook) -> ExecutionCost:
         estimated=event.usage_estimated,
     )
     return cost_of_usage(
-        (totals,), event.started_at, book, model=event.model_used, provider=event.provider, per_request=False
+        (totals,),
+        event.started_at,
+        book,
+        model=event.model_used,
+        provider=event.provider,
+        per_request=False,
+        limits=limits,
     )
 
 
@@ -186,6 +203,7 @@ def cost_of_usage(
     model: str | None = None,
     provider: str | None = None,
     per_request: bool = True,
+    limits: CostLimits = DEFAULT_LIMITS,
 ) -> ExecutionCost:
     """Cost of usage records at the prices in force at `at`.
 
@@ -197,6 +215,7 @@ def cost_of_usage(
         provider: Stands in for a record that names no provider and either no model or this one.
         per_request: False where a record is a total over several requests. A long-context tier is decided by one
             request's size, which a total does not tell: it is priced at the base tier and marked.
+        limits: Where the categories end.
     """
     parts: dict[tuple[str, str], ModelCost] = {}
     for record in usage:
@@ -223,7 +242,7 @@ def cost_of_usage(
             cost = _EXACT.add(cost, part.cost_usd)
     return ExecutionCost(
         cost_usd=cost,
-        category=cost_category(cost),
+        category=cost_category(cost, limits),
         unpriced=reason,
         detail=detail,
         tokens=total,

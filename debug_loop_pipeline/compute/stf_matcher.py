@@ -34,10 +34,6 @@ from debug_loop_pipeline.compute.matching.versions import INDEX_VERSION
 from debug_loop_pipeline.compute.matching.words import document_text
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
 
-SIMILARITY_WEIGHT = 0.6
-QUALITY_WEIGHT = 0.4
-USAGE_BOOST = 1.1
-USAGE_BOOST_ABOVE = 10
 COMPOSITE_DECIMALS = 6
 
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -325,9 +321,9 @@ def _keep_contenders(
     possible = upper >= options.min_similarity
     sure = lower >= options.min_similarity
     if np.count_nonzero(sure) >= options.limit:
-        surely = _composite(columns, shortlist.rows[sure], lower[sure])
+        surely = _composite(columns, shortlist.rows[sure], lower[sure], options)
         bar = np.partition(surely, len(surely) - options.limit)[len(surely) - options.limit]
-        possible &= _composite(columns, shortlist.rows, upper) >= bar - _ROUNDING
+        possible &= _composite(columns, shortlist.rows, upper, options) >= bar - _ROUNDING
     shortlist.keep(possible)
 
 
@@ -356,16 +352,16 @@ def _eligible(
     return eligible
 
 
-def _composite(columns: StfColumns, rows: NDArray[np.intp], similarity: Floats) -> Floats:
-    boost = np.where(columns.usage[rows] > USAGE_BOOST_ABOVE, USAGE_BOOST, 1.0)
-    score = (SIMILARITY_WEIGHT * similarity + QUALITY_WEIGHT * columns.quality[rows]) * boost
+def _composite(columns: StfColumns, rows: NDArray[np.intp], similarity: Floats, options: MatchOptions) -> Floats:
+    boost = np.where(columns.usage[rows] > options.usage_boost_above, options.usage_boost, 1.0)
+    score = (options.similarity_weight * similarity + options.quality_weight * columns.quality[rows]) * boost
     return np.asarray(np.minimum(np.round(score, COMPOSITE_DECIMALS), 1.0))
 
 
 def _ranked(columns: StfColumns, rows: NDArray[np.intp], similarity: Floats, options: MatchOptions) -> _Found:
     reached = similarity >= options.min_similarity
     rows, similarity = rows[reached], similarity[reached]
-    composite = _composite(columns, rows, similarity)
+    composite = _composite(columns, rows, similarity, options)
     keys = (columns.ids[rows], -columns.usage[rows], -columns.quality[rows], -columns.success[rows], -composite)
     best = np.lexsort(keys)[: options.limit]
     return [

@@ -24,7 +24,19 @@ WEIGHTS = {
     "metadata": 0.15,
     "complexity": 0.10,
 }
-TIERS = ((0.9, QualityTier.EXCELLENT), (0.7, QualityTier.GOOD), (0.5, QualityTier.FAIR))
+
+
+@dataclass(frozen=True, slots=True)
+class TierLimits:
+    """The least quality of each tier; poor is below (DOMAIN 3.5)."""
+
+    excellent: float = 0.9
+    good: float = 0.7
+    fair: float = 0.5
+
+
+DEFAULT_TIERS = TierLimits()
+
 _COMPLEXITY_STEPS = ((5, 1.0), (10, 0.8), (15, 0.6), (20, 0.4))
 _COMPLEXITY_BEYOND = 0.2
 
@@ -83,7 +95,7 @@ def score_code(code: str, language: str) -> CodeScores:
     )
 
 
-def quality(scores: CodeScores, inputs: QualityInputs) -> StfQuality:
+def quality(scores: CodeScores, inputs: QualityInputs, tiers: TierLimits = DEFAULT_TIERS) -> StfQuality:
     """Add what is known of the occurrence, weigh and name the tier."""
     described = bool((inputs.description or scores.docstring_summary or "").strip())
     dimensions = {
@@ -94,7 +106,7 @@ def quality(scores: CodeScores, inputs: QualityInputs) -> StfQuality:
         "complexity": scores.complexity,
     }
     score = round(sum(WEIGHTS[name] * value for name, value in dimensions.items()), 4)
-    return StfQuality(**dimensions, quality_score=score, tier=tier_of(score))
+    return StfQuality(**dimensions, quality_score=score, tier=tier_of(score, tiers))
 
 
 def complexity_score(cyclomatic: int) -> float:
@@ -102,9 +114,13 @@ def complexity_score(cyclomatic: int) -> float:
     return next((score for most, score in _COMPLEXITY_STEPS if cyclomatic <= most), _COMPLEXITY_BEYOND)
 
 
-def tier_of(score: float) -> QualityTier:
+def tier_of(score: float, tiers: TierLimits = DEFAULT_TIERS) -> QualityTier:
     """Excellent >= 0.9, good >= 0.7, fair >= 0.5, poor below."""
-    return next((tier for least, tier in TIERS if score >= least), QualityTier.POOR)
+    if score >= tiers.excellent:
+        return QualityTier.EXCELLENT
+    if score >= tiers.good:
+        return QualityTier.GOOD
+    return QualityTier.FAIR if score >= tiers.fair else QualityTier.POOR
 
 
 def _main_definition(source: SourceTree) -> Definition:

@@ -16,13 +16,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import stamina
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from debug_loop_pipeline.effects.faults import Fault, classify
+
+if TYPE_CHECKING:
+    from debug_loop_pipeline.settings import ResilienceSettings
 
 T = TypeVar("T")
 Attribute = str | int | float | bool
@@ -179,6 +182,11 @@ class CircuitBreaker:
         """The call ended without telling anything of the server (interrupted, or the caller's own error)."""
         with self._lock:
             self._trial = None
+
+
+def breaker_under(limits: ResilienceSettings) -> CircuitBreaker:
+    """A breaker as it is set."""
+    return CircuitBreaker(limits.breaker_failures, limits.breaker_reset_seconds)
 
 
 class EffectCaller:

@@ -22,6 +22,11 @@ class MatchOptions(FrozenModel):
     min_similarity: float = Field(default=0.5, gt=0.0, le=1.0)
     """Above 0: by `tfidf` an STF that shares no word with the problem is no match."""
     limit: int = Field(default=5, ge=1, le=MATCH_LIMIT_MAX)
+    similarity_weight: float = Field(default=0.6, ge=0.0, le=1.0)
+    quality_weight: float = Field(default=0.4, ge=0.0, le=1.0)
+    usage_boost: float = Field(default=1.1, ge=1.0)
+    """Factor on the composite of an STF used more than `usage_boost_above` times."""
+    usage_boost_above: int = Field(default=10, ge=0)
     category: str | None = None
     """Only STFs of this problem category."""
 

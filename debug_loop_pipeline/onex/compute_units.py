@@ -194,7 +194,7 @@ COMPUTE_UNITS = (
         str(MATCHER_VERSION),
         "Finds the functions that solved the most similar problems.",
         (Operation("match", MatchStfs, MatchedStfs, _match),),
-        weights={"similarity": matcher.SIMILARITY_WEIGHT, "quality": matcher.QUALITY_WEIGHT},
+        weights={"similarity": MatchOptions().similarity_weight, "quality": MatchOptions().quality_weight},
     ),
     compute_unit(
         "STFHashCompute",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from debug_loop_pipeline.effects.resilience import RetryPolicy
+from debug_loop_pipeline.effects.resilience import RetryPolicy, breaker_under
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ def consumer_on(
     from debug_loop_pipeline.effects.execution_consumer import ExecutionConsumer
     from debug_loop_pipeline.effects.kafka import Kafka
 
+    limits = postgres.settings().resilience
+    breaker = breaker_under(limits)
     if timeout_s is None:
-        broker = Kafka(kafka.address(), timeout_s=postgres.settings().resilience.kafka_timeout_seconds)
+        broker = Kafka(kafka.address(), timeout_s=limits.kafka_timeout_seconds, breaker=breaker)
     else:
-        broker = Kafka(kafka.address(), timeout_s=timeout_s, policy=RetryPolicy(attempts=2, timeout_s=timeout_s))
+        policy = RetryPolicy(attempts=2, timeout_s=timeout_s)
+        broker = Kafka(kafka.address(), timeout_s=timeout_s, policy=policy, breaker=breaker)
     try:
         yield ExecutionConsumer(postgres.database(), broker)
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from debug_loop_pipeline.effects.kafka import Kafka
+from debug_loop_pipeline.effects.resilience import breaker_under
 from debug_loop_pipeline.effects.valkey import Valkey
 from debug_loop_pipeline.resources.servers import KafkaResource, PostgresResource, ValkeyResource
 from debug_loop_pipeline.steps.ledger import Ledger
@@ -18,7 +19,8 @@ def broker_on(postgres: PostgresResource, kafka: KafkaResource) -> Iterator[Kafk
     Raises:
         MissingServerError: it is neither configured nor running.
     """
-    broker = Kafka(kafka.address(), timeout_s=postgres.settings().resilience.kafka_timeout_seconds)
+    limits = postgres.settings().resilience
+    broker = Kafka(kafka.address(), timeout_s=limits.kafka_timeout_seconds, breaker=breaker_under(limits))
     try:
         yield broker
     finally:
@@ -34,7 +36,12 @@ def ledger_on(postgres: PostgresResource, kafka: KafkaResource, valkey: ValkeyRe
     """
     settings = postgres.settings()
     address = valkey.url or settings.valkey_url
-    cache = None if address is None else Valkey(address, socket_timeout_s=settings.resilience.valkey_timeout_seconds)
+    limits = settings.resilience
+    cache = (
+        None
+        if address is None
+        else Valkey(address, socket_timeout_s=limits.valkey_timeout_seconds, breaker=breaker_under(limits))
+    )
     with broker_on(postgres, kafka) as broker:
         try:
             yield Ledger.of(postgres.database(), broker, cache, cache_ttl_s=settings.economy.balance_cache_seconds)

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from debug_loop_pipeline.effects.postgres import Database
+from debug_loop_pipeline.effects.resilience import breaker_under
 from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import StepContext
 
@@ -42,6 +43,7 @@ class PostgresResource(dg.ConfigurableResource[None]):
                 limits.postgres_pool_size,
                 int(limits.statement_timeout_seconds * 1000),
                 "debug-loop-dagster",
+                breaker=breaker_under(limits),
             )
         return self._database
 
@@ -71,7 +73,8 @@ class ValkeyResource(dg.ConfigurableResource[None]):
         """
         from debug_loop_pipeline.effects.valkey import Valkey  # 0.2 s, and few runs ask for it
 
-        return Valkey(self.url or get_settings().require_valkey_url())
+        settings = get_settings()
+        return Valkey(self.url or settings.require_valkey_url(), breaker=breaker_under(settings.resilience))
 
 
 class KafkaResource(dg.ConfigurableResource[None]):

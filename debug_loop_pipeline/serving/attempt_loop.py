@@ -78,10 +78,17 @@ class AttemptLearner:
 
     def __init__(self, settings: Settings) -> None:
         from debug_loop_pipeline.effects.postgres import Database
+        from debug_loop_pipeline.effects.resilience import breaker_under
         from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import DebugLoopOrchestrator
         from debug_loop_pipeline.steps.framework import StepContext
 
-        self._database = Database(settings.require_postgres_url(), _POOL, _STATEMENT_TIMEOUT_MS, "debug-loop-attempts")
+        self._database = Database(
+            settings.require_postgres_url(),
+            _POOL,
+            _STATEMENT_TIMEOUT_MS,
+            "debug-loop-attempts",
+            breaker=breaker_under(settings.resilience),
+        )
         self._orchestrator = DebugLoopOrchestrator(StepContext(self._database, settings))
         self._pool = ThreadPoolExecutor(1, "attempts")
         self._room = threading.BoundedSemaphore(_WAITING)

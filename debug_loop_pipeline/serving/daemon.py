@@ -33,7 +33,7 @@ from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
-from debug_loop_pipeline.effects.resilience import EffectError, RetryPolicy
+from debug_loop_pipeline.effects.resilience import EffectError, RetryPolicy, breaker_under
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.recommendation import ManifestRequest, ReportedOutcome
@@ -88,9 +88,16 @@ class ServeDaemon:
             url = self._settings.require_postgres_url()
             # An agent does not wait for the third try.
             answers = Database(
-                url, _WORKERS, _STATEMENT_TIMEOUT_MS, "debug-loop-serve", policy=RetryPolicy(attempts=2, timeout_s=1.0)
+                url,
+                _WORKERS,
+                _STATEMENT_TIMEOUT_MS,
+                "debug-loop-serve",
+                policy=RetryPolicy(attempts=2, timeout_s=1.0),
+                breaker=breaker_under(self._settings.resilience),
             )
-            background = Database(url, 2, application_name="debug-loop-serve-index")
+            background = Database(
+                url, 2, application_name="debug-loop-serve-index", breaker=breaker_under(self._settings.resilience)
+            )
             epochs = MatchEpochStore(background, self._settings)
             self._store = RecommendationStore(answers)
             self._recorder = Recorder(RecommendationStore(background).record)

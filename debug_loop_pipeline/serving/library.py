@@ -9,7 +9,7 @@ from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
-from debug_loop_pipeline.effects.resilience import RetryPolicy
+from debug_loop_pipeline.effects.resilience import RetryPolicy, breaker_under
 from debug_loop_pipeline.models.recommendation import ManifestRequest, ReportedOutcome
 from debug_loop_pipeline.serving.answers import Answerer
 from debug_loop_pipeline.serving.index_keeper import IndexKeeper
@@ -78,6 +78,7 @@ class LibraryAnswers:
                     _STATEMENT_TIMEOUT_MS,
                     "debug-loop-library",
                     policy=RetryPolicy(attempts=2, timeout_s=1.0),
+                    breaker=breaker_under(settings.resilience),
                 )
                 keeper = IndexKeeper(MatchEpochStore(database, settings).current)
                 recorder = Recorder(RecommendationStore(database).record)

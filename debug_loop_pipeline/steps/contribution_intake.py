@@ -30,7 +30,7 @@ from debug_loop_pipeline.effects.kafka import CONTRIBUTION_REJECTS, CONTRIBUTION
 from debug_loop_pipeline.effects.resilience import Retry
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionEvent, ContributionKind
 from debug_loop_pipeline.models.execution import CodeBlob
-from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.settings import QualitySettings, Settings
 from debug_loop_pipeline.steps.code_scores import CODE_SCORES
 from debug_loop_pipeline.steps.dead_letters import dead_letter, position_of, redacted_payload
 from debug_loop_pipeline.steps.extracted_stfs import extraction_options
@@ -108,7 +108,7 @@ def contributions_of(event: ContributionEvent, settings: Settings) -> list[Contr
             end_line=candidate.end_line,
         )
         ordinals[function] += 1
-        told.append(_of_code(event, candidate.code, candidate.language, span))
+        told.append(_of_code(event, candidate.code, candidate.language, span, settings.quality))
     return told
 
 
@@ -125,10 +125,12 @@ def _of_resolution(event: ContributionEvent, subject: str) -> Contribution:
     )
 
 
-def _of_code(event: ContributionEvent, code: str, language: str, span: CodeSpan) -> Contribution:
+def _of_code(
+    event: ContributionEvent, code: str, language: str, span: CodeSpan, limits: QualitySettings
+) -> Contribution:
     hashed = stf_hash(code, language)
     scored = quality(
-        scores := CODE_SCORES.score(code, language),
+        scores := CODE_SCORES.score(code, language, limits.cache_ttl_seconds),
         QualityInputs(version_known=False, description=scores.docstring_summary, author_known=True),
     )
     return Contribution(

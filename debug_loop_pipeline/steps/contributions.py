@@ -22,29 +22,39 @@ from debug_loop_pipeline.effects.contribution_store import FIXED_IN, Contributio
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionKind
+from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import CHUNK, Span, StepContext, StepReport, chunks
+from debug_loop_pipeline.steps.setting_versions import version_under
 
 STEP = "contributions"
 CODE_VERSION = f"contributions=1;{versions.STF_QUALITY}"
 """Another extractor tells what still waits anew; the identity of a contribution does not depend on it."""
-UPSTREAM = ("stf_quality", versions.STF_QUALITY)
+UPSTREAM = "stf_quality"
 
 _PATH_CHARS = 4_096
 _NAME_CHARS = 1_000
 
 
+def versions_under(settings: Settings) -> tuple[str, str]:
+    """The code versions under some settings: the step's own, and that of the step before it."""
+    return version_under(settings, STEP, CODE_VERSION), version_under(settings, UPSTREAM, versions.STF_QUALITY)
+
+
 def run(context: StepContext, span: Span) -> StepReport:
     """Takes in what the attempts of these days gave, and what folds over all days have come to say since."""
     started = time.perf_counter()
-    report = StepReport(STEP, CODE_VERSION)
-    pending = context.store.pending(STEP, span.first, span.last, CODE_VERSION, upstream=UPSTREAM, full_refresh=False)
+    version, upstream = versions_under(context.settings)
+    report = StepReport(STEP, version)
+    pending = context.store.pending(
+        STEP, span.first, span.last, version, upstream=(UPSTREAM, upstream), full_refresh=False
+    )
     moved = 0
     for chunk in chunks(pending, CHUNK):
         with context.database.transaction(STEP) as connection:
             lock_decider(connection)
             moved += _take_in_functions(context, connection, chunk)
-            context.store.record_progress(connection, STEP, CODE_VERSION, chunk, {})
+            context.store.record_progress(connection, STEP, version, chunk, {})
         report.attempts += len(chunk)
         context.log(f"{STEP}: {report.attempts} of {len(pending)} attempts")
     told: Counter[str] = Counter()

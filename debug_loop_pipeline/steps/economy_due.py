@@ -20,6 +20,7 @@ _FIRST_DAY = date(1970, 1, 1)
 
 def due_days(context: StepContext, today: date) -> list[date]:
     """Days up to today over which a run of the economy's daily steps would do something, oldest first."""
+    version, upstream = contributions.versions_under(context.settings)
     rows = fetch_rows(
         context.database,
         _DUE,
@@ -27,10 +28,10 @@ def due_days(context: StepContext, today: date) -> list[date]:
             "first": _FIRST_DAY,
             "last": today,
             "today": today,
-            "upstream": contributions.UPSTREAM[0],
-            "upstream_version": contributions.UPSTREAM[1],
+            "upstream": contributions.UPSTREAM,
+            "upstream_version": upstream,
             "step": contributions.STEP,
-            "version": contributions.CODE_VERSION,
+            "version": version,
         },
     )
     days = {row["day"] for row in rows}

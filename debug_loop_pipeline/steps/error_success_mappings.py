@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from debug_loop_pipeline.compute.errors.error_groups import GroupDecisions
 from debug_loop_pipeline.compute.fixes.credit import credit_task
 from debug_loop_pipeline.compute.fixes.lessons import TaskCredit
+from debug_loop_pipeline.compute.fixes.resolution import DEFAULT_LIMITS, ResolutionLimits
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskError, task_attempts
 from debug_loop_pipeline.effects.decision_store import group_decisions
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -24,7 +25,12 @@ from debug_loop_pipeline.effects.step_store import RowChanges, Table
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.mapping import MappingEvent, MappingOutcome, Resolution, TaskWord
-from debug_loop_pipeline.reducers.error_success_mapping import ErrorSuccessMappingReducer
+from debug_loop_pipeline.reducers.error_success_mapping import (
+    ErrorSuccessMappingReducer,
+    MappingTally,
+    MappingThresholds,
+)
+from debug_loop_pipeline.settings import MappingSettings, Settings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Span, StepContext, StepReport, keys_by, run_fold
 
@@ -119,20 +125,39 @@ def run(
     )
 
 
-def credit_tasks(events: Iterable[ExecutionEvent], decisions: GroupDecisions) -> dict[UUID, TaskCredit]:
+def credit_tasks(
+    events: Iterable[ExecutionEvent], decisions: GroupDecisions, limits: ResolutionLimits = DEFAULT_LIMITS
+) -> dict[UUID, TaskCredit]:
     """What is credited in each task (DOMAIN 3.8), by correlation id."""
     attempts = task_attempts(events, signature_of=decisions.signature_of)
-    return {task: credit_task(of_task) for task, of_task in attempts.items()}
+    return {task: credit_task(of_task, limits) for task, of_task in attempts.items()}
+
+
+def _limits(settings: Settings) -> ResolutionLimits:
+    return ResolutionLimits(settings.mapping.credited_parts, settings.text.diff_bytes, settings.text.said_chars)
+
+
+def _reducer(limits: MappingSettings) -> ErrorSuccessMappingReducer:
+    return ErrorSuccessMappingReducer(
+        MappingThresholds(
+            confident_at=limits.confident_at,
+            confident_successes=limits.confident_successes,
+            doubtful_below=limits.tracking_below,
+            deprecated_failures=limits.deprecated_failures,
+            deprecated_below=limits.deprecated_below,
+        )
+    )
 
 
 def refold_tasks(context: StepContext, connection: Connection, tasks: list[str], span: Span) -> dict[str, RowChanges]:
     """Recomputes some tasks' events and the mappings they touch."""
     ids = [UUID(task) for task in tasks]
     decisions = group_decisions(context.database, connection)
+    limits = _limits(context.settings)
     rows = [
         row
         for events in context.executions.events_of_tasks_in_parts(ids, connection)
-        for credit in credit_tasks(events, decisions).values()
+        for credit in credit_tasks(events, decisions, limits).values()
         for row in _event_rows(credit)
     ]
     before = fetch_rows(
@@ -153,7 +178,8 @@ def _refold_mappings(
     mapping_ids = [mapping_id(*key) for key in keys]
     words = _words(context.database, keys, connection)
     shown = fetch_rows(context.database, _SHOWN_OF_MAPPINGS, {"keys": _texts(keys), "slots": _SLOTS_READ}, connection)
-    mappings = [_mapping_row(row, words[row["signature"], row["resolution_id"]]) for row in shown]
+    reducer = _reducer(context.settings.mapping)
+    mappings = [_mapping_row(row, reducer.tally(words[row["signature"], row["resolution_id"]])) for row in shown]
     known = {
         row["mapping_id"]: row["first_success_at"]
         for row in fetch_rows(
@@ -210,9 +236,8 @@ def _summary(error: TaskError) -> dict[str, Any]:
     return {"pattern": pattern.pattern, "error_type": pattern.error_type, "category": pattern.category.value}
 
 
-def _mapping_row(shown: dict[str, Any], words: Sequence[TaskWord]) -> tuple[Any, ...]:
+def _mapping_row(shown: dict[str, Any], tally: MappingTally) -> tuple[Any, ...]:
     signature, resolution_id, error = shown["signature"], shown["resolution_id"], shown["error"]
-    tally = ErrorSuccessMappingReducer().tally(words)
     seen = dict.fromkeys(
         tuple(slot["value"] for slot in slots if slot["kind"] in SUBJECT_SLOTS) for slots in shown["slots"] or ()
     )
@@ -257,7 +282,7 @@ def _texts(keys: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{signature} {resolution_id}" for signature, resolution_id in keys]
 
 
-def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, Any]], int]:
+def refolded_mappings(database: Database, limits: MappingSettings, sample: int) -> tuple[list[dict[str, Any]], int]:
     """Folds a sample of the stored mappings again: (those that come out otherwise, how many were folded)."""
     stored = fetch_rows(
         database,
@@ -266,9 +291,10 @@ def refolded_mappings(database: Database, sample: int) -> tuple[list[dict[str, A
         {"sample": sample},
     )
     words = _words(database, [(row["signature"], row["resolution_id"]) for row in stored])
+    reducer = _reducer(limits)
     wrong: list[dict[str, Any]] = []
     for row in stored:
-        tally = ErrorSuccessMappingReducer().tally(words.get((row["signature"], row["resolution_id"]), ()))
+        tally = reducer.tally(words.get((row["signature"], row["resolution_id"]), ()))
         now = (tally.state.value, tally.success_count, tally.failure_count, tally.confidence)
         if now != (row["state"], row["success_count"], row["failure_count"], row["confidence"]):
             wrong.append({"mapping_id": row["mapping_id"], "stored": row["state"], "folded": tally.state.value})

@@ -18,6 +18,7 @@ from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.recommendation_outcome_store import tasks_served
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Derived, StepContext
 
@@ -133,7 +134,7 @@ class ExecutionAttemptsStep:
         tasks: list[tuple[str, date]] = []
         for event in events:
             day = event.started_at.date()
-            attempts.append(_attempt_row(event, digests[event.attempt_id], context.settings.peer_id))
+            attempts.append(_attempt_row(event, digests[event.attempt_id], context.settings))
             tasks.append((str(event.correlation_id), day))
             verifications += [
                 (
@@ -216,8 +217,8 @@ def _count_usage_once(
     return settle
 
 
-def _attempt_row(event: ExecutionEvent, digest: str, default_peer: str | None) -> tuple[Any, ...]:
-    signature = problem_signature(event.user_request)
+def _attempt_row(event: ExecutionEvent, digest: str, settings: Settings) -> tuple[Any, ...]:
+    signature = problem_signature(event.user_request, settings.text.signature_chars)
     completed = event.completed_at or event.started_at
     origins = [error.origin for error in event_error_patterns(event)]
     duration = event.duration_ms
@@ -233,7 +234,7 @@ def _attempt_row(event: ExecutionEvent, digest: str, default_peer: str | None) -
         event.run_started_at,
         event.parent_attempt_id,
         event.parent_correlation_id,
-        peer_of(event, default_peer),
+        peer_of(event, settings.peer_id),
         event.agent_name,
         event.agent_type,
         event.source.importer,

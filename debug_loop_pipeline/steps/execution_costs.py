@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from debug_loop_pipeline.compute.cost_tracker import PriceBook, cost_of_usage, track_cost
+from debug_loop_pipeline.compute.cost_tracker import CostLimits, PriceBook, cost_of_usage, track_cost
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.recommendation_outcome_store import tasks_served
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.models.cost import ExecutionCost
 from debug_loop_pipeline.models.execution import ExecutionEvent, UsageRecord
+from debug_loop_pipeline.settings import CostSettings
 from debug_loop_pipeline.steps import versions
 from debug_loop_pipeline.steps.framework import Derived, StepContext
 
@@ -58,6 +60,7 @@ class ExecutionCostsStep:
             self._book = context.prices.current(connection)
         ids = [p.attempt_id for p in chunk]
         counted = _counted_usage(context, ids, connection)
+        limits = _limits(context.settings.cost)
         rows: list[tuple[Any, ...]] = []
         tasks: list[tuple[str, date]] = []
         events = context.executions.events_of_attempts(ids, connection)
@@ -69,9 +72,10 @@ class ExecutionCostsStep:
                     self._book,
                     model=event.model_used,
                     provider=event.provider,
+                    limits=limits,
                 )
                 if event.usage
-                else track_cost(event, self._book)
+                else track_cost(event, self._book, limits)
             )
             rows.append(_row(event, cost))
             tasks.append((str(event.correlation_id), event.started_at.date()))
@@ -88,6 +92,10 @@ class ExecutionCostsStep:
             "recommendation_outcomes": [(str(task), chunk[0].day) for task in served],
         }
         return Derived({COSTS: rows}, marks=marks)
+
+
+def _limits(cost: CostSettings) -> CostLimits:
+    return CostLimits(Decimal(str(cost.cheap_below)), Decimal(str(cost.moderate_below)))
 
 
 def _counted_usage(context: StepContext, attempts: list[UUID], connection: Connection) -> dict[UUID, list[UsageRecord]]:

@@ -26,6 +26,7 @@ from debug_loop_pipeline.effects.postgres import Database, JoinedDatabase
 from debug_loop_pipeline.effects.step_store import FoldMarks, Notes, PendingAttempt, RowChanges, StepStore, Table
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.failures import Pieces
+from debug_loop_pipeline.steps.setting_versions import version_under
 
 if TYPE_CHECKING:
     from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
@@ -137,7 +138,8 @@ class FactStep(Protocol):
 
     name: str
     code_version: str
-    """Own version and those of what it builds on, so that a change upstream recomputes it too."""
+    """Own version and those of what it builds on, so that a change upstream recomputes it too. Settings that are not the defaults
+    come on top (`setting_versions`)."""
     upstream: tuple[str, str] | None
 
     def derive(self, context: StepContext, chunk: Sequence[PendingAttempt], connection: Connection) -> Derived:
@@ -181,7 +183,8 @@ def run_fact_step(
     fails at costs itself only, unless `pending` was asked for.
     """
     started = time.perf_counter()
-    report = StepReport(step.name, step.code_version)
+    version = version_under(context.settings, step.name, step.code_version)
+    report = StepReport(step.name, version)
     diff = RecomputeDiff()
 
     def work(chunk: Sequence[PendingAttempt]) -> None:
@@ -194,7 +197,7 @@ def run_fact_step(
                 if not chunk:
                     return
                 derived = step.derive(context, chunk, connection)
-            outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {step.code_version}
+            outdated = {p.previous_version for p in chunk if p.previous_version is not None} - {version}
             moved.versions |= outdated
             writer = context.store.observed(moved) if outdated else context.store
             rows = writer.replace_facts(connection, derived.facts, chunk)
@@ -202,7 +205,7 @@ def run_fact_step(
                 derived.settle(connection)
             for fold, keys in derived.marks.items():
                 context.store.mark(connection, fold, keys)
-            context.store.record_progress(connection, step.name, step.code_version, chunk, derived.problems)
+            context.store.record_progress(connection, step.name, version, chunk, derived.problems)
         diff.add(moved)
         report.add_rows(rows)
         report.attempts += len(chunk)
@@ -216,13 +219,15 @@ def run_fact_step(
             step.name,
             span.first,
             span.last,
-            step.code_version,
-            upstream=step.upstream,
+            version,
+            upstream=None
+            if step.upstream is None
+            else (step.upstream[0], version_under(context.settings, *step.upstream)),
             full_refresh=full_refresh,
         )
         pieces = Pieces[PendingAttempt]()
         for chunk in parts(pending, CHUNK, lambda attempt: attempt.bytes):
-            context.store.record_failed(step.name, step.code_version, pieces.do(work, chunk))
+            context.store.record_failed(step.name, version, pieces.do(work, chunk))
             context.log(f"{step.name}: {report.attempts} of {len(pending)} attempts")
         pieces.end()
         _tell_failed(context, report, [(str(attempt.attempt_id), why) for attempt, why in pieces.failed])
@@ -284,6 +289,7 @@ def run_fold(
     only, and stays marked, unless `only_keys` was asked for.
     """
     started = time.perf_counter()
+    code_version = version_under(context.settings, fold, code_version)
     report = StepReport(fold, code_version)
     diff = RecomputeDiff()
     if only_keys is not None and not only_keys:

@@ -54,7 +54,7 @@ def known_failures(
     """
     if not settings.serving_enabled:
         return ()
-    signature = problem_signature(redact(request))
+    signature = problem_signature(redact(request), settings.text.signature_chars)
     functions: list[str] = []
     if match is not None:
         options = match_options(settings, settings.manifest.stf_limit)

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from debug_loop_pipeline.effects.balance_cache import BalanceCacheEffect
 from debug_loop_pipeline.effects.kafka import LEDGER_TOPICS, PARTITIONS, TRANSACTIONS, Batch, Kafka, PartitionReader
 from debug_loop_pipeline.effects.postgres import Database
-from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError, EffectUnavailableError
+from debug_loop_pipeline.effects.resilience import CircuitOpenError, EffectError, EffectUnavailableError, breaker_under
 from debug_loop_pipeline.effects.token_accounts import TokenAccountsEffect
 from debug_loop_pipeline.effects.token_charges import TokenChargesEffect
 from debug_loop_pipeline.effects.token_fold import Applied, Log, TokenFold
@@ -82,12 +82,17 @@ def open_ledger(settings: Settings, application_name: str = "debug-loop-ledger")
         limits.postgres_pool_size,
         int(limits.statement_timeout_seconds * 1000),
         application_name,
+        breaker=breaker_under(limits),
     )
-    kafka = Kafka(settings.require_kafka_bootstrap_servers(), timeout_s=limits.kafka_timeout_seconds)
+    kafka = Kafka(
+        settings.require_kafka_bootstrap_servers(),
+        timeout_s=limits.kafka_timeout_seconds,
+        breaker=breaker_under(limits),
+    )
     valkey = (
         None
         if settings.valkey_url is None
-        else Valkey(settings.valkey_url, socket_timeout_s=limits.valkey_timeout_seconds)
+        else Valkey(settings.valkey_url, socket_timeout_s=limits.valkey_timeout_seconds, breaker=breaker_under(limits))
     )
     try:
         yield Ledger.of(database, kafka, valkey, cache_ttl_s=settings.economy.balance_cache_seconds)

@@ -69,7 +69,7 @@ def _for_request(
     repository: str | None,
     category: str | None,
 ) -> Manifest:
-    signature = problem_signature(request)
+    signature = problem_signature(request, settings.text.signature_chars)
     own_category = problem_category(signature).value
     matches: list[Match] = []
     if match is not None:

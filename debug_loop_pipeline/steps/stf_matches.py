@@ -38,6 +38,10 @@ def match_options(settings: Settings, limit: int | None = None, category: str | 
         min_quality=matching.min_quality,
         min_similarity=matching.min_similarity,
         limit=matching.limit if limit is None else limit,
+        similarity_weight=matching.similarity_weight,
+        quality_weight=matching.quality_weight,
+        usage_boost=matching.usage_boost,
+        usage_boost_above=matching.usage_boost_above,
         category=category,
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.code.source_tree import SourceError
-from debug_loop_pipeline.compute.stf_quality import QualityInputs, quality
+from debug_loop_pipeline.compute.stf_quality import QualityInputs, TierLimits, quality
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, Table
 from debug_loop_pipeline.steps import versions
@@ -54,12 +54,14 @@ class StfQualityStep:
             {"ids": ids},
             connection,
         )
+        limits = context.settings.quality
+        tiers = TierLimits(limits.excellent, limits.good, limits.fair)
         rows: list[tuple[Any, ...]] = []
         problems: dict[UUID, str] = {}
         for row in found:
             event = events[row["attempt_id"]]
             try:
-                scores = CODE_SCORES.score(row["code"], row["language"])
+                scores = CODE_SCORES.score(row["code"], row["language"], limits.cache_ttl_seconds)
             except SourceError as error:
                 problems[row["attempt_id"]] = f"{row['stf_hash'][:12]}: {error}"
                 continue
@@ -70,6 +72,7 @@ class StfQualityStep:
                     description=row["details"]["docstring_summary"] or event.user_request,
                     author_known=bool(event.peer_id or event.agent_name),
                 ),
+                tiers,
             )
             rows.append(
                 (

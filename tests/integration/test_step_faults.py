@@ -16,6 +16,7 @@ from debug_loop_pipeline.compute import event_limits
 from debug_loop_pipeline.compute.event_errors import event_error_patterns
 from debug_loop_pipeline.compute.fixes.credit import credit_task
 from debug_loop_pipeline.compute.fixes.lessons import TaskCredit
+from debug_loop_pipeline.compute.fixes.resolution import ResolutionLimits
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
@@ -73,10 +74,10 @@ def bad_patterns(reference: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
 def bad_credit(reference: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One task is such that our code fails at crediting it."""
 
-    def credit(task: Sequence[TaskAttempt]) -> TaskCredit:
+    def credit(task: Sequence[TaskAttempt], limits: ResolutionLimits) -> TaskCredit:
         if any(attempt.correlation_id == uid(BAD) for attempt in task):
             raise AssertionError("never thought of")
-        return credit_task(task)
+        return credit_task(task, limits)
 
     monkeypatch.setattr(error_success_mappings, "credit_task", credit)
 
@@ -165,7 +166,7 @@ def test_in_process_a_step_that_fails_is_told_as_failed(context: StepContext) ->
 def test_what_is_left_undone_makes_no_day_due_for_ever(context: StepContext) -> None:
     day = START.date()
     undone = PendingAttempt(uid("undone"), "digest", day, None)
-    step, version = contributions.UPSTREAM
+    step, version = contributions.UPSTREAM, versions.STF_QUALITY
     context.store.record_failed(step, version, [(undone, "KeyError at x.py:1: 'y'")])
     assert economy_due.due_days(context, day) == []
     with context.database.transaction() as connection:

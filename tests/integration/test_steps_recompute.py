@@ -27,6 +27,7 @@ from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
 from debug_loop_pipeline.steps.framework import Span, StepContext, run_fact_step
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
+from debug_loop_pipeline.steps.setting_versions import SETTINGS_OF_STEPS
 from tests.support.digests import table_digests
 from tests.support.events import START, attempt, fixed_task, uid
 
@@ -314,12 +315,42 @@ def test_a_mapping_that_changed_code_credits_otherwise_is_told(
     context: StepContext, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(versions, "ERROR_SUCCESS_MAPPINGS", "mappings=next")
-    monkeypatch.setattr(error_success_mappings, "credit_tasks", lambda events, decisions: {})
+    monkeypatch.setattr(error_success_mappings, "credit_tasks", lambda events, decisions, limits: {})
     run_all(context, SPAN)
     [told] = recomputes(context)
     assert told["step"] == "error_success_mappings"
     assert told["tables"]["debug_error_success_mappings"]["removed"] == 1
     assert fetch_rows(context.database, "select from debug_error_success_mappings") == []
+
+
+def test_another_setting_recomputes_what_depends_on_it_and_the_former_one_brings_it_back(
+    context: StepContext, reference: dict[str, str]
+) -> None:
+    environment = {
+        "text": {"signature_chars": 20, "said_chars": 5, "diff_bytes": 60},
+        "quality": {"excellent": 1.0, "good": 1.0, "fair": 0.1},
+        "mapping": {"confident_successes": 50},
+        "cost": {"cheap_below": 1e-9, "moderate_below": 1e-8},
+    }
+    changed = StepContext(context.database, Settings(data_dir=context.settings.data_dir, **environment))
+    run_all(changed, SPAN)
+    [mapping] = fetch_rows(context.database, "select state, success_count from debug_error_success_mappings")
+    assert (mapping["state"], mapping["success_count"]) == ("tracking", 5)
+    [kept] = fetch_rows(context.database, "select said, octet_length(example_diff) as bytes from resolutions")
+    assert len(kept["said"] or "") <= 5
+    assert kept["bytes"] <= 60
+    [costs] = fetch_rows(context.database, "select array_agg(distinct cost_category) as found from execution_costs")
+    assert costs["found"] == ["expensive"]
+    [tiers] = fetch_rows(
+        context.database, "select array_agg(distinct quality_tier) as found from debug_transform_functions"
+    )
+    assert tiers["found"] == ["fair"]
+    longest = "select max(length(problem_signature)) as chars from debug_execution_attempts"
+    assert fetch_rows(context.database, longest)[0]["chars"] <= 20
+    report = run_all(changed, SPAN)
+    assert not any(one.attempts or one.keys for one in report if one.step in SETTINGS_OF_STEPS)
+    run_all(context, SPAN)
+    assert rematch(context) == reference
 
 
 def test_a_fix_is_shown_by_an_example_of_its_own_error_with_what_mended_it_first(context: StepContext) -> None:

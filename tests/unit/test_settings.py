@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+import debug_loop_pipeline
 from debug_loop_pipeline.models.servers import STATE_FILE
 from debug_loop_pipeline.settings import (
+    MappingSettings,
     MissingServerError,
     Settings,
     get_settings,
@@ -19,6 +22,7 @@ from debug_loop_pipeline.settings import (
     read_servers_state,
     sqlalchemy_url,
 )
+from debug_loop_pipeline.steps.setting_versions import SETTINGS_OF_STEPS, version_under
 
 
 def test_every_setting_is_described() -> None:
@@ -27,6 +31,49 @@ def test_every_setting_is_described() -> None:
         f"{group.__name__}.{name}" for group in groups for name, f in group.model_fields.items() if not f.description
     ]
     assert missing == []
+
+
+def groups_of_settings() -> dict[str, type[BaseModel]]:
+    return {name: type(value) for name, value in dict(Settings()).items() if isinstance(value, BaseModel)}
+
+
+def test_every_setting_is_read_outside_of_this_module() -> None:
+    """By a module that also names its group: two thresholds of one name are told apart by that."""
+    package = Path(debug_loop_pipeline.__file__).parent
+    read: list[tuple[set[str], set[str]]] = []
+    for source in package.rglob("*.py"):
+        if source.name == "settings.py":
+            continue
+        nodes = list(ast.walk(ast.parse(source.read_text())))
+        attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        read.append((attributes, attributes | names))
+    groups = groups_of_settings()
+    unread = [
+        f"{group}.{field}"
+        for group, kind in groups.items()
+        for field in kind.model_fields
+        if not any(field in attributes and {group, kind.__name__} & named for attributes, named in read)
+    ]
+    unread += [
+        field
+        for field in Settings.model_fields
+        if field not in groups and not any({field, f"require_{field}"} & attributes for attributes, _ in read)
+    ]
+    assert unread == []
+
+
+def test_what_a_step_depends_on_is_a_setting() -> None:
+    groups = groups_of_settings()
+    named = [name.partition(".") for names in SETTINGS_OF_STEPS.values() for name in names]
+    assert [name for name in named if name[2] not in groups[name[0]].model_fields] == []
+
+
+def test_a_setting_that_is_not_the_default_is_part_of_the_versions_it_matters_to() -> None:
+    changed = Settings(mapping=MappingSettings(confident_successes=2))
+    assert version_under(changed, "error_success_mappings", "v1") == "v1;mapping.confident_successes=2"
+    assert version_under(changed, "execution_costs", "v1") == "v1"
+    assert version_under(Settings(), "error_success_mappings", "v1") == "v1"
 
 
 def test_the_environment_reaches_nested_settings(monkeypatch: pytest.MonkeyPatch) -> None:

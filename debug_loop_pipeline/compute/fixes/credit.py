@@ -32,7 +32,7 @@ from debug_loop_pipeline.compute.fixes.absence import (
 from debug_loop_pipeline.compute.fixes.credited_parts import credited_parts, taken_back, tried_parts
 from debug_loop_pipeline.compute.fixes.lessons import FailedTry, Fix, TaskCredit, mapping_events, used_resolutions
 from debug_loop_pipeline.compute.fixes.put_aside import is_stash, put_aside
-from debug_loop_pipeline.compute.fixes.resolution import ChangePart, resolutions
+from debug_loop_pipeline.compute.fixes.resolution import DEFAULT_LIMITS, ChangePart, ResolutionLimits, resolutions
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, TaskError, TaskVerification
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import VerificationRef
@@ -50,6 +50,7 @@ _SETS_UP = re.compile(
 
 @dataclass(slots=True)
 class _Walk:
+    limits: ResolutionLimits
     parts: list[ChangePart] = field(default_factory=list)
     tracked: dict[ErrorKey, Tracked] = field(default_factory=dict)
     fixes: list[Fix] = field(default_factory=list)
@@ -58,11 +59,12 @@ class _Walk:
     """Builds that passed since the last change."""
 
 
-def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
+def credit_task(attempts: Sequence[TaskAttempt], limits: ResolutionLimits = DEFAULT_LIMITS) -> TaskCredit:
     """Credit and blame in one task.
 
     Args:
         attempts: all attempts of one task, as `task_attempts` orders them.
+        limits: what of a change becomes resolutions.
 
     Raises:
         ValueError: the attempts are of more than one task.
@@ -70,7 +72,7 @@ def credit_task(attempts: Sequence[TaskAttempt]) -> TaskCredit:
     tasks = {attempt.correlation_id for attempt in attempts}
     if len(tasks) > 1:
         raise ValueError(f"credit is per task, got {len(tasks)}: {sorted(map(str, tasks))[:3]}")
-    walk = _Walk()
+    walk = _Walk(limits)
     aside = put_aside(attempts)
     for attempt in attempts:
         changes = [part for part in attempt.changes if part.step not in aside.steps or not is_stash(part)]
@@ -217,7 +219,7 @@ def _still_there(walk: _Walk, tracked: Tracked, others: Sequence[TaskError], see
             failed=tracked.shown,
             failed_again=seen,
             changes=credited,
-            resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
+            resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects, walk.limits)),
             came_back=came_back,
             gone_at=tracked.gone,
         )
@@ -307,7 +309,7 @@ def _fix(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> Fix | None:
         gone_at=gone,
         passed=passed,
         changes=credited,
-        resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects)),
+        resolutions=tuple(resolutions(credited, change, tracked.error.pattern.subjects, walk.limits)),
     )
 
 

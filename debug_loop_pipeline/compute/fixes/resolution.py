@@ -13,14 +13,25 @@ from debug_loop_pipeline.compute.fixes.templates import command_template, edit_t
 from debug_loop_pipeline.models.execution import Command, Edit
 from debug_loop_pipeline.models.mapping import Resolution, ResolutionKind
 
-MAX_SINGLE_PARTS = 8
-"""A change of more parts is credited only as a whole."""
 MAX_TEMPLATE = 4_000
 """Characters of a template that are kept; its id is of the whole."""
-MAX_EXAMPLE_BYTES = 2_048
-MAX_SAID = 200
 _MAX_SHOWN = 8_000
 _CUT = "\n… (cut)"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionLimits:
+    """How much of a change becomes resolutions of its own, and how much of it is kept with them (DOMAIN 3.8).
+
+    credited_parts: a change of more parts is credited only as a whole. diff_bytes: of UTF-8.
+    """
+
+    credited_parts: int = 8
+    diff_bytes: int = 2_048
+    said_chars: int = 200
+
+
+DEFAULT_LIMITS = ResolutionLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +101,27 @@ def resolution_id(kind: ResolutionKind, template: str) -> str:
 
 
 def resolutions(
-    credited: Sequence[ChangePart], whole: Sequence[ChangePart], subjects: Sequence[str]
+    credited: Sequence[ChangePart],
+    whole: Sequence[ChangePart],
+    subjects: Sequence[str],
+    limits: ResolutionLimits = DEFAULT_LIMITS,
 ) -> list[Resolution]:
-    """Resolutions of the credited parts, one per part up to `MAX_SINGLE_PARTS`, else one for all of them.
+    """Resolutions of the credited parts, one per part up to `limits.credited_parts`, else one for all of them.
 
     Args:
         credited: the parts that get the credit, in order.
         whole: the whole change they belong to, for the example.
         subjects: the error's VALUE, VAR and PATH slots in order.
+        limits: how many parts, and how much of the example and the words.
     """
     # The example is cut at its end: what mended the error comes first.
     mended = set(map(id, credited))
-    diff = example_diff([*credited, *(part for part in whole if id(part) not in mended)])
-    if len(credited) <= MAX_SINGLE_PARTS:
+    diff = example_diff([*credited, *(part for part in whole if id(part) not in mended)], limits.diff_bytes)
+    if len(credited) <= limits.credited_parts:
         made = [
-            _resolution(part.kind, part.template(subjects), part.language, diff, part.said, stf_id=part.stf_id)
+            _resolution(
+                part.kind, part.template(subjects), part.language, diff, _said(part, limits), stf_id=part.stf_id
+            )
             for part in credited
         ]
         return list({resolution.resolution_id: resolution for resolution in reversed(made)}.values())[::-1]
@@ -112,9 +129,13 @@ def resolutions(
     kind = ResolutionKind.EDIT if ResolutionKind.EDIT in kinds else min(kinds)
     languages = {part.language for part in credited if part.language}
     template = "\n@\n".join(dict.fromkeys(part.template(subjects) for part in credited))
-    said = next((part.said for part in credited if part.said), None)
+    said = next((_said(part, limits) for part in credited if part.said), None)
     language = next(iter(languages)) if len(languages) == 1 else None
     return [_resolution(kind, template, language, diff, said, parts=len(credited))]
+
+
+def _said(part: ChangePart, limits: ResolutionLimits) -> str | None:
+    return part.said[: limits.said_chars] if part.said else None
 
 
 def _resolution(
@@ -133,14 +154,14 @@ def _resolution(
         template=template if len(template) <= MAX_TEMPLATE else template[:MAX_TEMPLATE] + _CUT,
         language=language,
         example_diff=diff,
-        said=said[:MAX_SAID] if said else None,
+        said=said,
         parts=parts,
         stf_id=stf_id,
     )
 
 
-def example_diff(parts: Sequence[ChangePart]) -> str:
-    """A change as people read it, at most `MAX_EXAMPLE_BYTES` of UTF-8: hunks as a diff, commands behind `$`."""
+def example_diff(parts: Sequence[ChangePart], max_bytes: int) -> str:
+    """A change as people read it, at most `max_bytes` of UTF-8: hunks as a diff, commands behind `$`."""
     lines: list[str] = []
     size = 0
     path = None
@@ -159,9 +180,9 @@ def example_diff(parts: Sequence[ChangePart]) -> str:
         if size > _MAX_SHOWN:
             break
     text = "\n".join(lines).encode("utf-8", "replace")
-    if len(text) <= MAX_EXAMPLE_BYTES:
+    if len(text) <= max_bytes:
         return text.decode("utf-8")
-    return text[: MAX_EXAMPLE_BYTES - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+    return text[: max(0, max_bytes - len(_CUT.encode()))].decode("utf-8", "ignore") + _CUT
 
 
 def _hunk(edit: Edit) -> list[str]:

@@ -14,8 +14,8 @@ SIGNATURE_MAX_CHARS = 2_000
 
 _RAW_MAX_CHARS = 1_000_000
 """What is read of a request while stepping over its fenced code."""
-_PROSE_MAX_CHARS = 16_000
-"""What is read of the rest: eight signatures' worth, little enough to stay below the time budget on any input."""
+_PROSE_SIGNATURES = 8
+"""What is read of the rest, in signatures' worth: little enough to stay below the time budget on any input."""
 _QUOTED_MAX_CHARS = 200
 
 PLACEHOLDERS = ("<code>", "<url>", "<path>", "<uuid>", "<hash>", "<literal>", "<num>")
@@ -65,17 +65,17 @@ _PLACEHOLDER_RULES: tuple[tuple[str, str], ...] = (
 _RULES = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PLACEHOLDER_RULES))
 
 
-def problem_signature(request: str) -> str:
-    """The request in lower case, with placeholders, white space folded, at most 2,000 characters.
+def problem_signature(request: str, max_chars: int = SIGNATURE_MAX_CHARS) -> str:
+    """The request in lower case, with placeholders, white space folded, at most `max_chars` characters.
 
     Fenced code, URLs, paths, UUIDs, hashes, quoted literals and numbers become placeholders. Idempotent; linear in the
     request's length. A cut falls between words where there are any.
     """
-    text = _FENCE.sub(" <code> ", request[:_RAW_MAX_CHARS].lower())[:_PROSE_MAX_CHARS]
+    text = _FENCE.sub(" <code> ", request[:_RAW_MAX_CHARS].lower())[: _PROSE_SIGNATURES * max_chars]
     while True:
         # Cutting, or a placeholder beside a mark, can leave something that reads as a value only now: once more then.
         # Every further turn has replaced or cut something, and two suffice but for inputs made to prevent it.
-        normalised = _cut(_RULES.sub(_placeholder, " ".join(text.replace("`", " ").split())))
+        normalised = _cut(_RULES.sub(_placeholder, " ".join(text.replace("`", " ").split())), max_chars)
         if normalised == text:
             return normalised
         text = normalised
@@ -90,8 +90,8 @@ def _placeholder(match: re.Match[str]) -> str:
     return match[0] if match.lastgroup == "kept" else f"<{match.lastgroup}>"
 
 
-def _cut(text: str) -> str:
-    if len(text) <= SIGNATURE_MAX_CHARS:
+def _cut(text: str, max_chars: int) -> str:
+    if len(text) <= max_chars:
         return text
-    space = text.rfind(" ", 0, SIGNATURE_MAX_CHARS + 1)
-    return text[:space] if space > 0 else text[:SIGNATURE_MAX_CHARS]
+    space = text.rfind(" ", 0, max_chars + 1)
+    return text[:space] if space > 0 else text[:max_chars]

@@ -21,6 +21,8 @@ from debug_loop_pipeline.compute.matching.text_embedding import TextEmbedder
 from debug_loop_pipeline.compute.matching.words import term_of
 from debug_loop_pipeline.compute.stf_matcher import MatchIndex, match_stfs
 from debug_loop_pipeline.models.matching import Match, MatchCandidate, MatchOptions, MatchQuery
+from debug_loop_pipeline.settings import MatchingSettings, Settings
+from debug_loop_pipeline.steps.stf_matches import match_options
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 LOOSE = MatchOptions(min_quality=0.0, min_similarity=0.01, limit=20)
@@ -423,3 +425,11 @@ def test_an_index_without_vectors_refuses_hybrid() -> None:
 
 def test_an_epoch_with_vectors_is_another() -> None:
     assert MatchIndex.build([stf(1)], EMBEDDER).epoch_id != MatchIndex.build([stf(1)]).epoch_id
+
+
+def test_weights_and_the_boost_of_use_are_those_of_the_settings() -> None:
+    matching = MatchingSettings(similarity_weight=0.2, quality_weight=0.3, usage_boost=1.5, usage_boost_above=1)
+    options = match_options(Settings(matching=matching))
+    used = MatchCandidate(stf_id="a", problem_signature="read names", quality=0.8, usage_count=2)
+    [match] = match_stfs(MatchQuery(problem_signature="read names"), MatchIndex.build([used]), options)
+    assert match.composite == pytest.approx((0.2 * match.similarity + 0.3 * 0.8) * 1.5, abs=1e-5)

@@ -20,7 +20,9 @@ from debug_loop_pipeline.effects.resilience import (
     EffectUnavailableError,
     Retry,
     RetryPolicy,
+    breaker_under,
 )
+from debug_loop_pipeline.settings import ResilienceSettings
 
 NO_WAIT = RetryPolicy(attempts=3, timeout_s=5.0, wait_initial_s=0.001, wait_max_s=0.002, wait_jitter_s=0.0)
 
@@ -142,3 +144,11 @@ def test_half_open_lets_one_thread_through_and_its_nested_calls() -> None:
     assert breaker.admit() == 0.0
     breaker.succeeded()
     assert breaker.state is CircuitState.CLOSED
+
+
+def test_a_breaker_opens_and_waits_as_it_is_set() -> None:
+    breaker = breaker_under(ResilienceSettings(breaker_failures=2, breaker_reset_seconds=7))
+    breaker.failed()
+    assert breaker.admit() == 0
+    breaker.failed()
+    assert 6 < breaker.admit() <= 7

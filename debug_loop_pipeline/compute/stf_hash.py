@@ -13,7 +13,7 @@ from debug_loop_pipeline.compute.code.languages import language_named
 from debug_loop_pipeline.compute.code.source_tree import parse_source
 from debug_loop_pipeline.compute.code.syntax_tokens import normalised_tokens
 
-HASH_VERSION = "1"
+HASH_VERSION = "2"
 _SEPARATOR = "\0"
 """Occurs in no source that parses, and in no token: literals are written with escapes."""
 

@@ -43,6 +43,13 @@ _STATEMENT_LISTS = frozenset(
     {"program", "statement_block", "class_body", "switch_case", "switch_default", "source_file"}
 )
 _CHAINS = frozenset({"member_expression", "subscript_expression", "call_expression", "non_null_expression"})
+_INSIDE_COUNTS = {
+    "arrow_function": frozenset({"object"}),
+    "union_type": frozenset({"constructor_type"}),
+    "intersection_type": frozenset({"constructor_type"}),
+    "conditional_type": frozenset({"constructor_type"}),
+}
+"""Node -> what it holds in parentheses that count."""
 _IDENTIFIER_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
@@ -123,7 +130,7 @@ class _Writer:
     def _open(self, node: Node, kind: str, parent: _Frame | None) -> None:
         self._gap(node.start_byte, parent)
         self.seen = node.start_byte
-        if kind in self.rules.transparent and not self._splits_chain(node, parent):
+        if kind in self.rules.transparent and not self._parentheses_count(node, parent):
             self.frames.append(_Frame(kind, -1, drop_parentheses=True))
             return
         frame = _Frame(kind, 0, drop_parentheses=kind in self.rules.unparenthesised)
@@ -297,9 +304,20 @@ class _Writer:
         is_key = parent is not None and parent.kind == "pair" and self.out[-1] == OPEN
         return value if is_key and _IDENTIFIER_KEY.fullmatch(value) else _VALUE + ascii(value)
 
-    def _splits_chain(self, node: Node, parent: _Frame | None) -> bool:
+    def _parentheses_count(self, node: Node, parent: _Frame | None) -> bool:
+        """Whether these parentheses are no layout.
+
+        `() => ({x})` gives an object and `() => {x}` nothing. The grammar reads `new () => A | B` as a union, which it is not.
+        """
+        if parent is None:
+            return False
+        if parent.kind in _INSIDE_COUNTS and _inside(node) in _INSIDE_COUNTS[parent.kind]:
+            return True
+        return self._splits_chain(node, parent)
+
+    def _splits_chain(self, node: Node, parent: _Frame) -> bool:
         """`(a?.b).c` fails where `a?.b.c` gives undefined: these parentheses are no layout."""
-        if parent is None or parent.kind not in _CHAINS or parent.open_at != len(self.out) - 1:
+        if parent.kind not in _CHAINS or parent.open_at != len(self.out) - 1:
             return False
         inner = node.named_child(0) if node.named_child_count else None
         while inner is not None and inner.type in _CHAINS:
@@ -307,6 +325,17 @@ class _Writer:
                 return True
             inner = inner.child(0)
         return False
+
+
+def _inside(node: Node) -> str:
+    """The kind of what stands in one or several pairs of parentheses."""
+    inner = node
+    while inner.type == node.type:
+        found = next((child for child in inner.named_children if child.type not in _SKIPPED), None)
+        if found is None:
+            break
+        inner = found
+    return inner.type
 
 
 def normalised_tokens(

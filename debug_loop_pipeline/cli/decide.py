@@ -17,11 +17,18 @@ from debug_loop_pipeline.steps.framework import Span, StepContext
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
 
+_DECIDED = """
+(select signature from attempt_errors union select own_signature from attempt_errors
+ union select signature from error_group_decisions) decided
+"""
+"""Error groups, those included that have been merged or split and hold nothing any more."""
+
 SUBJECTS = {
     "stf": ("debug_transform_functions", "stf_hash", "function", "`debug-loop stf list`"),
     "stf_cluster": ("stf_clusters", "cluster_id", "cluster of functions", "`debug-loop stf show HASH --json`"),
     "golden_state": ("debug_golden_states", "golden_state_id", "golden state", "`debug-loop golden list`"),
     "signature": ("attempt_errors", "signature", "error group", "`debug-loop errors top`"),
+    "decided_signature": (_DECIDED, "signature", "error group", "`debug-loop errors show SIGNATURE --json`"),
     "mapping": ("debug_error_success_mappings", "mapping_id", "mapping", "`debug-loop errors show SIGNATURE`"),
     "resolution": ("resolutions", "resolution_id", "change", "`debug-loop explain --mapping ID`"),
 }

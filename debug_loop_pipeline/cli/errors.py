@@ -1,4 +1,4 @@
-"""`debug-loop errors top | show | merge | split`."""
+"""`debug-loop errors top | show | merge | split | undo`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def merge(
 ) -> None:
     """Count one group's errors as another's, on every recompute from now on."""
     with open_store() as store:
-        one, other = resolve(store, "signature", signature), resolve(store, "signature", into)
+        one, other = (resolve(store, "decided_signature", named) for named in (signature, into))
         if one == other:
             raise DebugLoopError("both name the same group")
         attempts = DecisionStore(store.database).merge_groups(one, other, reason, who())
@@ -137,7 +137,19 @@ def split(
     if not valid_split(by):
         raise DebugLoopError(f"--by is slot:N (N from 1) or one of {', '.join(SPLIT_KEYS)}, not {by!r}")
     with open_store() as store:
-        whole = resolve(store, "signature", signature)
+        whole = resolve(store, "decided_signature", signature)
         attempts = DecisionStore(store.database).split_group(whole, by, reason, who())
         run_dirty_days(store)
     typer.echo(f"{whole[:12]} is split by {by}; {attempts} attempts computed again")
+
+
+@app.command()
+def undo(signature: SignatureArgument, reason: ReasonOption) -> None:
+    """Take back that a group was merged into another, or split. Both decisions stay on record."""
+    with open_store() as store:
+        one = resolve(store, "decided_signature", signature)
+        attempts = DecisionStore(store.database).undo_group(one, reason, who())
+        if attempts is None:
+            raise DebugLoopError("this group is neither merged into another nor split")
+        run_dirty_days(store)
+    typer.echo(f"{one[:12]} stands for itself again; {attempts} attempts computed again")

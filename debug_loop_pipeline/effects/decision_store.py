@@ -16,7 +16,7 @@ from debug_loop_pipeline.effects.step_store import StepStore
 
 
 def group_decisions(database: Database, connection: Connection | None = None) -> GroupDecisions:
-    """Every merge and split, oldest first."""
+    """Every merge, split and undo, oldest first."""
     query = "select kind, signature, into_signature, split_by from error_group_decisions order by decision_id"
     return database.stable(
         query,
@@ -56,6 +56,17 @@ class DecisionStore:
         """Tells a group's errors apart by a slot, test, path, tool or stack. Returns how many attempts are computed again."""
         return self._decide_group("split", signature, None, split_by, reason, decided_by)
 
+    def undo_group(self, signature: str, reason: str, decided_by: str) -> int | None:
+        """Takes back that a group was merged or split. Returns how many attempts are computed again; None where nothing holds."""
+        held = fetch_rows(
+            self._database,
+            "select kind from error_group_decisions where signature = :s order by decision_id desc limit 1",
+            {"s": signature},
+        )
+        if not held or held[0]["kind"] == "undo":
+            return None
+        return self._decide_group("undo", signature, None, None, reason, decided_by)
+
     def _decide_group(
         self, kind: str, signature: str, into: str | None, split_by: str | None, reason: str, decided_by: str
     ) -> int:
@@ -74,14 +85,7 @@ class DecisionStore:
                     "decided_by": decided_by,
                 },
             )
-            attempts: list[UUID] = list(
-                connection.execute(
-                    text(
-                        "select distinct attempt_id from attempt_errors where signature = :s or own_signature = :s order by 1"
-                    ),
-                    {"s": signature},
-                ).scalars()
-            )
+            attempts: list[UUID] = list(connection.execute(text(_TOUCHED), {"s": signature}).scalars())
             self._steps.forget_progress(connection, ["error_patterns"], attempts)
         return len(attempts)
 
@@ -143,3 +147,14 @@ class DecisionStore:
         return fetch_rows(
             self._database, "select * from suppressions order by decided_at desc, subject_kind, subject_id"
         )
+
+
+_TOUCHED = """
+select distinct attempt_id from attempt_errors
+where signature = :s or own_signature = :s
+   or ((select count(*) from error_group_decisions where signature = :s) > 1
+       and own_signature in (select signature from error_group_decisions))
+order by 1
+"""
+"""Attempts that a decision about a group concerns. One that replaces another may concern
+what came to the group by other decisions, and went on from there."""

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import errors, model, privacy
+from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.compute.fixes.wilson import wilson_lower_bound
 from debug_loop_pipeline.compute.prices.genai_price_catalog import bundled_prices
 from debug_loop_pipeline.compute.serving.manifest_text import render_markdown
@@ -349,6 +350,37 @@ def test_merged_groups_count_as_one_on_every_recompute(context: StepContext) -> 
     assert [row["signature"] for row in costs] == [key_error]
 
 
+def test_a_merge_is_taken_back_and_groups_merged_in_a_circle_stay_one(context: StepContext) -> None:
+    told = [
+        attempt("x-1", "x", minutes=5_000, failed=True, error="LookupError: no name here"),
+        attempt("y-1", "y", minutes=5_100, failed=True, error="OSError: no such name"),
+    ]
+    ingest_events(context, told, "test")
+    run_dirty_days(context)
+    groups = "select distinct signature from attempt_errors order by signature"
+    before = [row["signature"] for row in fetch_rows(context.database, groups)]
+    one_, other, third = before
+    decisions = DecisionStore(context.database)
+
+    def signatures() -> list[str]:
+        run_dirty_days(context)
+        return [row["signature"] for row in fetch_rows(context.database, groups)]
+
+    decisions.merge_groups(one_, other, "same cause", "test")
+    decisions.merge_groups(other, third, "same cause", "test")
+    assert signatures() == [third]
+    assert resolve(context, "decided_signature", one_[:12]) == one_
+    decisions.merge_groups(third, one_, "a better name", "test")
+    assert signatures() == [one_]
+    assert decisions.undo_group(third, "not so", "test")
+    assert signatures() == [third]
+    assert decisions.undo_group(other, "not so", "test")
+    assert signatures() == sorted((other, third))
+    assert decisions.undo_group(other, "not so", "test") is None
+    assert decisions.undo_group(one_, "not so", "test")
+    assert signatures() == before
+
+
 def test_a_split_group_tells_its_errors_apart_by_slot(context: StepContext) -> None:
     ingest_events(context, [attempt("y-1", "y", minutes=5_000, failed=True, error="KeyError: 'colour'")], "test")
     run_dirty_days(context)
@@ -357,6 +389,9 @@ def test_a_split_group_tells_its_errors_apart_by_slot(context: StepContext) -> N
     run_dirty_days(context)
     assert one(context, "select count(distinct signature) as n from attempt_errors")["n"] == 2
     assert one(context, "select count(distinct signature) as n from debug_error_success_mappings")["n"] == 1
+    assert DecisionStore(context.database).undo_group(resolve(context, "decided_signature", whole[:12]), "no", "test")
+    run_dirty_days(context)
+    assert one(context, "select distinct signature from attempt_errors")["signature"] == whole
 
 
 def test_a_new_price_prices_what_was_unpriced(context: StepContext) -> None:

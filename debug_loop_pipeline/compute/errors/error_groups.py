@@ -15,7 +15,9 @@ SPLIT_KEYS = ("test", "path", "tool", "stack")
 
 @dataclass(frozen=True, slots=True)
 class GroupDecision:
-    """One decision. `merge`: errors of `signature` count as `into_signature`. `split`: they are told apart by `split_by`."""
+    """One decision. `merge`: errors of `signature` count as `into_signature`. `split`: they are told apart by `split_by`. `undo`: what was
+    decided about `signature` before is taken back.
+    """
 
     kind: str
     signature: str
@@ -27,19 +29,27 @@ class GroupDecisions:
     """All decisions, in the order they were made; a later one about the same signature replaces an earlier one."""
 
     def __init__(self, decisions: Sequence[GroupDecision] = ()) -> None:
-        self._by_signature = {d.signature: d for d in decisions}
+        newest = {d.signature: (number, d) for number, d in enumerate(decisions)}
+        self._by_signature = {signature: found for signature, found in newest.items() if found[1].kind != "undo"}
 
     def signature_of(self, pattern: ErrorPattern, error: ExecutionError) -> str:
-        """The group an error belongs to. Merges are followed to their end; a circle ends where it would close."""
-        signature, seen = pattern.signature, set[str]()
-        while (decision := self._by_signature.get(signature)) is not None and signature not in seen:
-            seen.add(signature)
+        """The group an error belongs to. Merges are followed to their end; of groups merged in a circle the last decision is right."""
+        path = [pattern.signature]
+        made: list[int] = []
+        while (found := self._by_signature.get(path[-1])) is not None:
+            number, decision = found
+            made.append(number)
             if decision.kind == "merge":
                 assert decision.into_signature is not None  # the table's constraint
                 signature = decision.into_signature
             else:
-                signature = _split(signature, decision.split_by or "", pattern, error)
-        return signature
+                signature = _split(path[-1], decision.split_by or "", pattern, error)
+            if signature in path:
+                circle = range(path.index(signature), len(path))
+                newest = max(circle, key=made.__getitem__)
+                return (*path, signature)[newest + 1]
+            path.append(signature)
+        return path[-1]
 
 
 def valid_split(split_by: str) -> bool:

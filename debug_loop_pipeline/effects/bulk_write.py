@@ -336,7 +336,7 @@ def _column_types(connection: Connection, table: str, columns: Sequence[str]) ->
         schema = _SCHEMAS.setdefault(connection.engine, _Schema())
     found = schema.types(connection, table)
     if not found:
-        raise LookupError(f"no table {table} in this database; run the migrations (`debug-loop db upgrade`)")
+        raise LookupError(f"no table {table} in this database; run the migrations (`debug-loop up`)")
     missing = [c for c in columns if c not in found]
     if missing:
         raise LookupError(f"table {table} has no column {', '.join(missing)}; it has {', '.join(found)}")

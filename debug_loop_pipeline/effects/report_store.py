@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -161,14 +160,6 @@ def _mappings(database: Database, condition: str, params: dict[str, Any]) -> lis
         params,
     )
     return with_own_examples(database, rows)
-
-
-def days_of_attempts(database: Database, condition: str, params: dict[str, Any]) -> list[date]:
-    """The partitions of some attempts, so that a decision about them can ask for a run."""
-    rows = fetch_rows(
-        database, f"select distinct day from debug_execution_attempts where {condition} order by day", params
-    )
-    return [row["day"] for row in rows]
 
 
 def overview(database: Database, top: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
+import debug_loop_pipeline
 from debug_loop_pipeline.assets import debug_intelligence, execution_events
 from debug_loop_pipeline.checks.debug_intelligence import ALL_CHECKS, CHECKS
 from debug_loop_pipeline.definitions import build_defs, debug_intelligence_job, defs, price_job
@@ -149,3 +150,26 @@ def test_a_code_location_loads_alone_with_an_empty_environment_and_without_a_war
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []  # nothing was written either
+
+
+def test_every_package_but_dagsters_own_is_held_to_import_no_dagster() -> None:
+    package = Path(debug_loop_pipeline.__file__).parent
+    contracts = tomllib.loads((package.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (held,) = (set(c["source_modules"]) for c in contracts if c["name"].startswith("Dagster is known to"))
+    there = {f"debug_loop_pipeline.{path.stem}" for path in package.iterdir() if path.stem not in DAGSTERS_OWN}
+    assert held == there
+
+
+DAGSTERS_OWN = {
+    "__init__",
+    "__pycache__",
+    "assets",
+    "checks",
+    "components",
+    "definitions",
+    "partitions",
+    "processes",
+} | {
+    "resources",
+    "sensors",
+}

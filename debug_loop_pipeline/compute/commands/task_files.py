@@ -18,7 +18,6 @@ _SCRIPTS = (".py", ".js", ".mjs", ".cjs", ".ts", ".sh", ".rb", ".pl", ".php")
 BUILD_DIRECTORIES = frozenset(
     {"dist", "build", "out", "target", "bin", ".build", "_build", "zig-out", "lib", "output", "release", "debug"}
 )
-_SCRATCH = ("/tmp/", "/private/tmp/", "/var/folders/", "/var/tmp/")  # noqa: S108 - names to recognise, not to write to
 _CHANGING_NAME = re.compile(
     r"(?:^|[_\-.])(?:fix|patch|edit|apply|update|modify|migrate|convert|generate|gen|refactor|rewrite|codemod|replace|rename|insert|inject|setup|seed|remove|cleanup)(?=[_\-.\d]|$)",
     re.IGNORECASE,
@@ -131,7 +130,3 @@ class TaskFiles:
     def edits_suffix(self, *suffixes: str) -> bool:
         """Whether any edited file ends like that."""
         return any(path.endswith(suffixes) for path in self.edited)
-
-    def edits_project(self) -> bool:
-        """Whether anything but scratch files was edited."""
-        return any(not path.startswith(_SCRATCH) for path in self.edited)

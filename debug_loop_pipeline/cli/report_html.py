@@ -24,8 +24,8 @@ td { white-space: pre-wrap; overflow-wrap: break-word; } th { background: #f4f6f
 _BLUE, _RED, _GREEN = "#3b6ea5", "#b5483a", "#3d8f5f"
 
 
-def render_html(found: dict[str, Any]) -> str:
-    """The whole page."""
+def render_html(found: dict[str, Any], by: str = "model") -> str:
+    """The whole page, with cost by one of `report_store.COSTS_BY`."""
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>debug loop report</title>",
         f"<style>{_STYLE}</style></head><body><h1>What was learned</h1>",
@@ -34,7 +34,7 @@ def render_html(found: dict[str, Any]) -> str:
         *(f"<figure>{svg}</figure>" for svg in _charts(found)),
         "</div>",
     ]
-    for title, columns, rows in report_tables(found):
+    for title, columns, rows in report_tables(found, by):
         parts.append(f"<h2>{escape(title)}</h2>{_table(columns, rows)}")
     return "".join([*parts, "</body></html>\n"])
 

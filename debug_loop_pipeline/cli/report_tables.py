@@ -27,8 +27,16 @@ def change_in_short(kind: str, template: str, example_diff: str) -> str:
     )
 
 
-def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """(title, columns, rows) of each table; a title names the command that shows where its numbers come from."""
+Table = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
+
+
+def report_tables(found: dict[str, Any], by: str = "model") -> list[Table]:
+    """(title, columns, rows) of each table; a title names the command that shows where its numbers come from.
+
+    Args:
+        found: `report_store.overview`.
+        by: one of `report_store.COSTS_BY`.
+    """
     counts = found["mapping_counts"][0]
     return [
         (
@@ -104,18 +112,25 @@ def report_tables(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], lis
             ("state", "golden states"),
             [(r["state"], r["golden_states"]) for r in found["golden"]],
         ),
-        (
-            "cost by model (prices: debug-loop model list)",
-            ("model", "attempts", "USD", "unpriced attempts", "tokens estimated"),
-            [
-                (
-                    r["model"],
-                    r["attempts"],
-                    "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
-                    r["unpriced"],
-                    "yes" if r["estimated"] else "no",
-                )
-                for r in found["cost_by_model"]
-            ],
-        ),
+        _cost_table(found[f"cost_by_{by}"], by),
     ]
+
+
+def _cost_table(rows: list[dict[str, Any]], by: str) -> Table:
+    in_repository = ("repository",) if by in ("branch", "pull_request") else ()
+    return (
+        f"cost by {by.replace('_', ' ')} (debug-loop report --by; prices: debug-loop model list)",
+        (*in_repository, by.replace("_", " "), "attempts", "tasks", "USD", "unpriced attempts", "tokens estimated"),
+        [
+            (
+                *(r[column] for column in in_repository),
+                r[by],
+                r["attempts"],
+                r["tasks"],
+                "" if r["cost_usd"] is None else f"{r['cost_usd']:.4f}",
+                r["unpriced"],
+                "yes" if r["estimated"] else "no",
+            )
+            for r in rows
+        ],
+    )

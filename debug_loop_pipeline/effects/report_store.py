@@ -9,6 +9,8 @@ from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.mapping_examples import with_own_examples
 from debug_loop_pipeline.effects.postgres import Database
 
+COSTS_BY = ("model", "agent", "category", "branch", "pull_request")
+"""What the cost of attempts is summed by (DOMAIN 3.10); by error signature it is in `error_costs`."""
 ORDERS = {"count": "errors desc", "cost": "cost_usd desc nulls last", "recent": "last_at desc"}
 
 
@@ -204,16 +206,45 @@ def overview(database: Database, top: int) -> dict[str, Any]:
             " sum(s.cost_usd) as cost_usd from stuck_loops s group by 1 order by cost_usd desc, loops desc, 1 limit :top",
         ),
         ("golden", "select state, count(*) as golden_states from debug_golden_states group by 1 order by 1"),
-        (
-            "cost_by_model",
-            "select coalesce(model, '(none told)') as model, count(*) as attempts, sum(cost_usd) as cost_usd,"
-            " count(*) filter (where cost_usd is null) as unpriced, bool_or(estimated) as estimated"
-            " from execution_costs group by 1 order by cost_usd desc nulls last, 1",
-        ),
         ("cost_by_day", "select day, sum(cost_usd) as cost_usd from execution_costs group by 1 order by 1"),
     )
     found: dict[str, Any] = {name: fetch_rows(database, query, {"top": top}) for name, query in queries}
     found["fixes"] = with_own_examples(database, found["fixes"])
     found["top_errors"] = top_errors(database, order="count", limit=top)
     found["effect"] = latest_effect(database)
+    return found | {f"cost_by_{by}": rows for by, rows in costs(database, top).items()}
+
+
+def costs(database: Database, top: int) -> dict[str, list[dict[str, Any]]]:
+    """What attempts cost by each of `COSTS_BY`, dearest first, `top` rows each; branches and pull requests with their repository."""
+    found: dict[str, list[dict[str, Any]]] = {by: [] for by in COSTS_BY}
+    for row in fetch_rows(database, _COSTS, {"top": top}):
+        by = COSTS_BY[_LEFT_OUT.index(row.pop("left_out"))]
+        where = {"repository": row["repository"]} if by in ("branch", "pull_request") else {}
+        numbers = {name: row[name] for name in ("attempts", "tasks", "cost_usd", "unpriced", "estimated")}
+        found[by].append({**where, by: row[by] or "(none told)", **numbers})
     return found
+
+
+_COSTS = """
+select g.*
+from (
+    select grouping(c.model, a.agent_name, a.category, a.branch, a.pull_request) as left_out,
+           c.model, a.agent_name as agent, a.category, a.repository, a.branch, a.pull_request,
+           count(*) as attempts, count(distinct a.correlation_id) as tasks, sum(c.cost_usd) as cost_usd,
+           count(*) filter (where c.cost_usd is null) as unpriced, bool_or(c.estimated) as estimated,
+           row_number() over (
+               partition by grouping(c.model, a.agent_name, a.category, a.branch, a.pull_request)
+               order by sum(c.cost_usd) desc nulls last, count(*) desc, c.model, a.agent_name, a.category, a.repository, a.branch,
+                        a.pull_request
+           ) as place
+    from execution_costs c join debug_execution_attempts a using (attempt_id)
+    group by grouping sets (
+        (c.model), (a.agent_name), (a.category), (a.repository, a.branch), (a.repository, a.pull_request)
+    )
+) g
+where g.place <= :top
+order by g.left_out, g.place
+"""
+_LEFT_OUT = (0b01111, 0b10111, 0b11011, 0b11101, 0b11110)
+"""PostgreSQL's `grouping` of each of `COSTS_BY`: a bit for each that a row is not of."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from debug_loop_pipeline.cli.report_tables import report_tables
 from debug_loop_pipeline.effects import execution_store, schema
 from debug_loop_pipeline.effects.execution_store import ExecutionStore
 from debug_loop_pipeline.effects.fetch import fetch_rows
@@ -351,6 +352,53 @@ def test_another_setting_recomputes_what_depends_on_it_and_the_former_one_brings
     assert not any(one.attempts or one.keys for one in report if one.step in SETTINGS_OF_STEPS)
     run_all(context, SPAN)
     assert rematch(context) == reference
+
+
+def test_cost_is_summed_by_branch_pull_request_agent_and_category(context: StepContext) -> None:
+    def told(name: str, minutes: int, agent: str, **where: str) -> ExecutionEvent:
+        return attempt(name, name, minutes=minutes, failed=True, agent_name=agent, context=where)
+
+    ingest_events(
+        context,
+        [
+            told("a", 0, "one", repository="r/a", branch="main", pull_request="7"),
+            told("b", 10, "one", repository="r/b", branch="main", pull_request="7"),
+            told("c", 20, "other", repository="r/a", branch="main"),
+            attempt("d", "d", minutes=30, failed=True, agent_name="other", context={}, model_used="nobody-knows-1"),
+        ],
+        "test",
+    )
+    run_dirty_days(context)
+    found = overview(context.database, 10)
+    [price] = {row["cost_usd"] for row in found["cost_by_pull_request"] if row["pull_request"] == "7"}
+    assert price > 0
+    sums = {
+        by: {
+            (*([row["repository"]] if "repository" in row else []), row[by]): (row["attempts"], row["cost_usd"])
+            for row in found[f"cost_by_{by}"]
+        }
+        for by in ("branch", "pull_request", "agent", "category")
+    }
+    assert sums == {
+        "branch": {
+            ("r/a", "main"): (2, 2 * price),
+            ("r/b", "main"): (1, price),
+            (None, "(none told)"): (1, None),
+        },
+        "pull_request": {
+            ("r/a", "7"): (1, price),
+            ("r/b", "7"): (1, price),
+            ("r/a", "(none told)"): (1, price),
+            (None, "(none told)"): (1, None),
+        },
+        "agent": {("one",): (2, 2 * price), ("other",): (2, price)},
+        "category": {(found["cost_by_category"][0]["category"],): (4, 3 * price)},
+    }
+    assert [row["unpriced"] for row in found["cost_by_agent"]] == [0, 1]
+    assert [len(rows) for name, rows in overview(context.database, 1).items() if name.startswith("cost_by_b")] == [1]
+    *_, (title, columns, rows) = report_tables(found, "branch")
+    assert title.startswith("cost by branch")
+    assert all(len(row) == len(columns) for row in rows)
 
 
 def test_a_fix_is_shown_by_an_example_of_its_own_error_with_what_mended_it_first(context: StepContext) -> None:

@@ -197,7 +197,7 @@ def test_what_attempts_left_behind_in_their_task_before_goes(
         assert [row for row in left if row in fetch_rows(context.database, tasks.format(table))] == left
     if mended_by == "upgrade":
         url = context.database.engine.url.render_as_string(hide_password=False)
-        schema.downgrade(url, "0009")
+        schema.downgrade(url, "0012")
         schema.upgrade(url)
         run_dirty_days(context)
     else:

@@ -54,7 +54,7 @@ _INDEX_AGE_S = 2.0
 
 
 class RefusedError(DebugLoopError):
-    """The inbox does not take an event; it is kept among the rejects, with the reason."""
+    """The inbox does not take an event: it is kept among the rejects, with the reason, or was forgotten and stays away."""
 
 
 @dataclass(slots=True)
@@ -103,10 +103,15 @@ class DebugLoopOrchestrator:
         """Writes the attempt into the inbox.
 
         Raises:
-            RefusedError: it is among the rejects instead.
+            RefusedError: it is among the rejects instead, or was forgotten before.
         """
-        for refused in ingest_events(self._context, [event], "in-process").rejects:
+        report = ingest_events(self._context, [event], "in-process")
+        for refused in report.rejects:
             raise RefusedError(refused.reason)
+        if report.forgotten:
+            raise RefusedError(
+                "this session, repository, peer or attempt was forgotten; `debug-loop forget --undo` lets it in"
+            )
 
     def _learn(self, event: ExecutionEvent, result: LoopResult) -> None:
         """All steps but the first, in one transaction."""

@@ -18,6 +18,7 @@ from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.orchestrators import debug_loop_orchestrator as orchestrator
 from debug_loop_pipeline.orchestrators.debug_loop_orchestrator import CRITICAL, DebugLoopOrchestrator
 from debug_loop_pipeline.settings import Settings
+from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.run_all import run_all, run_dirty_days
@@ -169,3 +170,12 @@ def test_an_event_that_is_refused_is_not_told_as_done(context: StepContext) -> N
     assert [outcome.status for outcome in result.outcomes] == ["failed", *["skipped"] * len(orchestrator.STEPS)]
     assert "lies more than a day ahead" in str(result.outcomes[0].error)
     assert len(context.executions.rejects(10)) == 1
+
+
+def test_an_event_of_what_was_forgotten_is_not_told_as_done(context: StepContext) -> None:
+    event = attempt("gone", "t", minutes=10, failed=True)
+    assert event.session_id
+    forget(context, "session", event.session_id)
+    result = DebugLoopOrchestrator(context).process(event)
+    assert not result.complete
+    assert "was forgotten" in str(result.outcomes[0].error)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from debug_loop_pipeline.compute.code.code_tokens import bound_names, enclosing_function, language_of, tokenise
-from debug_loop_pipeline.compute.fixes.resolution import ChangePart, example_diff, resolution_id, resolutions
+from debug_loop_pipeline.compute.fixes.resolution import (
+    DEFAULT_LIMITS,
+    ChangePart,
+    example_diff,
+    resolution_id,
+    resolutions,
+)
 from debug_loop_pipeline.compute.fixes.templates import (
     COMMENTED,
     DELETED,
@@ -91,7 +97,7 @@ def test_the_example_is_a_diff_of_at_most_two_kilobytes():
         ChangePart(1, edit=Edit(path="a.py", before="x = 1\ny = 2", after="x = 1\ny = 3")),
         ChangePart(2, command=Command(command="pip install b", mutating=True)),
     ]
-    assert example_diff(parts).splitlines() == [
+    assert example_diff(parts, DEFAULT_LIMITS.diff_bytes).splitlines() == [
         "--- a.py",
         "@@ -1,2 +1,2 @@",
         " x = 1",
@@ -100,7 +106,7 @@ def test_the_example_is_a_diff_of_at_most_two_kilobytes():
         "$ pip install b",
     ]
     long = [ChangePart(1, edit=Edit(path="a.py", before="", after="ä" * 5_000))]
-    assert len(example_diff(long).encode()) <= 2_048
+    assert len(example_diff(long, DEFAULT_LIMITS.diff_bytes).encode()) <= 2_048
 
 
 def test_reuse_of_an_stf_is_a_resolution():

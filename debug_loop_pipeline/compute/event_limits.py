@@ -6,6 +6,7 @@ Applied after redaction, so no secret is cut in half. An event within its limits
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from operator import attrgetter
 
 from debug_loop_pipeline.models.execution import (
     CodeBlob,
@@ -77,20 +78,24 @@ def _texts_over(event: ExecutionEvent, field: int, code: int) -> bool:
 
 # -- ids, names and paths ------------------------------------------------------------------------------------------
 
+_OWN = ("recommendation_id", "model_used", "provider")
+_LISTS = ("stf_ids", "golden_state_ids", "hold_ids", "tools_used", "files_modified")
+_OF_FILES = ("edits", "code_written", "errors")
 _PLACES = tuple(ExecutionContext.model_fields)
 _USAGE = ("message_id", "request_id", "model", "provider")
+# Every event comes by here: getters in C instead of generators.
+_own, _lists, _of_files = attrgetter(*_OWN), attrgetter(*_LISTS), attrgetter(*_OF_FILES)
+_places, _usage = attrgetter(*_PLACES), attrgetter(*_USAGE)
 
 
 def _names_over(event: ExecutionEvent) -> bool:
-    place = event.context  # every event comes by here: no generator, and `len` by `map`
-    names = [event.recommendation_id, event.model_used, event.provider]
-    names += (place.repository, place.branch, place.commit, place.pull_request, place.cwd)
-    names += (*event.stf_ids, *event.golden_state_ids, *event.hold_ids, *event.tools_used, *event.files_modified)
+    names: list[str | None] = [*_own(event), *_places(event.context)]
+    for listed in _lists(event):
+        names += listed
     for record in event.usage:
-        names += (record.message_id, record.request_id, record.model, record.provider)
-    names += [edit.path for edit in event.edits]
-    names += [blob.path for blob in event.code_written]
-    names += [error.path for error in event.errors]
+        names += _usage(record)
+    for written in _of_files(event):
+        names += [one.path for one in written]
     return max(map(len, filter(None, names)), default=0) > NAME_CHARS
 
 
@@ -101,12 +106,11 @@ def _with_short_names(event: ExecutionEvent) -> ExecutionEvent:
     def record(u: UsageRecord) -> UsageRecord:
         return u.model_copy(update={name: short(getattr(u, name)) for name in _USAGE})
 
-    lists = ("stf_ids", "golden_state_ids", "hold_ids", "tools_used", "files_modified")
-    update: dict[str, object] = {name: tuple(map(short, getattr(event, name))) for name in lists}
-    update |= {name: short(getattr(event, name)) for name in ("recommendation_id", "model_used", "provider")}
+    update: dict[str, object] = {name: tuple(map(short, getattr(event, name))) for name in _LISTS}
+    update |= {name: short(getattr(event, name)) for name in _OWN}
     update["context"] = event.context.model_copy(update={name: short(getattr(event.context, name)) for name in _PLACES})
     update["usage"] = tuple(map(record, event.usage))
-    for name in ("edits", "code_written", "errors"):
+    for name in _OF_FILES:
         update[name] = tuple(w.model_copy(update={"path": short(w.path)}) for w in getattr(event, name))
     return event.model_copy(update=update)
 

@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from debug_loop_pipeline.effects.fetch import fetch_rows
+from debug_loop_pipeline.effects.mapping_examples import LOOKED_AT
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.errors import SUBJECT_SLOTS
 from debug_loop_pipeline.text import clean_text
 
 _FIXES = 20
-_EXAMPLES = 20
-"""Of so many events the one with the shortest change is shown, in which the least is beside the point."""
 _EVENTS_READ = 200
 """So many of a mapping's events are read, from its first, where some of them may not be shown."""
 _LATEST_ATTEMPTS = 500
@@ -50,7 +49,7 @@ def fixes_of(
         "least": min_wilson,
         "repositories": None if repositories is None else list(repositories),
         "n": _FIXES,
-        "examples": _EXAMPLES,
+        "examples": LOOKED_AT,
         "read": _EVENTS_READ,
     }
     rows = {(row["role"], row["mapping_id"]): row for row in fetch_rows(database, _FIXES_OF, params)}

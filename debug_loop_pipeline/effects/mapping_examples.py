@@ -12,7 +12,8 @@ from typing import Any
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 
-_LOOKED_AT = 20
+LOOKED_AT = 20
+"""Of so many events of a mapping the one with the shortest change is shown, in which the least is beside the point."""
 
 
 def with_own_examples(database: Database, mappings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -22,7 +23,7 @@ def with_own_examples(database: Database, mappings: Iterable[dict[str, Any]]) ->
     """
     rows = list(mappings)
     ids = [row["mapping_id"] for row in rows]
-    found = fetch_rows(database, _SHORTEST, {"ids": ids, "n": _LOOKED_AT}) if ids else []
+    found = fetch_rows(database, _SHORTEST, {"ids": ids, "n": LOOKED_AT}) if ids else []
     own = {row["mapping_id"]: {"example_diff": row["example_diff"], "said": row["said"]} for row in found}
     return [row | own.get(row["mapping_id"], {}) for row in rows]
 

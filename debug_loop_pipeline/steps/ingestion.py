@@ -64,6 +64,14 @@ class IngestionReport:
     """Events that were left out because they were forgotten before."""
     rejects: list[Reject] = field(default_factory=list)
 
+    def add(self, other: IngestionReport) -> None:
+        """Adds what became of another part of the batch."""
+        self.events += other.events
+        self.new_revisions += other.new_revisions
+        self.changed_attempts += other.changed_attempts
+        self.forgotten += other.forgotten
+        self.rejects += other.rejects
+
 
 def ingest_raw(context: StepContext, raw: Iterable[RawEvent], source: str) -> IngestionReport:
     """Validates a batch and writes what is valid; the rest becomes rejects. Nothing is dropped, and no event keeps another out."""
@@ -143,10 +151,7 @@ def write_each(context: StepContext, connection: Connection, raw: Iterable[RawEv
             said = str(cause).splitlines()[0][:_REASON_CHARS] if str(cause) else ""
             refused = reject(item, source, f"the store does not take it: {type(cause).__name__}: {said}")
             done = write_prepared(context, connection, Prepared([], [refused]))
-        total.events += done.events
-        total.new_revisions += done.new_revisions
-        total.changed_attempts += done.changed_attempts
-        total.rejects += done.rejects
+        total.add(done)
     return total
 
 

@@ -32,7 +32,7 @@ from debug_loop_pipeline.steps.execution_attempts import ExecutionAttemptsStep
 from debug_loop_pipeline.steps.forget import forget, let_in
 from debug_loop_pipeline.steps.framework import Derived, Span, StepContext, run_fact_step
 from debug_loop_pipeline.steps.importing import ImportSummary, import_files
-from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw
+from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw, write_each
 from debug_loop_pipeline.steps.run_all import run_dirty_days
 from tests.support.events import START, attempt, uid
 
@@ -292,3 +292,11 @@ def test_a_killed_forgetting_leaves_its_days_to_the_next_run(
             forget(context, "session", "session-task")
     run_dirty_days(context)
     assert rows(context, "select count(*) from debug_error_success_mappings") == [(0,)]
+
+
+def test_events_that_are_written_one_by_one_are_counted_as_forgotten_too(context: StepContext) -> None:
+    forget(context, "session", "session-task")
+    raw = [RawEvent(event.model_dump_json().encode()) for event in [*work(), *work("kept")]]
+    with context.database.transaction() as connection:
+        report = write_each(context, connection, raw, "test")
+    assert (report.events, report.forgotten, report.rejects) == (2, 2, [])

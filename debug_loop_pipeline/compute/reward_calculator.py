@@ -115,7 +115,7 @@ def _before_limits(
         case ContributionKind.STF:
             return _stf(contribution, quality, similarity, economy)
         case _ if context.subject_rewarded:
-            return 0, 0, "it has been rewarded before"
+            return 0, 0, "it has been decided before"
         case ContributionKind.FIX:
             amount = economy.fix_reward * MILLITOKENS_PER_TOKEN
             return amount, amount, "a fix whose mapping is confident"

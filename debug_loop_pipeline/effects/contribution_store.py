@@ -31,6 +31,7 @@ from debug_loop_pipeline.models.contribution import (
     Contribution,
     ContributionDecision,
     ContributionKind,
+    DecisionStatus,
     SubjectFacts,
 )
 
@@ -60,7 +61,7 @@ COLUMNS = (
 _LOCK = "contribution-decider"
 _LOAD_ROWS = 20_000
 _FIX_ATTEMPTS = 100
-"""Attempts by which a paid fix is known."""
+"""Attempts by which a fix that was decided is known."""
 
 
 def lock_decider(connection: Connection) -> None:
@@ -92,7 +93,7 @@ class DecidedRow:
     """What it was decided by, beside what the decision itself holds."""
     transaction_id: UUID | None
     paid_as: UUID | None
-    """Of a fix: the contribution that was paid for the same work under another name."""
+    """Of a fix: the contribution that was decided for the same work under another name."""
     fingerprint: tuple[str, str, Fingerprint] | None
     """(language, STF hash, fingerprint) of code that later code is compared with."""
 
@@ -107,13 +108,13 @@ class RewardedBefore:
     golden_reuse: dict[str, tuple[int, int]]
     """Golden state -> (reuses paid, millitokens)."""
     renamed: dict[str, list[UUID]]
-    """Fix -> contributions that were paid for changes that are now changes of this fix, and of none that they are known as; in order."""
+    """Fix -> contributions that were decided for changes that are now changes of this fix, and of none that they are known as; in order."""
 
     paid_as: dict[UUID, UUID] = field(default_factory=dict)
-    """Fix contribution -> the one that was paid for it under another name."""
+    """Fix contribution -> the one that was decided for it under another name."""
 
     def take_renamed(self, fix: Contribution) -> None:
-        """Finds the contribution that was paid for a fix under another name. Each of them stands for one fix."""
+        """Finds the contribution that was decided for a fix under another name. Each of them stands for one fix."""
         free = [paid for paid in self.renamed.get(fix.subject, ()) if paid not in self.paid_as.values()]
         if free:
             self.paid_as[fix.contribution_id] = free[0]
@@ -293,8 +294,10 @@ class ContributionStore:
                 "times": [r.decision.decided_at for r in rows],
             },
         )
+        worth = (DecisionStatus.REWARDED, DecisionStatus.RATE_LIMITED)
         connection.execute(
-            _NOTE_FIX_ATTEMPTS, {"ids": [str(r.decision.contribution_id) for r in rows if r.transaction_id]}
+            _NOTE_FIX_ATTEMPTS,
+            {"ids": [str(r.decision.contribution_id) for r in rows if r.decision.status in worth]},
         )
         copy_rows(
             connection,
@@ -422,9 +425,16 @@ join debug_execution_attempts w on w.attempt_id = (s.details #>> '{gone,attempt_
 """The attempt `w` that gave the fix of a mapping `m`: the first that showed the error gone. Its change is the fix; the check that passed
 later, by which the task knows, may be in the attempt of another peer."""
 
+SHOWN_BEFORE = """
+r.arm <> 'holdout' and m.mapping_id = any(r.mapping_ids) and e.occurred_at >= r.served_at
+and (a.recommendation_id = r.recommendation_id::text or a.session_id = r.session_id or a.correlation_id = r.correlation_id)
+"""
+"""Whether the recommendation `r` showed the fix of a mapping `m` to the task of an attempt `a` before the success `e` of that task. A fix
+that is found again without having been shown is nobody's reuse."""
+
 SUBJECT_FACTS = f"""
 left join lateral (
-    select m.signature, m.resolution_id, m.confident_at is not null and m.state <> 'deprecated' as confident, w.peer_id as owner
+    select m.mapping_id, m.signature, m.resolution_id, m.confident_at is not null and m.state <> 'deprecated' as confident, w.peer_id as owner
     from debug_error_success_mappings m
     {FIXED_IN}
     where c.kind in ('fix', 'reuse') and m.signature = split_part(c.subject, ':', 1) and m.resolution_id = split_part(c.subject, ':', 2)
@@ -443,14 +453,15 @@ left join lateral (
 """
 """What the store knows of the subject of a contribution `c`: a fix `m`, a function `f`, a golden state `g`."""
 
-USED = """
+USED = f"""
 left join lateral (
     select s.outcome from stf_uses s
     where c.kind = 'reuse' and s.cluster_id = f.cluster_id and s.correlation_id = a.correlation_id and s.attempt_id = c.attempt_id
     union all
-    select 'succeeded' from mapping_events s
-    where c.kind = 'reuse' and s.signature = m.signature and s.resolution_id = m.resolution_id and s.outcome = 'success'
-      and s.correlation_id = a.correlation_id and s.attempt_id = c.attempt_id
+    select 'succeeded' from mapping_events e
+    where c.kind = 'reuse' and e.signature = m.signature and e.resolution_id = m.resolution_id and e.outcome = 'success'
+      and e.correlation_id = a.correlation_id and e.attempt_id = c.attempt_id
+      and exists (select from recommendations r where {SHOWN_BEFORE})
     union all
     select s.details ->> 'outcome' from golden_events s
     where c.kind = 'golden_reuse' and s.golden_state_id = c.subject and s.action = 'record_reuse'
@@ -563,8 +574,8 @@ where p.fix_attempts is not null and not exists (
 order by p.sequence
 """
 )
-"""Another normaliser, or a person who merges groups, gives an error and its fix other names. What was paid is then known by the attempts:
-those that it shares with this fix are under none of its own names any more."""
+"""Another normaliser, or a person who merges groups, gives an error and its fix other names. What was paid, or was over a limit for good, is
+then known by the attempts: those that it shares with this fix are under none of its own names any more."""
 
 _NOTE_FIX_ATTEMPTS = text(
     f"""

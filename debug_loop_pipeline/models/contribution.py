@@ -242,7 +242,8 @@ class RewardContext(FrozenModel):
     rewarded_on_decision_day: int = Field(default=0, ge=0)
     """Rewarded contributions of the peer decided on this UTC day."""
     subject_rewarded: bool = False
-    """This fix (signature and change), golden state or use (of one work in one task) has been paid before, to whichever peer."""
+    """This fix (signature and change), golden state or use (of one work in one task) has been paid before, to whichever peer; or this
+    fix was over a limit under another name."""
     golden_reuses_paid: int = Field(default=0, ge=0)
     """Reuses of this golden state paid before."""
     golden_reuse_amount: NonNegativeMillitokens = 0

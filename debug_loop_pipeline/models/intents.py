@@ -41,7 +41,8 @@ class GrantReward(FrozenModel):
     kind: Literal["fix", "golden_state", "golden_reuse"]
     subject_id: str
     attempt_id: UUID
-    """The attempt that contributed: of the first success, of the golden state, or of the reuse."""
+    """The attempt that contributed: of the golden state, or of the reuse; of a fix that of the first success, from which the token economy
+    finds whose change it was."""
     peer_id: str | None = None
     """Who the reward is for, where the action knows; else the attempt's own peer."""
     occurred_at: UtcDatetime

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.economy.transaction_id import contribution_id
-from debug_loop_pipeline.effects.contribution_store import FIXED_IN, ContributionStore, lock_decider
+from debug_loop_pipeline.effects.contribution_store import FIXED_IN, SHOWN_BEFORE, ContributionStore, lock_decider
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionKind
@@ -184,16 +184,13 @@ _FIX_REUSE = f"""
 select distinct w.peer_id, e.attempt_id, a.correlation_id, a.completed_at as occurred_at, m.signature || ':' || m.resolution_id as subject,
        null as quality_score, a.peer_id as used_by_peer_id
 from recommendations r
-cross join lateral unnest(r.mapping_ids) as served(mapping_id)
-join debug_error_success_mappings m on m.mapping_id = served.mapping_id
+cross join debug_error_success_mappings m
 {FIXED_IN}
 join mapping_events e
-    on e.signature = m.signature and e.resolution_id = m.resolution_id and e.outcome = 'success' and e.occurred_at >= r.served_at
+    on e.signature = m.signature and e.resolution_id = m.resolution_id and e.outcome = 'success'
 join debug_execution_attempts a on a.attempt_id = e.attempt_id
-where r.arm <> 'holdout' and a.attempt_id <> w.attempt_id and a.day <= :last
-  and (a.recommendation_id = r.recommendation_id::text or a.session_id = r.session_id or a.correlation_id = r.correlation_id)
+where {SHOWN_BEFORE} and a.attempt_id <> w.attempt_id and a.day <= :last
 """
-"""A fix is used where it was shown and then worked; found again without having been shown, it is nobody's reuse."""
 
 
 def _not_told(query: str, kind: str) -> str:

@@ -417,6 +417,58 @@ def test_another_normaliser_pays_no_fix_again_and_still_pays_the_one_that_was_no
     event_errors.pattern_of.cache_clear()
 
 
+def test_a_fix_over_a_limit_is_not_paid_under_another_name(
+    store_urls: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    economy = Economy(store_urls(), economy=EconomySettings(rewards_per_decision_day=1))
+    economy.work(wrote("one", MODEL, "ann"))
+    paid = economy.earned("ann")
+    economy.work(*(event for n in range(3) for event in two_errors(f"task-{n}", n, BOTH[:1])))
+    assert economy.statuses("fix") == [("ann", "rate_limited")]
+    economy.now += timedelta(days=1)
+    renamed_errors(monkeypatch, economy, "next")
+    assert economy.statuses("fix") == [("ann", "rate_limited"), ("ann", "unrewarded")]
+    assert economy.earned("ann") == paid
+    event_errors.pattern_of.cache_clear()
+    economy.context.database.close()
+
+
+def test_a_told_reuse_of_a_fix_is_paid_only_where_the_fix_was_shown_before_it_worked(economy: Economy) -> None:
+    def by(peer: str, task: str, day: int) -> list[ExecutionEvent]:
+        return two_errors(task, day, BOTH[:1], peer)
+
+    economy.work(*by("ann", "first", 0), *by("ann", "second", 1), *by("ann", "third", 2))
+    economy.work(*by("ben", "used", 3))
+    [fix] = economy.rows(
+        "select mapping_id, signature || ':' || resolution_id as subject from debug_error_success_mappings"
+    )
+    [used] = economy.rows(
+        "select e.attempt_id, e.correlation_id, e.occurred_at from mapping_events e"
+        " join debug_execution_attempts a using (attempt_id) where a.peer_id = 'ben'"
+    )
+    claim = contribution("reuse", subject=fix["subject"], attempt_id=used["attempt_id"], used_by_peer_id="ben")
+    tell(economy, claim)
+    assert economy.statuses("reuse") == [("ann", "pending")]
+
+    def served(at: datetime) -> None:
+        economy.execute(
+            "insert into recommendations (recommendation_id, correlation_id, occasion, arm, stf_hashes, mapping_ids,"
+            " golden_state_ids, characters, served_at)"
+            " values (gen_random_uuid(), :task, 'failure', 'treatment', '{}', array[:fix], '{}', 1, :at)",
+            task=used["correlation_id"],
+            fix=fix["mapping_id"],
+            at=at,
+        )
+        economy.decide()
+
+    served(used["occurred_at"] + timedelta(seconds=1))
+    assert economy.statuses("reuse") == [("ann", "pending")]
+    before = economy.earned("ann")
+    served(used["occurred_at"] - timedelta(seconds=1))
+    assert economy.statuses("reuse") == [("ann", "rewarded")]
+    assert economy.earned("ann") == before + 5_000
+
+
 def test_groups_that_a_person_merges_pay_no_fix_again(economy: Economy) -> None:
     economy.work(*(event for n in range(3) for event in two_errors(f"task-{n}", n, BOTH[:1])))
     economy.work(*two_errors("other", 4, ["LookupError: nothing"], "ben"))

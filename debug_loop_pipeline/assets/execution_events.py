@@ -56,6 +56,7 @@ def execution_events(
             "messages": report.messages,
             "events": report.events,
             "changed_attempts": report.changed_attempts,
+            "forgotten": report.forgotten,
             "rejects": report.rejects,
             "per_second": round(report.messages / report.seconds, 1) if report.seconds else 0.0,
         }

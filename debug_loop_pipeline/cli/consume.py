@@ -100,6 +100,7 @@ def executions_consumed(settings: Settings) -> Iterator[dict[str, Any]]:
             "messages": service.report.messages,
             "events": service.report.events,
             "changed_attempts": service.report.changed_attempts,
+            "forgotten": service.report.forgotten,
             "rejects": service.report.rejects,
             "failures": service.passes.failures,
         }

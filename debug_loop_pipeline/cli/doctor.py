@@ -252,7 +252,7 @@ def _dagster_home(settings: Settings) -> Iterator[Finding]:
 
 def _spools(settings: Settings) -> Iterator[Finding]:
     from debug_loop_pipeline.cli.consume import is_consumed
-    from debug_loop_pipeline.client.spool import SPOOL, orphans
+    from debug_loop_pipeline.client.spool import SET_ASIDE, SPOOL, orphans
 
     root = settings.data_dir / SPOOL
     waiting = 0
@@ -264,3 +264,6 @@ def _spools(settings: Settings) -> Iterator[Finding]:
         yield Finding("spools", "note", f"{waiting} agents ended with events that no broker has", advice)
     elif root.exists():
         yield Finding("spools", "ok", f"everything in {root} is published, or its agent still runs")
+    if refused := sum(1 for _ in (settings.data_dir / SET_ASIDE).glob("*.jsonl")):
+        found = f"{refused} events in {settings.data_dir / SET_ASIDE} are larger than the broker takes"
+        yield Finding("set aside", "note", found, f"debug-loop import jsonl {settings.data_dir / SET_ASIDE}, then delete them")

@@ -41,6 +41,8 @@ class ConsumeReport:
     messages: int = 0
     events: int = 0
     changed_attempts: int = 0
+    forgotten: int = 0
+    """Events that were left out because they were forgotten before."""
     rejects: int = 0
     untold_rejects: int = 0
     """Kept in the table, and not taken by the topic of dead letters."""
@@ -53,6 +55,7 @@ class ConsumeReport:
         self.messages += other.messages
         self.events += other.events
         self.changed_attempts += other.changed_attempts
+        self.forgotten += other.forgotten
         self.rejects += other.rejects
         self.untold_rejects += other.untold_rejects
         for partition, messages in other.per_partition.items():
@@ -174,6 +177,7 @@ def _report(batches: Sequence[Batch], ingested: IngestionReport, untold: int) ->
         sum(per_partition.values()),
         ingested.events,
         ingested.changed_attempts,
+        ingested.forgotten,
         len(ingested.rejects),
         untold,
         per_partition,

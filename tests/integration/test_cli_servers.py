@@ -77,6 +77,15 @@ def test_doctor_names_what_is_wrong_and_what_to_do(cli: Cli) -> None:
     assert "DEBUG_LOOP_POSTGRES_URL" in findings["postgres"]["advice"]
 
 
+def test_doctor_tells_of_events_that_the_broker_did_not_take(cli: Cli) -> None:
+    assert "set aside" not in levels(cli.json("doctor"))
+    refused = cli.data_dir / "set_aside"
+    refused.mkdir(parents=True)
+    (refused / "one.jsonl").write_text("{}\n", encoding="utf-8")
+    [told] = [f for f in cli.json("doctor") if f["check"] == "set aside"]
+    assert told["found"].startswith("1 events") and f"import jsonl {refused}" in told["advice"]
+
+
 def test_purge_removes_the_data_and_only_what_up_made(cli: Cli, short_directory: Path) -> None:
     cli("up", "--kafka", "none")
     mine = cli.data_dir / "mine.txt"

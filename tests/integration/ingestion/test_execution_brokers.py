@@ -22,6 +22,7 @@ from debug_loop_pipeline.steps import consume_executions as consume_module
 from debug_loop_pipeline.steps import ingestion as ingestion_module
 from debug_loop_pipeline.steps.consume_executions import ExecutionLoop, consume_partition, take_batches
 from debug_loop_pipeline.steps.execution_service import ExecutionService
+from debug_loop_pipeline.steps.forget import forget
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.verdicts import record_verdict
 from tests.support.digests import table_digests
@@ -153,6 +154,19 @@ def test_a_topic_of_dead_letters_that_takes_nothing_blocks_nothing(
     report = consume_partition(ingestion.context, ingestion.consumer)
     assert (report.rejects, report.untold_rejects) == (1, 1)
     assert len(rows(ingestion, "select 1 as one from execution_rejects")) == 1
+
+
+def test_what_was_forgotten_and_comes_again_stays_out_and_is_counted(ingestion: Ingestion) -> None:
+    told = events(6)
+    ingestion.tell(told)
+    consume_partition(ingestion.context, ingestion.consumer)
+    assert told[0].session_id is not None
+    forget(ingestion.context, "session", told[0].session_id)
+    left = inbox(ingestion)
+    ingestion.tell(told)
+    report = consume_partition(ingestion.context, ingestion.consumer)
+    assert (report.messages, report.forgotten) == (6, 6 - left)
+    assert inbox(ingestion) == left < 6
 
 
 def test_an_emptied_topic_is_followed_from_its_beginning(ingestion: Ingestion) -> None:

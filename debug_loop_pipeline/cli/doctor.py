@@ -266,4 +266,6 @@ def _spools(settings: Settings) -> Iterator[Finding]:
         yield Finding("spools", "ok", f"everything in {root} is published, or its agent still runs")
     if refused := sum(1 for _ in (settings.data_dir / SET_ASIDE).glob("*.jsonl")):
         found = f"{refused} events in {settings.data_dir / SET_ASIDE} are larger than the broker takes"
-        yield Finding("set aside", "note", found, f"debug-loop import jsonl {settings.data_dir / SET_ASIDE}, then delete them")
+        yield Finding(
+            "set aside", "note", found, f"debug-loop import jsonl {settings.data_dir / SET_ASIDE}, then delete them"
+        )

@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from debug_loop_pipeline.compute.economy.transaction_id import contribution_id
-from debug_loop_pipeline.effects.contribution_store import FIXED_IN, SHOWN_BEFORE, ContributionStore, lock_decider
+from debug_loop_pipeline.effects.contribution_facts import FIXED_IN, SHOWN_BEFORE
+from debug_loop_pipeline.effects.contribution_store import ContributionStore, lock_decider
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.step_store import PendingAttempt, RowChanges
 from debug_loop_pipeline.models.contribution import CodeSpan, Contribution, ContributionKind

@@ -35,6 +35,9 @@ def import_(
 ) -> None:
     """Import agents' logs; importing the same work again, from wherever, changes nothing."""
     files = _files(format, paths or [])
+    what = "any known format" if format == "auto" else f"format {format}"
+    found = {path for _, path in files}
+    foreign = [path for path in paths or () if path.is_file() and path not in found]
     with open_store() as store:
         if json:
             summary = import_files(store, files, force=force)
@@ -46,14 +49,14 @@ def import_(
             with Progress(*columns, transient=True) as bar:
                 task = bar.add_task("import", total=total)
                 summary = import_files(store, files, force=force, on_bytes=lambda n: bar.advance(task, n))
+    for path in foreign:
+        summary.reading.problem(path, None, f"not of {what}")
     if json:
         print_json(summary.as_dict())
     else:
         show_summary(summary)
-        told = summary.as_dict()
-        if not (told["files"] or told["files_unchanged"] or told["problem_count"]):
-            what = "any known format" if format == "auto" else f"format {format}"
-            typer.echo(f"nothing imported: no file there is of {what}", err=True)
+    if paths and not files:
+        raise DebugLoopError(f"nothing imported: no file there is of {what}")
 
 
 def _files(format: str, paths: list[Path]) -> list[tuple[Any, Path]]:

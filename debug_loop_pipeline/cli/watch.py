@@ -14,6 +14,7 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.importers.base import Importer
 from debug_loop_pipeline.importers.registry import NAMES
 from debug_loop_pipeline.serving.watcher import (
     FolderWatcher,
@@ -31,7 +32,7 @@ def watch(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            help="FORMAT=FOLDER to watch in place of the agents' own folders; with --once files or folders to import.",
+            help="FORMAT=FOLDER to watch in place of the agents' own folders; with --once also files or folders, whose format is told by content.",
             metavar="FORMAT=FOLDER | PATH",
         ),
     ] = None,
@@ -44,17 +45,13 @@ def watch(
 ) -> None:
     """Import what appears or grows in the agents' folders and learn from it at once."""
     compute = not leave_to_sensor
-    if once and paths:
-        files = transcripts_under([Path(path) for path in paths])
+    if once:
+        files = _there_now(paths or [])
         with open_store() as store:
             _tell(take_in(store, files, compute=compute), json)
         return
     folders = watched_folders([_folder(text) for text in paths or ()])
     with open_store() as store:
-        if once:
-            files = [(folder.importer, path) for folder in folders for path in folder.importer.discover(folder.root)]
-            _tell(take_in(store, files, compute=compute), json)
-            return
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
@@ -71,6 +68,18 @@ def watch(
                     watcher.again(due)
                     typer.echo(f"not imported, will be tried again: {error}", err=True)
             stopped.wait(every)
+
+
+def _there_now(texts: list[str]) -> list[tuple[Importer, Path]]:
+    """What is to be imported once. A path that is gone is told and passed over: an agent may have removed one transcript of many."""
+    named = [text for text in texts if text.partition("=")[0] in NAMES]
+    paths = [Path(text).expanduser() for text in texts if text not in named]
+    folders = watched_folders([_folder(text) for text in named]) if named or not texts else []
+    for path in (*paths, *(folder.root for folder in folders if named)):
+        if not path.exists():
+            typer.echo(f"passed over: {path}: no such file or folder", err=True)
+    found = [(folder.importer, path) for folder in folders for path in folder.importer.discover(folder.root)]
+    return found + transcripts_under(paths)
 
 
 def _folder(text: str) -> tuple[str, Path]:

@@ -315,7 +315,7 @@ def infrastructure_origin(kind: str | None, message: str) -> Origin:
 
 _ORIGINS: tuple[tuple[tuple[str, ...], Origin], ...] = (
     (("rate_limit", "rate limit", "too many requests", "429"), Origin.RATE_LIMIT),
-    (("quota", "credit balance", "usage limit", "billing", "insufficient_quota", "payment"), Origin.QUOTA),
+    (("quota", "credit balance", "usage limit", "billing", "payment", "exhausted"), Origin.QUOTA),
     (("auth", "api key", "apikey", "unauthorized", "forbidden", "login", "oauth", "401", "403"), Origin.AUTH),
     (
         (

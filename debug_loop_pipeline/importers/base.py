@@ -110,8 +110,8 @@ class EventImporter(Protocol):
 
     name: str
 
-    def read_events(self, path: Path, report: ImportReport) -> Iterator[dict[str, Any]]:
-        """The events of one file, not validated."""
+    def read_events(self, path: Path, report: ImportReport) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The events of one file as (1-based line, event), not validated."""
         ...
 
 

@@ -38,11 +38,11 @@ class ExecutionEventsImporter:
         """No trajectories: see `read_events`."""
         return iter(())
 
-    def read_events(self, path: Path, report: ImportReport) -> Iterator[dict[str, Any]]:
-        """The events of a file as they stand; what is wrong with one shows when it is validated."""
+    def read_events(self, path: Path, report: ImportReport) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The events of a file as they stand, each with its line; what is wrong with one shows when it is validated."""
         report.files += 1
         try:
-            for _, _, event in read_objects(path, report):
-                yield event
+            for line, _, event in read_objects(path, report):
+                yield line, event
         except OSError as error:
             report.problem(path, None, f"cannot be read: {error.strerror or error}")

@@ -1,5 +1,5 @@
-"""Reads OpenHands runs: lists of events, and the output lines of its resolver and benchmarks that wrap them in
-`history`.
+"""Reads OpenHands runs: lists of events, the server's store of them (`events/<number>.json`, an event a file), and the output
+lines of its resolver and benchmarks that wrap them in `history`.
 
 An observation answers the action that its `cause` names; older histories have no ids and are paired in order. Usage
 is that of the model's responses where the events carry them, else the run's total. Not here: what single actions
@@ -56,7 +56,9 @@ class OpenHandsImporter:
     name = "openhands"
 
     def sniff(self, path: Path, head: bytes) -> bool:
-        """A list of events, an event a line, or objects that wrap a `history`."""
+        """A list of events, an event a line, or objects that wrap a `history`; of a store the newest event, which stands for all."""
+        if _is_stored(path) and path.with_name(f"{int(path.stem) + 1}.json").exists():
+            return False
         start = head.lstrip()[:1]
         if start == b"[":
             return _is_event(top_level_keys(head, head.index(b"[") + 1))
@@ -74,6 +76,10 @@ class OpenHandsImporter:
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """Each run of the file."""
         report.files += 1
+        if _is_stored(path):
+            events = [load_document(file, report) for file in _store_of(path)]
+            yield from self._run(path, {"history": [event for event in events if event is not None]}, report)
+            return
         if _is_list(path):
             document = load_document(path, report)
             if document is not None:
@@ -100,6 +106,11 @@ class OpenHandsImporter:
         if not events:
             report.problem(path, None, "no events")
             return
+        if not any(event.keys() & {"action", "observation"} for event in events):
+            report.problem(
+                path, None, "no event has an action or an observation; events with a `kind` (OpenHands 1) are not read"
+            )
+            return
         report.trajectories += 1
         yield _Run(path, record, events, report).trajectory()
 
@@ -107,6 +118,15 @@ class OpenHandsImporter:
 def _is_list(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+
+
+def _is_stored(path: Path) -> bool:
+    """Whether a file is where the server keeps a conversation's events, each in a file that is called by its number."""
+    return path.parent.name == "events" and path.suffix == ".json" and path.stem.isdecimal()
+
+
+def _store_of(path: Path) -> list[Path]:
+    return sorted(filter(_is_stored, path.parent.iterdir()), key=lambda file: int(file.stem))
 
 
 def _is_event(keys: dict[str, Any]) -> bool:
@@ -179,6 +199,9 @@ class _Run:
                 cwd=self.cwd,
                 line=number + 1,
             )
+            if not event.keys() & {"action", "observation"}:
+                self.report.skip(f"event {event.get('kind')}")
+                continue
             known = self._action(step, event) if "action" in event else self._observation(step, event)
             if not known:
                 continue

@@ -207,10 +207,7 @@ class _Inbox:
 
 
 def _import_events(context: StepContext, importer: EventImporter, path: Path, summary: ImportSummary) -> None:
-    raw = (
-        RawEvent(event, f"{path.name}:{n}")
-        for n, event in enumerate(_readable(importer.read_events(path, summary.reading)), start=1)
-    )
+    raw = (RawEvent(event, f"{path.name}:{place}") for place, event in _placed(importer, path, summary.reading))
     for batch in batched(raw, _BATCH):
         report = ingest_raw(context, batch, f"import:{importer.name}")
         _add(summary, report)
@@ -218,6 +215,14 @@ def _import_events(context: StepContext, importer: EventImporter, path: Path, su
         told = [one.payload for one in batch if isinstance(one.payload, dict) and one.position not in refused]
         summary.tasks |= {str(event.get("correlation_id")) for event in told}
         summary.errors += sum(len(event.get("errors") or ()) for event in told)
+
+
+def _placed(importer: EventImporter, path: Path, report: ImportReport) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Events with their line; of several on one line the later ones with their number, since a place tells one event."""
+    last, number = 0, 1
+    for line, event in _readable(importer.read_events(path, report)):
+        last, number = line, number + 1 if line == last else 1
+        yield f"{line}" if number == 1 else f"{line} ({number})", event
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.claude_code import ClaudeCodeImporter
@@ -73,8 +74,8 @@ def test_a_file_of_events_that_cannot_be_read_on_keeps_no_other_out(
     shutil.copy(RECORDED / "csvq.jsonl", good)
     bad.write_text("{}\n", encoding="utf-8")
 
-    def stumble(self: object, path: Path, report: ImportReport) -> Iterator[dict]:
-        yield {}
+    def stumble(self: object, path: Path, report: ImportReport) -> Iterator[tuple[int, dict]]:
+        yield 1, {}
         raise RuntimeError("half way")
 
     monkeypatch.setattr(ExecutionEventsImporter, "read_events", stumble)
@@ -88,9 +89,12 @@ def test_what_is_refused_of_a_file_of_events_is_in_no_other_count(context: StepC
     file = tmp_path / "events.jsonl"
     taken = attempt("taken", "task", minutes=1, failed=True).model_dump(mode="json")
     refused = [taken | {"attempt_id": "no id"}, taken | {"errors": ["no error", "nor this"]}, {"errors": "none"}]
-    file.write_bytes(b"\n".join(map(orjson.dumps, [taken, *refused])))
+    lines = [orjson.dumps(event) for event in (taken, *refused)]
+    file.write_bytes(b"\n".join([lines[0], b"{broken", lines[1], lines[2] + lines[3]]))
     summary = import_files(context, [(ExecutionEventsImporter(), file)])
     assert (summary.attempts, summary.rejected, summary.errors, len(summary.tasks)) == (1, 3, 1, 1)
+    places = fetch_rows(context.database, "select position from execution_rejects order by 1")
+    assert [row["position"] for row in places] == ["events.jsonl:3", "events.jsonl:4", "events.jsonl:4 (2)"]
 
 
 def test_an_event_that_our_code_fails_at_keeps_no_other_of_its_file_out(context: StepContext, tmp_path: Path) -> None:

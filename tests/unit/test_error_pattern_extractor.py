@@ -247,6 +247,7 @@ def test_one_cause_told_in_other_words_of_the_same_tool_is_one_group(one, other)
 def test_origin_is_told_from_the_text_unless_the_source_knows_it():
     assert extract_error_pattern("HTTP 429 Too Many Requests").origin is Origin.RATE_LIMIT
     assert extract_error_pattern("Your credit balance is too low").origin is Origin.QUOTA
+    assert extract_error_pattern("You have exhausted your daily quota on this model.").origin is Origin.QUOTA
     assert extract_error_pattern("AuthenticationError: invalid x-api-key").origin is Origin.AUTH
     assert extract_error_pattern("API Error: 529 overloaded_error").origin is Origin.TRANSIENT
     assert extract_error_pattern("AssertionError: assert 429 == 200", test="t").origin is Origin.AGENT_ACTION

@@ -251,6 +251,7 @@ def test_denials_and_interrupts_are_cancelled_and_no_error() -> None:
         ("authentication_error", "invalid x-api-key", Origin.AUTH),
         (None, "Overloaded", Origin.TRANSIENT),
         (None, "credit balance is too low", Origin.QUOTA),
+        (None, "You have exhausted your capacity on this model.", Origin.QUOTA),
         (None, "boom", Origin.INTERNAL),
     ],
 )

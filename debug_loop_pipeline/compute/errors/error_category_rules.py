@@ -151,7 +151,7 @@ ORIGIN_RULES: tuple[OriginRule, ...] = (
     _origin(
         Origin.QUOTA,
         r"insufficient[_ ]quota|credit balance is too low|exceeded your current quota|billing[_ ]hard[_ ]limit"
-        r"|usage limit reached|\bquota (?:exceeded|exhausted)|payment required",
+        r"|usage limit reached|\bquota (?:exceeded|exhausted)|exhausted your (?:\w+ )?(?:capacity|quota)|payment required",
     ),
     _origin(
         Origin.RATE_LIMIT,

@@ -23,7 +23,7 @@ def test_events_come_out_as_they_stand_and_a_bad_line_costs_itself(tmp_path: Any
     assert isinstance(IMPORTER, EventImporter)
     assert IMPORTER.sniff(path, read_head(path))
     report = ImportReport()
-    assert [found["agent_name"] for found in IMPORTER.read_events(path, report)] == ["a", 5]
+    assert [(line, found["agent_name"]) for line, found in IMPORTER.read_events(path, report)] == [(1, "a"), (4, 5)]
     assert list(IMPORTER.read(path, report)) == []
     assert [problem.line for problem in report.problems] == [2]
     assert report.skipped == {"not an object": 1}

@@ -104,3 +104,45 @@ def test_a_benchmark_line_has_its_report_as_verdict_and_rejections_are_cancelled
 def test_text_extracts_and_labels_of_runs_are_no_transcripts(shared_data: Any) -> None:
     folder = shared_data("labelled_actions_openhands_acr")
     assert [path for path in walk_files(folder) if detect(path) is not None] == []
+
+
+def conversation() -> list[dict[str, Any]]:
+    """An agent runs the tests, once."""
+    return [
+        {"id": 0, "source": "user", "action": "message", "args": {"content": "fix the tests"}},
+        {"id": 1, "source": "agent", "action": "run", "args": {"command": "pytest -q"}},
+        {"id": 2, "source": "agent", "cause": 1, "observation": "run", "content": "1 failed", "extras": {}},
+    ]
+
+
+def test_the_servers_store_of_an_event_a_file_is_one_run_the_same_as_its_list(tmp_path: Any, read_runs: Any) -> None:
+    events = conversation() * 4
+    for number, event in enumerate(events):
+        event = events[number] = event | {"id": number}
+        file = tmp_path / "c1" / "events" / f"{number}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(event))
+    assert list(IMPORTER.discover(tmp_path)) == [tmp_path / "c1" / "events" / "11.json"]
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps(events))
+    stored, same = read_runs(IMPORTER, tmp_path / "c1")[0], read_runs(IMPORTER, listed)[0]
+    assert [step.text for step in stored.steps] == [step.text for step in same.steps]
+    assert stored.trajectory.run_key == same.trajectory.run_key
+    assert len(stored.calls) == 4
+
+
+def test_events_of_a_form_that_is_not_read_are_told(tmp_path: Any, read_runs: Any) -> None:
+    newer = [{"kind": "MessageEvent", "id": "u1"}, {"kind": "ActionEvent", "id": "u2"}]
+    file = tmp_path / "output.jsonl"
+    file.write_text(json.dumps({"instance_id": "a-1", "instruction": "x", "metrics": {}, "history": newer}) + "\n")
+    report = ImportReport()
+    assert read_runs(IMPORTER, file, report) == []
+    assert [problem.reason for problem in report.problems] == [
+        "no event has an action or an observation; events with a `kind` (OpenHands 1) are not read"
+    ]
+    file.write_text(
+        json.dumps({"instance_id": "a-1", "instruction": "x", "metrics": {}, "history": newer + conversation()}) + "\n"
+    )
+    report = ImportReport()
+    assert len(read_runs(IMPORTER, file, report)[0].calls) == 1
+    assert report.skipped == {"event MessageEvent": 1, "event ActionEvent": 1}

@@ -1,0 +1,59 @@
+"""`debug-loop import` and `debug-loop watch --once` say what they did not take in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from debug_loop_pipeline.cli import main
+from debug_loop_pipeline.settings import get_settings
+
+RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
+run = CliRunner().invoke
+
+
+@pytest.fixture(autouse=True)
+def store(store_urls: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", store_urls())
+    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    file = tmp_path / "sessions" / "csvq.jsonl"
+    file.parent.mkdir()
+    shutil.copy(RECORDED / "csvq.jsonl", file)
+    return file
+
+
+def test_a_named_file_of_another_format_is_told_beside_what_was_imported(session: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no log\n", encoding="utf-8")
+    done = run(main.app, ["import", "claude-code", str(session), str(notes)])
+    assert done.exit_code == 0
+    assert f"passed over: {notes}: not of format claude-code" in done.stderr
+    told = json.loads(run(main.app, ["import", "auto", str(session), str(notes), "--json"]).stdout)
+    assert (told["files_unchanged"], told["problems"]) == (
+        1,
+        [{"file": str(notes), "line": None, "reason": "not of any known format"}],
+    )
+    nothing = run(main.app, ["import", "codex", str(session)])
+    assert nothing.exit_code == 1
+    assert "nothing imported: no file there is of format codex" in nothing.output + str(nothing.exception)
+
+
+def test_watch_once_takes_folders_of_a_format_and_tells_of_paths_that_are_gone(session: Path) -> None:
+    gone = session.with_name("gone.jsonl")
+    done = run(main.app, ["watch", "--once", f"claude-code={session.parent}", str(gone), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["files"]) == (0, 1)
+    assert f"passed over: {gone}: no such file or folder" in done.stderr
+    again = run(main.app, ["watch", "--once", str(session), "--json"])
+    assert json.loads(again.stdout)["files_unchanged"] == 1

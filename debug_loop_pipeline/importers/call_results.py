@@ -177,7 +177,9 @@ class ResultRecorder:
         else:
             attempt.clean_end = True
         if not result.cancelled:
-            self.commands(waiting, code if code is not None else (0 if told == 0 else None))
+            # A failure that tells no exit code and prints nothing but a line is the agent program's own: nothing ran.
+            ran = code is not None or told != 1 or result.timed_out or "\n" in text.strip()
+            self.commands(waiting, code if code is not None else (0 if told == 0 else None), ran=ran)
             if result.edits:
                 self.edited(waiting, result.edits)
 
@@ -192,12 +194,12 @@ class ResultRecorder:
             [one.verdict for one in judge(goals, Output(text, code, result.cancelled, result.timed_out))]
         )
 
-    def commands(self, waiting: WaitingCall, code: int | None) -> None:
-        """The command line, whether it changes something, and the files it says it writes."""
+    def commands(self, waiting: WaitingCall, code: int | None, *, ran: bool = True) -> None:
+        """The command line, whether it changes something (nothing, where it did not run), and the files it says it writes."""
         attempt = waiting.attempt
         command = waiting.call.command
         assert command is not None
-        changes = [m for m in waiting.meanings if m.action is Action.CHANGE]
+        changes = [m for m in waiting.meanings if m.action is Action.CHANGE] if ran else []
         files = tuple(dict.fromkeys(path for m in changes for path in m.files))
         for meaning in changes:
             if meaning.content is not None and len(meaning.files) == 1 and len(meaning.content) <= _MAX_CODE:

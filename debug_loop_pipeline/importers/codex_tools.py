@@ -33,7 +33,10 @@ _HEADER = re.compile(
 )
 _EXIT_CODE = re.compile(r"^(?:Process exited with code|Exit code:?) (-?\d+)$", re.MULTILINE)
 _SESSION = re.compile(r"^Process running with session ID (\d+)$", re.MULTILINE)
-_ABORTED = re.compile(r"aborted\b|(?:exec command|patch) rejected by user|.{0,60}rejected by user", re.DOTALL)
+_ABORTED = re.compile(
+    r"aborted\b|.{0,60}rejected by user|\w+ failed(?:: | for `.*?)CreateProcess \{ message: \"Rejected\(", re.DOTALL
+)
+"""Stopped or refused, by the person or by a policy; of a refused command the whole text may stand before that."""
 _TIMED_OUT = re.compile(r"(?:command )?timed out after \d+ ?(?:milliseconds|ms|s)\b|command timed out\b")
 _FAILED = re.compile(
     r"(?:exec_command|write_stdin|shell|apply_patch|execution|patch) (?:failed|error|verification failed)"

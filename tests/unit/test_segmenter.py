@@ -179,6 +179,29 @@ def test_commands_keep_what_they_change_and_what_was_said() -> None:
     assert set(event.files_modified) == {"a.py", "t.py"}
 
 
+@pytest.mark.parametrize(
+    ("output", "exit_code", "timed_out", "changes"),
+    [
+        ("This command waits for an approval", None, False, False),
+        ("", None, False, False),
+        ("reading a.py\nsed: no space left on device", None, False, True),
+        ("sed: no space left on device", 1, False, True),
+        ("Exit code 1\nsed: no space left on device", None, False, True),
+        ("Command timed out after 60s", None, True, True),
+    ],
+)
+def test_a_failed_command_of_which_neither_exit_code_nor_output_is_seen_changed_nothing(
+    output: str, exit_code: int | None, timed_out: bool, changes: bool
+) -> None:
+    story = Story().human("mend it")
+    call = story.new_call("sed -i s/a/b/ a.py")
+    story.call(call).result(ToolResult(call.id, output, is_error=True, exit_code=exit_code, timed_out=timed_out))
+    (event,) = story.events()
+    assert [command.mutating for command in event.commands] == [changes]
+    assert [list(command.files_modified) for command in event.commands] == [["a.py"] if changes else []]
+    assert list(event.files_modified) == (["a.py"] if changes else [])
+
+
 def test_running_the_script_that_was_written_verifies() -> None:
     story = (
         Story()

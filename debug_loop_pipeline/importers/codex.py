@@ -319,6 +319,8 @@ class _Conversation:
             return [result]
         del self.sessions[session]
         ended = ToolResult(known.call_id, known.output, result.is_error, result.exit_code, result.cancelled)
+        # How the command ended is told of its own call; that it was waited for went well.
+        result.is_error = result.exit_code = None
         return [result, ended]
 
 

@@ -196,9 +196,10 @@ def test_a_command_that_goes_on_ends_with_the_last_reading_of_its_session(tmp_pa
     assert [(result.call_id, result.pending, result.exit_code) for result in found] == [
         ("c1", True, None),
         ("w1", False, None),
-        ("w2", False, 1),
+        ("w2", False, None),
         ("c1", False, 1),
     ]
+    assert [result.is_error for result in found[-2:]] == [None, True]
     assert found[-1].output == "start\nmore\n1 failed\n"
     assert [call.kind for step in steps for call in step.calls] == [ToolKind.SHELL, ToolKind.OTHER, ToolKind.OTHER]
 
@@ -256,6 +257,22 @@ def test_a_patch_that_failed_changed_nothing(tmp_path: Path) -> None:
         ("aborted by user after 29.7s", None, True, True, False),
         ("Wall time: 29.7 seconds\naborted by user", None, True, True, False),
         ("exec command rejected by user", None, True, True, False),
+        (
+            f"exec_command failed for `/bin/bash -lc 'cat > a.txt {'x' * 80}'`: "
+            'CreateProcess { message: "Rejected(\\"rejected by user\\")" }',
+            None,
+            True,
+            True,
+            False,
+        ),
+        (
+            'exec_command failed: CreateProcess { message: "Rejected(\\"`rm x` rejected: blocked by policy\\")" }',
+            None,
+            True,
+            True,
+            False,
+        ),
+        ('exec_command failed: CreateProcess { message: "No such file or directory" }', None, True, False, False),
         (
             "Exit code: 124\nWall time: 10 seconds\nOutput:\ncommand timed out after 10000 milliseconds\n",
             124,

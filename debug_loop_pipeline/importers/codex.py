@@ -1,6 +1,7 @@
 """Reads Codex CLI rollouts (LOG_FORMATS 3): one file is one run.
 
-Order, turns and token counters are this module's; what a tool did is `codex_tools`'.
+Order, turns and token counters are this module's; what a tool did is `codex_tools`'. In code mode the model calls `exec` with a script;
+what that ran stands in the ends of commands and patches (`item_completed`, `exec_command_end`, `patch_apply_end`) under ids of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ _RECORD_TYPES = frozenset({"session_meta", "turn_context", "response_item", "eve
 _CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _ENDS = frozenset({"exec_command_end", "patch_apply_end"})
-_KIND = re.compile(rb'\{"timestamp":"[^"]*+","type":"(?:event_msg|response_item)","payload":\{"type":"(\w++)"')
+_ENDED_ITEMS = frozenset({"CommandExecution", "FileChange"})
+_NEEDED_ITEMS = frozenset(kind.encode() for kind in _ENDED_ITEMS | {"UserMessage"})
+_KIND = re.compile(
+    rb'\{"timestamp":"[^"]*+",(?:"ordinal":\d++,)?"type":"(?:event_msg|response_item)","payload":\{"type":"(\w++)"'
+    rb'(?:,"(?:thread|turn)_id":"[^"]*+")*+(?:,"item":\{"type":"(\w++)")?'
+)
 _NEEDED = frozenset(
     kind.encode()
     for kind in _CALLS
@@ -32,6 +38,7 @@ _NEEDED = frozenset(
     | {
         "message",
         "user_message",
+        "item_completed",
         "token_count",
         "task_started",
         "turn_started",
@@ -44,6 +51,8 @@ _INJECTED = re.compile(r"\s*(?:<[a-zA-Z_]+[ >]|# AGENTS\.md instructions|# Conte
 _REQUEST_MARK = "## My request for Codex:"
 _MAX_HELD = 64
 """Steps held back at most until the token counter says what they cost."""
+_MAX_ANSWERED = 20_000
+"""Calls that are remembered after their result; an end that comes later than that is taken for a call of its own."""
 
 _Located = tuple[int, int, dict[str, Any]]
 
@@ -94,7 +103,12 @@ class CodexImporter:
 
 def _unneeded(line: bytes) -> str | None:
     found = _KIND.match(line)
-    return None if found is None or found[1] in _NEEDED else f"type {found[1].decode()}"
+    if found is None:
+        return None
+    kind, item = found.groups()
+    if item is not None and item not in _NEEDED_ITEMS:
+        return f"item {item.decode()}"
+    return None if kind in _NEEDED else f"type {kind.decode()}"
 
 
 def _trajectory(path: Path, meta: dict[str, Any], first: dict[str, Any]) -> Trajectory:
@@ -136,12 +150,16 @@ class _Conversation:
         self.cwd = trajectory.cwd
         self.model: str | None = None
         self.calls: dict[str, ToolCall] = {}
+        self.answered: dict[str, None] = {}
         self.ends: dict[str, tools.CommandEnd] = {}
         self.sessions: dict[str, _Session] = {}
         self.readers: dict[str, str] = {}
         self.prompt: Step | None = None
-        self.told: str | None = None
+        self.told: tuple[str, str] | None = None
         self.held: list[Step] = []
+        self.scripted = False
+        self.scripts = 0
+        """Scripts of code mode, until it is seen that the commands they run are told."""
 
     def steps(self, objects: Iterable[_Located]) -> Iterator[Step]:
         """The steps of the run.
@@ -159,6 +177,8 @@ class _Conversation:
         if self.prompt is not None:
             self.held.append(self.prompt)
         yield from self._flush()
+        if self.scripts:
+            self.report.skip("script whose commands are not told", self.scripts)
 
     def _flush(self) -> list[Step]:
         held, self.held = self.held, []
@@ -218,7 +238,9 @@ class _Conversation:
         elif kind in _CALLS:
             call = tools.tool_call(item, self.cwd)
             self.calls[call.id] = call
-            if call.name == "write_stdin":
+            if call.name == "exec" and not self.scripted:
+                self.scripts += 1
+            elif call.name == "write_stdin":
                 self.readers[call.id] = str(tools.arguments(item).get("session_id"))
             step = self._step(record, StepSource.AGENT, call.id, number)
             step.calls.append(call)
@@ -238,14 +260,14 @@ class _Conversation:
         if self.prompt is not None:
             self.held.append(self.prompt)
             self.prompt = None
-        if self.held and self.held[-1].source is not StepSource.AGENT:
+        if self.held and (self.held[-1].source is not StepSource.AGENT or self.held[-1].results):
             ready = self._flush()
         self.held.append(step)
         return ready
 
     def _user_item(self, record: dict[str, Any], text: str, number: int) -> list[Step]:
         """A message in the person's role: a prompt, unless the program put it in or an event tells it as well."""
-        if not text.strip() or _INJECTED.match(text) or text.strip() == self.told:
+        if not text.strip() or _INJECTED.match(text) or (self.told is not None and text.strip() == self.told[1]):
             self.report.skip("not a person's message")
             return []
         ready = self._flush()
@@ -262,13 +284,11 @@ class _Conversation:
         if kind in ("task_started", "turn_started"):
             self._start_turn(event)
         elif kind in _ENDS:
-            self.ends[str(event.get("call_id"))] = tools.command_end(event)
+            return self._ended(record, event, str(event.get("call_id")), number)
+        elif kind == "item_completed":
+            return self._completed(record, mapping(event.get("item")), number)
         elif kind == "user_message":
-            step = self._step(record, StepSource.HUMAN, None, number)
-            text = str(event.get("message") or "")
-            step.text = text.rpartition(_REQUEST_MARK)[2].strip()
-            self.told, self.prompt = text.strip(), None
-            return [*self._flush(), step] if step.text else self._flush()
+            return self._prompted(record, kind, str(event.get("message") or ""), number)
         elif kind == "turn_aborted":
             step = self._step(record, StepSource.SYSTEM, None, number)
             step.interrupted = event.get("reason") == "interrupted"
@@ -283,6 +303,61 @@ class _Conversation:
             self.report.skip(f"type {str(kind)[:40]}")
         return []
 
+    def _completed(self, record: dict[str, Any], item: dict[str, Any], number: int) -> list[Step]:
+        kind = str(item.get("type"))
+        if kind in _ENDED_ITEMS:
+            return self._ended(record, item, str(item.get("id")), number)
+        if kind == "UserMessage":
+            return self._prompted(record, kind, text_of(item.get("content")), number)
+        self.report.skip(f"item {kind[:40]}")
+        return []
+
+    def _prompted(self, record: dict[str, Any], kind: str, text: str, number: int) -> list[Step]:
+        """What the person wrote, as an event tells it; both an event and an item may."""
+        if self.told is not None and self.told[0] != kind and self.told[1] == text.strip():
+            self.report.skip("told twice")
+            return []
+        step = self._step(record, StepSource.HUMAN, None, number)
+        step.text = text.rpartition(_REQUEST_MARK)[2].strip()
+        self.told, self.prompt = (kind, text.strip()), None
+        return [*self._flush(), step] if step.text else self._flush()
+
+    def _ended(self, record: dict[str, Any], end: dict[str, Any], call_id: str, number: int) -> list[Step]:
+        """The end of a command or a patch.
+
+        Of a call that the model made itself it adds to the output, before that or after it (a command that went on). What the
+        model did not call itself, a script of its has run (code mode): there this is call and result.
+        """
+        if end.get("source") in tools.NOT_A_CALL:
+            self.report.skip(f"command of {end['source']}")
+            return []
+        if call_id in self.calls:
+            self.ends[call_id] = tools.command_end(end)
+            return []
+        call = tools.ended_call(call_id, end, self.cwd)
+        result = tools.ended_result(call, end)
+        if call_id not in self.answered:
+            self._answer(call_id)
+            if "command" in end:
+                self.scripted, self.scripts = True, 0
+            step = self._step(record, StepSource.AGENT, call_id, number)
+            step.calls.append(call)
+        else:
+            running = next((key for key, one in self.sessions.items() if one.call_id == call_id), None)
+            if running is None:
+                return []
+            known = self.sessions.pop(running)
+            result.output = result.output or known.output
+            step = self._step(record, StepSource.TOOL, call_id, number)
+        step.results.append(result)
+        self.held.append(step)
+        return self._flush() if len(self.held) > _MAX_HELD else []
+
+    def _answer(self, call_id: str) -> None:
+        if len(self.answered) >= _MAX_ANSWERED:
+            del self.answered[next(iter(self.answered))]
+        self.answered[call_id] = None
+
     def _count(self, record: dict[str, Any], event: dict[str, Any], number: int) -> list[Step]:
         at = moment(record.get("timestamp"))
         usage = self.counter.count(event.get("info"), self.turn, self.model, self.trajectory.provider, at)
@@ -290,7 +365,7 @@ class _Conversation:
             self.report.skip("token counter without news")
             return []
         for step in reversed(self.held):
-            if step.source is StepSource.AGENT and step.usage is None:
+            if step.source is StepSource.AGENT and step.usage is None and not step.results:
                 step.usage = usage
                 return self._flush()
         step = self._step(record, StepSource.AGENT, None, number)
@@ -303,6 +378,7 @@ class _Conversation:
         result = tools.tool_result(item, call, self.ends.pop(call_id, None))
         if call is None:
             return [result]
+        self._answer(call_id)
         session = self.readers.pop(call_id, None)
         if session is None:
             if result.pending and call.kind is ToolKind.SHELL:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
-from debug_loop_pipeline.importers.diffs import envelope_edits
-from debug_loop_pipeline.models.trajectory import ToolCall, ToolKind, ToolResult
+from debug_loop_pipeline.importers.diffs import diff_edits, envelope_edits
+from debug_loop_pipeline.importers.documents import mapping
+from debug_loop_pipeline.models.trajectory import FileEdit, ToolCall, ToolKind, ToolResult
 
 _SHELLS = frozenset({"shell", "shell_command", "exec_command", "container.exec", "local_shell", "unified_exec"})
 _KINDS = {
@@ -43,11 +45,15 @@ _FAILED = re.compile(
     r"|failed to (?:parse|spawn|apply|find|read)|unsupported call|tool call error|Invalid (?:patch|Context)"
 )
 _TIME_LIMIT_EXIT_CODE = 124
+_NO_EXIT_CODE = -1
+"""Written where a command never started or was stopped before its end: what it printed is all that is known."""
+NOT_A_CALL = frozenset({"user_shell", "unified_exec_interaction"})
+"""Sources of a command that no call started: the person's own, and what is typed into one that goes on."""
 
 
 @dataclass(slots=True)
 class CommandEnd:
-    """What `exec_command_end` or `patch_apply_end` says about a call; its output item may not say it."""
+    """What is said of a call when it ended; its output item may not say it."""
 
     exit_code: int | None = None
     failed: bool = False
@@ -141,15 +147,60 @@ def running_session(item: dict[str, Any]) -> str | None:
 
 
 def command_end(event: dict[str, Any]) -> CommandEnd:
-    """What an `exec_command_end` or `patch_apply_end` event says."""
+    """What an `exec_command_end` or `patch_apply_end` event says, or an item of the same content."""
     code = event.get("exit_code")
     status = event.get("status")
     return CommandEnd(
-        code if type(code) is int else None,
+        code if type(code) is int and code != _NO_EXIT_CODE else None,
         failed=event.get("success") is False or status == "failed",
         declined=status == "declined",
         timed_out=event.get("timed_out") is True,
     )
+
+
+def ended_call(call_id: str, event: dict[str, Any], cwd: str | None) -> ToolCall:
+    """The call that the end of a command or a patch is of."""
+    changes = event.get("changes")
+    if isinstance(changes, dict):
+        edits = [edit for path, change in changes.items() for edit in _changed(path, mapping(change))]
+        target = edits[0].path if edits else None
+        return ToolCall(call_id, "apply_patch", ToolKind.EDIT, target=target, edits=edits)
+    place = event.get("cwd")
+    if isinstance(place, str) and place.startswith("file://"):
+        place = unquote(place.removeprefix("file://"))
+    return _shell_call(call_id, "exec_command", {"command": event.get("command"), "workdir": place}, cwd)
+
+
+def ended_result(call: ToolCall, event: dict[str, Any]) -> ToolResult:
+    """The result that the end of a command or a patch tells."""
+    end = command_end(event)
+    texts = (
+        (event.get("aggregated_output"),) if event.get("aggregated_output") else map(event.get, ("stdout", "stderr"))
+    )
+    output = "\n".join(text for text in texts if isinstance(text, str) and text)
+    result = ToolResult(call.id, output, exit_code=end.exit_code, cancelled=end.declined, timed_out=end.timed_out)
+    if end.exit_code is not None:
+        result.is_error = end.exit_code != 0
+    elif event.get("exit_code") != _NO_EXIT_CODE:
+        result.is_error = end.failed or end.declined
+    elif not output:
+        result.cancelled = result.is_error = True
+    if call.kind is ToolKind.EDIT and result.is_error:
+        result.edits = []
+    return result
+
+
+def _changed(path: str, change: dict[str, Any]) -> list[FileEdit]:
+    kind = change.get("type")
+    if kind == "delete":
+        return [FileEdit(path, None, None)]
+    if kind == "add":
+        content = str(change.get("content") or "")
+        return [FileEdit(path, "", content, content)]
+    moved = change.get("move_path")
+    now = moved if isinstance(moved, str) and moved else path
+    edits = diff_edits(f"--- {path}\n+++ {now}\n{change.get('unified_diff') or ''}")
+    return edits if now == path else [FileEdit(path, None, None), *edits]
 
 
 def _shell_call(call_id: str, name: str, given: dict[str, Any], cwd: str | None) -> ToolCall:
@@ -177,7 +228,7 @@ def _command_text(command: object) -> str | None:
     if not isinstance(command, list) or not command:
         return None
     words = [str(word) for word in command]
-    if words[0].rsplit("/", 1)[-1] in _INTERPRETERS and len(words) >= 3 and words[-2].startswith("-"):
+    if re.split(r"[/\\]", words[0])[-1] in _INTERPRETERS and len(words) >= 3 and words[-2].startswith("-"):
         return words[-1]
     return " ".join(word if re.fullmatch(r"[\w@%+=:,./-]+", word) else _quoted(word) for word in words)
 

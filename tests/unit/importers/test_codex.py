@@ -12,7 +12,9 @@ import pytest
 
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.codex import CodexImporter
+from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.trajectory import FileEdit, Step, StepSource, ToolKind, ToolResult, Trajectory, Usage
+from debug_loop_pipeline.steps.importing import attempts_of
 
 
 class Rollout:
@@ -44,6 +46,22 @@ class Rollout:
 
     def patch(self, call_id: str, text: str) -> None:
         self.add("response_item", type="custom_tool_call", name="apply_patch", input=text, call_id=call_id)
+
+    def item(self, kind: str, **content: Any) -> None:
+        self.add("event_msg", type="item_completed", thread_id="s-1", turn_id="t", item={"type": kind, **content})
+
+    def command(self, item_id: str, line: str, printed: str, exit_code: int, **content: Any) -> None:
+        told = {
+            "command": ["/bin/bash", "-lc", line],
+            "cwd": "file:///repo",
+            "source": "unified_exec_startup",
+            "status": "failed" if exit_code else "completed",
+            "stdout": printed,
+            "stderr": "",
+            "aggregated_output": printed,
+            "exit_code": exit_code,
+        }
+        self.item("CommandExecution", id=item_id, **(told | content))
 
     def tokens(self, total: tuple[int, int, int, int] | None, last: tuple[int, int, int, int] | None = None) -> None:
         info = {"total_token_usage": figures(total), "last_token_usage": figures(last)} if total else None
@@ -339,6 +357,170 @@ def test_prompts_are_told_once_with_or_without_events(tmp_path: Path) -> None:
     rollout.message("user", "last")
     _, steps = read(rollout.write(tmp_path))
     assert [step.text for step in steps if step.source is StepSource.HUMAN] == ["one", "two", "three", "last"]
+
+
+def test_a_prompt_told_by_an_item_as_well_is_told_once(tmp_path: Path) -> None:
+    rollout = Rollout()
+    for turn, kinds in (("turn-1", ("item", "event")), ("turn-2", ("event", "item")), ("turn-3", ("item",))):
+        rollout.turn(turn)
+        rollout.message("user", "go")
+        for kind in kinds:
+            if kind == "event":
+                rollout.add("event_msg", type="user_message", message="go")
+            else:
+                rollout.item("UserMessage", id="u", content=[{"type": "text", "text": "go", "text_elements": []}])
+    steps = read(rollout.write(tmp_path))[1]
+    assert [(step.ref, step.text) for step in steps] == [("turn-1", "go"), ("turn-2", "go"), ("turn-3", "go")]
+
+
+def scripted(rollout: Rollout, call_id: str) -> None:
+    """A call of code mode, as far as the model sees it."""
+    script = 'const r = await tools.exec_command({cmd: "go test ./..."}); text(r.output);'
+    rollout.add("response_item", type="custom_tool_call", name="exec", input=script, call_id=call_id)
+
+
+def script_ended(rollout: Rollout, call_id: str) -> None:
+    said = [{"type": "input_text", "text": "Script completed\nWall time 0.5 seconds\nOutput:\n"}]
+    rollout.add("response_item", type="custom_tool_call_output", call_id=call_id, output=said)
+
+
+def test_what_a_script_of_the_model_ran_is_a_call_with_its_result(tmp_path: Path) -> None:
+    rollout = Rollout()
+    rollout.turn("turn-1", "go")
+    scripted(rollout, "c1")
+    rollout.command("exec-1", "go test ./...", "FAIL\n", 1, cwd="file:///repo/a%20b")
+    rollout.item(
+        "FileChange",
+        id="exec-2",
+        status="completed",
+        changes={
+            "/repo/a.go": {"type": "update", "unified_diff": "@@ -1,2 +1,2 @@\n kept\n-old\n+new\n", "move_path": None},
+            "/repo/b.go": {"type": "add", "content": "line\n"},
+            "/repo/c.go": {"type": "delete", "content": "gone\n"},
+            "/repo/d.go": {"type": "update", "unified_diff": "@@ -1 +1 @@\n-x\n+y\n", "move_path": "/repo/e.go"},
+        },
+        stdout="Success.",
+        stderr="",
+    )
+    script_ended(rollout, "c1")
+    rollout.command("exec-3", "go vet", "", 0)
+    rollout.tokens((100, 0, 10, 0), (100, 0, 10, 0))
+    rollout.message("assistant", "done")
+    steps = read(rollout.write(tmp_path))[1]
+    assert [(step.calls[0].id, step.usage is not None) for step in steps if step.calls] == [
+        ("c1", True),
+        ("exec-1", False),
+        ("exec-2", False),
+        ("exec-3", False),
+    ]
+    calls = {call.id: call for step in steps for call in step.calls}
+    assert [call.kind for call in calls.values()] == [
+        ToolKind.OTHER,
+        ToolKind.SHELL,
+        ToolKind.EDIT,
+        ToolKind.SHELL,
+    ]
+    assert (calls["exec-1"].command, calls["exec-1"].cwd) == ("go test ./...", "/repo/a b")
+    assert calls["exec-2"].edits == [
+        FileEdit("/repo/a.go", "old\n", "new\n"),
+        FileEdit("/repo/b.go", "", "line\n", "line\n"),
+        FileEdit("/repo/c.go", None, None),
+        FileEdit("/repo/d.go", None, None),
+        FileEdit("/repo/e.go", "x\n", "y\n"),
+    ]
+    assert [(result.call_id, result.exit_code, result.is_error, result.output) for result in results(steps)] == [
+        ("exec-1", 1, True, "FAIL\n"),
+        ("exec-2", None, False, "Success."),
+        ("c1", None, None, "Script completed\nWall time 0.5 seconds\nOutput:\n"),
+        ("exec-3", 0, False, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "printed", "cancelled", "is_error"),
+    [
+        ("declined", -1, "", True, True),
+        ("failed", -1, "", True, True),
+        ("failed", -1, "2 passed", False, None),
+        ("failed", 2, "", False, True),
+    ],
+)
+def test_what_a_script_could_not_run_is_cancelled(
+    tmp_path: Path, status: str, exit_code: int, printed: str, cancelled: bool, is_error: bool | None
+) -> None:
+    rollout = Rollout()
+    scripted(rollout, "c1")
+    rollout.command("exec-1", "make", printed, exit_code, status=status)
+    rollout.item("FileChange", id="exec-2", status="declined", changes={"a": {"type": "add", "content": "x"}})
+    command, patch = results(read(rollout.write(tmp_path))[1])
+    assert (command.exit_code, command.cancelled) == (None if exit_code < 0 else exit_code, cancelled)
+    assert command.is_error is is_error
+    assert (patch.cancelled, patch.edits) == (True, [])
+
+
+def test_an_item_about_a_call_of_the_models_own_adds_to_its_output_only(tmp_path: Path) -> None:
+    rollout = Rollout()
+    rollout.call("c1", "exec_command", cmd="make")
+    rollout.command("c1", "make", "boom", 2)
+    rollout.output("c1", "boom")
+    rollout.call("c2", "exec_command", cmd="npm test")
+    rollout.output("c2", "Process running with session ID 42\nOutput:\nstart\n")
+    rollout.command("c2", "npm test", "start\n1 failed\n", 1)
+    rollout.command("c2", "npm test", "start\n1 failed\n", 1)
+    rollout.command("typed", "npm test", "", 0, source="unified_exec_interaction")
+    rollout.command("own", "npm test", "", 1, source="user_shell")
+    report = ImportReport()
+    steps = read(rollout.write(tmp_path), report)[1]
+    assert [call.id for step in steps for call in step.calls] == ["c1", "c2"]
+    assert [(result.call_id, result.exit_code, result.output) for result in results(steps)] == [
+        ("c1", 2, "boom"),
+        ("c2", None, "start\n"),
+        ("c2", 1, "start\n1 failed\n"),
+    ]
+    assert report.skipped == {"command of unified_exec_interaction": 1, "command of user_shell": 1}
+
+
+def test_scripts_of_which_nothing_is_told_are_counted(tmp_path: Path) -> None:
+    rollout = Rollout()
+    for call_id in ("c1", "c2"):
+        scripted(rollout, call_id)
+        script_ended(rollout, call_id)
+    rollout.add("event_msg", type="patch_apply_end", call_id="p1", success=True, changes={"/a": {"type": "delete"}})
+    report = ImportReport()
+    read(rollout.write(tmp_path), report)
+    assert report.skipped == {"script whose commands are not told": 2}
+
+
+def test_a_session_of_code_mode_is_cut_at_the_checks_of_its_scripts(tmp_path: Path) -> None:
+    rollout = Rollout()
+    rollout.turn("turn-1", "make the tests pass")
+    scripted(rollout, "c1")
+    rollout.command("exec-1", "pytest -q", "FAILED tests/test_a.py::test_x - KeyError: 'name'\n1 failed in 0.1s\n", 1)
+    script_ended(rollout, "c1")
+    scripted(rollout, "c2")
+    change = {"type": "update", "unified_diff": "@@ -1 +1 @@\n-old\n+new\n"}
+    rollout.item("FileChange", id="exec-2", status="completed", changes={"/repo/a.py": change})
+    rollout.command("exec-3", "pytest -q", "1 passed in 0.1s\n", 0)
+    script_ended(rollout, "c2")
+    failed, passed = attempts_of(CodexImporter(), rollout.write(tmp_path), ImportReport())
+    assert [(one.verdict, one.exit_code) for one in failed.verifications] == [(Verdict.FAIL, 1)]
+    assert [(one.verdict, one.exit_code) for one in passed.verifications] == [(Verdict.PASS, 0)]
+    assert [(edit.path, edit.before, edit.after) for edit in passed.edits] == [("/repo/a.py", "old\n", "new\n")]
+    assert passed.parent_attempt_id == failed.attempt_id
+    assert (failed.model_used, passed.model_used) == ("gpt-x", "gpt-x")
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+def test_items_of_other_kinds_are_counted(tmp_path: Path, spaced: bool) -> None:
+    rollout = Rollout()
+    rollout.item("AgentMessage", id="m", content=[])
+    rollout.item("InventedTomorrow", id="i")
+    path = rollout.write(tmp_path)
+    if spaced:
+        path.write_text("".join(json.dumps(line) + "\n" for line in rollout.lines))
+    report = ImportReport()
+    assert read(path, report)[1] == []
+    assert report.skipped == {"item AgentMessage": 1, "item InventedTomorrow": 1}
 
 
 def test_interruptions_and_errors_of_the_service_are_told(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ class _SessionFile:
         trajectory.session_id = trajectory.run_key = f"{parent}/agent-{agent_id}"
         trajectory.parent_session_id = parent
         trajectory.agent_type = "subagent"
+        trajectory.parent_file = agents.parent_file(self.path)
         trajectory.parent_call_id = (
             call
             or self.prompt_calls.get(agents.prompt_key(prompt))

@@ -13,6 +13,7 @@ from itertools import chain as joined
 from pathlib import Path
 from typing import Any
 
+from debug_loop_pipeline.importers import codex_agents as agents
 from debug_loop_pipeline.importers import codex_tools as tools
 from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
 from debug_loop_pipeline.importers.codex_usage import TokenCounter
@@ -24,8 +25,10 @@ _RECORD_TYPES = frozenset({"session_meta", "turn_context", "response_item", "eve
 _CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _ENDS = frozenset({"exec_command_end", "patch_apply_end"})
+_SPAWNS = frozenset({"collab_agent_spawn_end", "sub_agent_activity"})
+_SPAWN_ITEMS = frozenset({"CollabAgentToolCall", "SubAgentActivity"})
 _ENDED_ITEMS = frozenset({"CommandExecution", "FileChange"})
-_NEEDED_ITEMS = frozenset(kind.encode() for kind in _ENDED_ITEMS | {"UserMessage"})
+_NEEDED_ITEMS = frozenset(kind.encode() for kind in _ENDED_ITEMS | _SPAWN_ITEMS | {"UserMessage"})
 _KIND = re.compile(
     rb'\{"timestamp":"[^"]*+",(?:"ordinal":\d++,)?"type":"(?:event_msg|response_item)","payload":\{"type":"(\w++)"'
     rb'(?:,"(?:thread|turn)_id":"[^"]*+")*+(?:,"item":\{"type":"(\w++)")?'
@@ -35,6 +38,7 @@ _NEEDED = frozenset(
     for kind in _CALLS
     | _OUTPUTS
     | _ENDS
+    | _SPAWNS
     | {
         "message",
         "user_message",
@@ -135,6 +139,9 @@ def _trajectory(path: Path, meta: dict[str, Any], first: dict[str, Any]) -> Traj
         trajectory.agent_type = "subagent"
         parent = mapping(mapping(spawn).get("thread_spawn")).get("parent_thread_id")
         trajectory.parent_session_id = string(parent) or string(meta.get("parent_thread_id"))
+        trajectory.parent_call_id = session_id
+        if trajectory.parent_session_id is not None:
+            trajectory.parent_file = agents.parent_file(path, trajectory.parent_session_id)
     return trajectory
 
 
@@ -247,7 +254,10 @@ class _Conversation:
             return self._agent(step)
         elif kind in _OUTPUTS:
             step = self._step(record, StepSource.TOOL, string(item.get("call_id")), number)
+            answered = self.calls.get(step.ref)
             step.results = self._results(item)
+            if answered is not None and answered.kind is ToolKind.SUBAGENT:
+                step.started = agents.agent_in_output(step.results[0].output)
             self.held.append(step)
             return self._flush() if len(self.held) > _MAX_HELD else []
         else:
@@ -285,6 +295,8 @@ class _Conversation:
             self._start_turn(event)
         elif kind in _ENDS:
             return self._ended(record, event, str(event.get("call_id")), number)
+        elif kind in _SPAWNS:
+            return self._spawned(record, event, number)
         elif kind == "item_completed":
             return self._completed(record, mapping(event.get("item")), number)
         elif kind == "user_message":
@@ -307,9 +319,21 @@ class _Conversation:
         kind = str(item.get("type"))
         if kind in _ENDED_ITEMS:
             return self._ended(record, item, str(item.get("id")), number)
+        if kind in _SPAWN_ITEMS:
+            return self._spawned(record, item, number)
         if kind == "UserMessage":
             return self._prompted(record, kind, text_of(item.get("content")), number)
         self.report.skip(f"item {kind[:40]}")
+        return []
+
+    def _spawned(self, record: dict[str, Any], told: dict[str, Any], number: int) -> list[Step]:
+        agent = agents.started_agent(told)
+        if agent is None:
+            self.report.skip("a sub-agent's doings")
+            return []
+        step = self._step(record, StepSource.SYSTEM, None, number)
+        step.started = agent
+        self.held.append(step)
         return []
 
     def _prompted(self, record: dict[str, Any], kind: str, text: str, number: int) -> list[Step]:

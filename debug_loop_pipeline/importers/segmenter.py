@@ -61,7 +61,7 @@ _MAX_CALLS = 20_000
 
 @dataclass(slots=True)
 class SegmenterOptions:
-    """redact: applied to every text before it is cut; subagent_tasks: (session, call id) -> task that started a sub-agent,
+    """redact: applied to every text before it is cut; subagent_tasks: (session, call id or sub-agent's session) -> task that started it,
     filled by parents and read by their children when the same mapping is passed to both.
     """
 
@@ -126,6 +126,8 @@ class _Run:
                 self._api_error(step.api_error, step)
             if step.interrupted:
                 self._interrupted()
+            if step.started is not None:
+                self._started(step.started)
             while len(window) > 1 and (len(window) > _WINDOW or not window[0].unanswered):
                 yield self._finished(window.popleft())
         if self.run.verdict is not None:
@@ -177,7 +179,10 @@ class _Run:
         elif run.parent_session_id and run.parent_call_id and self.options.subagent_tasks is not None:
             parent = self.options.subagent_tasks.get((run.parent_session_id, run.parent_call_id))
         request = run.request or text
-        self.task = TaskState(correlation_id(run.format, key), self.recorder.limited(request, _MAX_REQUEST), parent)
+        task = correlation_id(run.format, key)
+        # A sub-agent that was given the whole conversation works on the task that started it.
+        parent = None if parent == task else parent
+        self.task = TaskState(task, self.recorder.limited(request, _MAX_REQUEST), parent)
         self.files = TaskFiles()
         self.ending = LastEnding.NONE
         self.failing = []
@@ -235,8 +240,12 @@ class _Run:
                 # Before anything is read out of it: the end of a URL does not tell any more that a password is in it.
                 call.command = self.options.redact(call.command)
             self._shell_call(waiting)
-        elif call.kind is ToolKind.SUBAGENT and self.options.subagent_tasks is not None and self.task is not None:
-            self.options.subagent_tasks[(self.run.session_id, call_id)] = self.task.correlation_id
+        elif call.kind is ToolKind.SUBAGENT:
+            self._started(call_id)
+
+    def _started(self, subagent: str) -> None:
+        if self.options.subagent_tasks is not None and self.task is not None:
+            self.options.subagent_tasks[(self.run.session_id, subagent)] = self.task.correlation_id
 
     def _shell_call(self, waiting: WaitingCall) -> None:
         command = waiting.call.command

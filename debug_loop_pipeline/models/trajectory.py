@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 
 class ToolKind(StrEnum):
@@ -133,6 +134,8 @@ class Step:
     api_error: ApiError | None = None
     interrupted: bool = False
     """The user stopped the agent here."""
+    started: str | None = None
+    """Session of a sub-agent that was started here, where the source tells it; of others the call does."""
     cwd: str | None = None
     branch: str | None = None
     pull_request: str | None = None
@@ -180,7 +183,9 @@ class Trajectory:
     """A benchmark's problem: one task however many runs work on it."""
     parent_session_id: str | None = None
     parent_call_id: str | None = None
-    """A sub-agent's: the run, and the tool call where known, that started it."""
+    """A sub-agent's: the run that started it, and what that knows it by: the tool call, or the sub-agent's own session."""
+    parent_file: Path | None = None
+    """The transcript of the run that started it, where it was found."""
     parent_correlation_id: str | None = None
     """The task that started this sub-agent, where the importer can tell; the segmenter derives the rest."""
     verdict: RunVerdict | None = None

@@ -21,9 +21,9 @@ from uuid import UUID
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.effects.execution_store import ImportedFile
 from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport
-from debug_loop_pipeline.importers.claude_code_agents import parent_file
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.models.execution import ExecutionEvent
+from debug_loop_pipeline.models.trajectory import Trajectory
 from debug_loop_pipeline.steps.failures import told
 from debug_loop_pipeline.steps.framework import StepContext
 from debug_loop_pipeline.steps.ingestion import IngestionReport, RawEvent, ingest_events, ingest_raw
@@ -144,17 +144,18 @@ class _SubagentTasks:
     def attempts_of(
         self, importer: Importer, path: Path, report: ImportReport, digest: str
     ) -> Iterator[ExecutionEvent]:
-        """The attempts of a transcript; one of a sub-agent is read after the one that started it."""
-        self._learn(importer, path)
-        yield from attempts_of(importer, path, report, digest, self.by_call)
+        """The attempts of a transcript; the one that started a sub-agent of it is read before that one's."""
+        self._read.add(path)
+        for trajectory in importer.read(path, report):
+            self._learn(importer, trajectory.parent_file)
+            yield from _attempts(trajectory, path, digest, self.by_call)
 
-    def _learn(self, importer: Importer, path: Path) -> None:
-        """Reads the transcript that started the sub-agent of `path`, where there is one that was not read yet."""
-        parent = parent_file(path)
+    def _learn(self, importer: Importer, parent: Path | None) -> None:
+        """Reads the transcript that started a sub-agent, where it is known and was not read yet."""
         if parent is not None and parent not in self._read:
+            self._read.add(parent)
             for _ in attempts_of(importer, parent, ImportReport(), tasks=self.by_call):
                 pass
-        self._read.add(parent or path)
 
 
 class _Inbox:
@@ -249,10 +250,16 @@ def attempts_of(
 
     `tasks`: (session, tool call) -> task that started a sub-agent there; read for sub-agents, filled from their parents.
     """
-    options = SegmenterOptions(redact=redact, subagent_tasks={} if tasks is None else tasks)
+    tasks = {} if tasks is None else tasks
     for trajectory in importer.read(path, report):
-        trajectory.file, trajectory.file_sha256 = path.name, digest
-        yield from segment(trajectory, options)
+        yield from _attempts(trajectory, path, digest, tasks)
+
+
+def _attempts(
+    trajectory: Trajectory, path: Path, digest: str | None, tasks: dict[tuple[str, str], UUID]
+) -> Iterator[ExecutionEvent]:
+    trajectory.file, trajectory.file_sha256 = path.name, digest
+    return segment(trajectory, SegmenterOptions(redact=redact, subagent_tasks=tasks))
 
 
 def _add(summary: ImportSummary, report: IngestionReport) -> None:

@@ -57,6 +57,57 @@ def transcripts(tmp_path: Path) -> tuple[Path, Path]:
     return parent, child
 
 
+PARENT = "019b7d80-9f20-7000-8000-000000000001"
+CHILD = "019b7d80-9f20-7000-8000-000000000002"
+
+
+@pytest.fixture
+def rollouts(tmp_path: Path) -> tuple[Path, Path]:
+    """A Codex session that began before midnight, where the program ran, and its sub-agent of after that."""
+
+    def written(day: str, session: str, items: list[tuple[str, dict[str, object]]], **meta: object) -> Path:
+        path = tmp_path / "2026" / "01" / day / f"rollout-2026-01-{day}T00-00-00-{session}.jsonl"
+        path.parent.mkdir(parents=True)
+        lines = [("session_meta", {"id": session, "cwd": "/repo", **meta}), *items]
+        path.write_text(
+            "".join(
+                json.dumps({"timestamp": f"2026-01-02T06:{day}:{n:02}Z", "type": kind, "payload": payload}) + "\n"
+                for n, (kind, payload) in enumerate(lines)
+            )
+        )
+        return path
+
+    def call(call_id: str, name: str, given: dict[str, object], output: str) -> list[tuple[str, dict[str, object]]]:
+        made = {"type": "function_call", "name": name, "arguments": json.dumps(given), "call_id": call_id}
+        return [
+            ("response_item", made),
+            ("response_item", {"type": "function_call_output", "call_id": call_id, "output": output}),
+        ]
+
+    asked = ("event_msg", {"type": "user_message", "message": "Make the tests pass"})
+    started = call("c1", "spawn_agent", {"message": "Run them"}, json.dumps({"agent_id": CHILD}))
+    ran = call("c2", "exec_command", {"cmd": "pytest -q"}, "Process exited with code 0\nOutput:\n3 passed in 0.1s")
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": PARENT, "depth": 1}}}
+    parent = written("01", PARENT, [asked, *started])
+    child = written("02", CHILD, [("event_msg", {"type": "user_message", "message": "Run them"}), *ran], source=source)
+    return parent, child
+
+
+@pytest.mark.parametrize("parent_first", [True, False])
+def test_a_codex_sub_agent_is_a_child_of_the_task_of_the_session_that_started_it(
+    rollouts: tuple[Path, Path], parent_first: bool
+) -> None:
+    importer, tasks = importer_for("codex"), _SubagentTasks()
+    events = {
+        path: list(tasks.attempts_of(importer, path, ImportReport(), "0" * 64))
+        for path in (rollouts if parent_first else reversed(rollouts))
+    }
+    parent, child = rollouts
+    assert {e.parent_correlation_id for e in events[child]} == {events[parent][0].correlation_id}
+    assert {e.user_request for e in events[child]} == {"Run them"}
+    assert events[parent][0].parent_correlation_id is None
+
+
 @pytest.mark.parametrize("parent_first", [True, False])
 def test_the_parents_task_is_known_in_either_order(transcripts: tuple[Path, Path], parent_first: bool) -> None:
     importer, tasks = importer_for("claude-code"), _SubagentTasks()

@@ -384,7 +384,8 @@ def test_a_sub_agent_is_a_child_task_of_the_call_that_started_it() -> None:
     story.call(ToolCall("c1", "Task", ToolKind.SUBAGENT)).result(ToolResult("c1", "done", False))
     shared: dict[tuple[str, str], Any] = {}
     (parent,) = run(story.steps, SegmenterOptions(subagent_tasks=shared))
-    child_story = Story().human("explore").shell("ls")
+    child_story = Story().says("I begin").human("explore").shell("ls")
+    child_story.steps = child_story.steps[1:]
     (child,) = run(
         child_story.steps,
         SegmenterOptions(subagent_tasks=shared),
@@ -396,6 +397,21 @@ def test_a_sub_agent_is_a_child_task_of_the_call_that_started_it() -> None:
     assert child.parent_correlation_id == parent.correlation_id
     (told,) = child_story.events(parent_correlation_id=str(parent.correlation_id))
     assert told.parent_correlation_id == parent.correlation_id
+
+
+def test_a_sub_agent_that_repeats_the_conversation_of_its_start_is_no_child_of_itself() -> None:
+    story = Story().human("go").call(ToolCall("c1", "spawn_agent", ToolKind.SUBAGENT))
+    shared: dict[tuple[str, str], Any] = {}
+    (parent,) = run(story.steps, SegmenterOptions(subagent_tasks=shared))
+    (child,) = run(
+        Story().human("go").shell("ls").steps,
+        SegmenterOptions(subagent_tasks=shared),
+        session_id="a",
+        run_key="a",
+        parent_session_id="s",
+        parent_call_id="c1",
+    )
+    assert (child.correlation_id, child.parent_correlation_id) == (parent.correlation_id, None)
 
 
 def test_ids_do_not_depend_on_where_the_run_was_read() -> None:

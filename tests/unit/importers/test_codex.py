@@ -47,7 +47,7 @@ class Rollout:
     def patch(self, call_id: str, text: str) -> None:
         self.add("response_item", type="custom_tool_call", name="apply_patch", input=text, call_id=call_id)
 
-    def item(self, kind: str, **content: Any) -> None:
+    def item(self, kind: str, /, **content: Any) -> None:
         self.add("event_msg", type="item_completed", thread_id="s-1", turn_id="t", item={"type": kind, **content})
 
     def command(self, item_id: str, line: str, printed: str, exit_code: int, **content: Any) -> None:
@@ -544,7 +544,24 @@ def test_a_sub_agents_rollout_names_its_parent(tmp_path: Path) -> None:
     rollout = Rollout("s-2", source={"subagent": {"thread_spawn": {"parent_thread_id": "s-1", "depth": 1}}})
     rollout.message("assistant", "a")
     run, _ = read(rollout.write(tmp_path))
-    assert (run.agent_type, run.parent_session_id) == ("subagent", "s-1")
+    assert (run.agent_type, run.parent_session_id, run.parent_call_id) == ("subagent", "s-1", "s-2")
+
+
+def test_every_form_that_names_a_started_sub_agent_is_told(tmp_path: Path) -> None:
+    rollout = Rollout()
+    rollout.call("c1", "spawn_agent", message="look")
+    rollout.output("c1", json.dumps({"agent_id": "a-1", "nickname": "Ann"}))
+    rollout.call("c2", "spawn_agent", message="look")
+    rollout.output("c2", "collab spawn failed: agent thread limit reached")
+    rollout.add("event_msg", type="collab_agent_spawn_end", call_id="c3", new_thread_id="a-3", status="running")
+    rollout.add("event_msg", type="collab_agent_spawn_end", call_id="c3", new_thread_id=None, status="not_found")
+    for kind in ("started", "interacted", "completed"):
+        rollout.add("event_msg", type="sub_agent_activity", event_id="c4", agent_thread_id="a-4", kind=kind)
+        rollout.item("SubAgentActivity", id="c5", agent_thread_id="a-5", kind=kind)
+    for tool in ("spawnAgent", "wait"):
+        rollout.item("CollabAgentToolCall", id="c6", tool=tool, receiver_thread_ids=["a-6"], status="completed")
+    steps = read(rollout.write(tmp_path))[1]
+    assert [step.started for step in steps if step.started] == ["a-1", "a-3", "a-4", "a-5", "a-6"]
 
 
 def test_damaged_and_unknown_lines_cost_themselves(tmp_path: Path) -> None:

@@ -3,12 +3,17 @@
 Messages tell their output tokens; input and cache only the totals of each shutdown, per model. A session that was
 not shut down (or is still going on) has no input tokens: its usage is marked as estimated. Input includes what was
 read from the cache.
+
+What a sub-agent does stands among the rest, under its own id (`agentId`) or that of the call that started it; it is a run of its own. The totals
+of a shutdown are of all of them and stay with the session's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
-from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
 from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
@@ -48,6 +53,9 @@ _SILENT = re.compile(
 )
 
 
+_Located = tuple[int, int, dict[str, Any]]
+
+
 class CopilotImporter:
     """Copilot CLI sessions."""
 
@@ -69,20 +77,19 @@ class CopilotImporter:
         return [Path.home() / ".copilot" / "session-state"]
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
-        """The one session of the file."""
+        """The session of the file, then its sub-agents' runs."""
         report.files += 1
         try:
-            records = ((line, record) for line, _, record in read_objects(path, report))
-            opening: list[tuple[int, dict[str, Any]]] = []
+            records = read_objects(path, report)
+            opening: list[_Located] = []
             for record in records:
                 opening.append(record)
-                if record[1].get("type") in ("session.start", "user.message") or len(opening) >= 20:
+                if record[2].get("type") in ("session.start", "user.message") or len(opening) >= 20:
                     break
             if not opening:
                 report.problem(path, None, "no session")
                 return
-            report.trajectories += 1
-            yield _Session(path, opening, records, report).trajectory()
+            yield from _Session(path, opening, records, report).trajectories()
         except OSError as error:
             report.problem(path, None, f"cannot be read: {error.strerror or error}")
 
@@ -93,35 +100,91 @@ class _Session:
     def __init__(
         self,
         path: Path,
-        opening: list[tuple[int, dict[str, Any]]],
-        records: Iterator[tuple[int, dict[str, Any]]],
+        opening: list[_Located],
+        records: Iterator[_Located],
         report: ImportReport,
     ) -> None:
         self.path = path
         self.opening = opening
         self.records = records
         self.report = report
-        start = next((mapping(r.get("data")) for _, r in opening if r.get("type") == "session.start"), {})
+        start = next((mapping(r.get("data")) for _, _, r in opening if r.get("type") == "session.start"), {})
         self.start = start
         self.context = mapping(start.get("context"))
-        self.session_id = string(start.get("sessionId")) or fingerprint(opening[0][1])
+        self.session_id = string(start.get("sessionId")) or fingerprint(opening[0][2])
         self.model = string(start.get("selectedModel"))
         self.calls: dict[str, ToolCall] = {}
         self.denied: set[str] = set()
         self.counted: dict[str | None, int] = {}
         """Output tokens of messages since the last shutdown, by model."""
+        self.run = self.session_id
+        self.subagents: dict[str, array[int]] = {}
+        """Where the lines of each sub-agent stand, by the call that started it."""
+        self.calls_of_agents: dict[str, str] = {}
+        """Sub-agent's id -> the call that started it, where they differ."""
+        self.started: dict[str, tuple[str, str | None]] = {}
+        """Call that starts a sub-agent -> the run it is made in, and what it asks for."""
 
-    def trajectory(self) -> Trajectory:
+    def trajectories(self) -> Iterator[Trajectory]:
+        self.report.trajectories += 1
+        steps = self._steps(self._own(chain(self.opening, self.records)))
+        yield self._trajectory(steps, self.opening[0][2])
+        for _ in steps:
+            pass
+        if self.counted:
+            self.report.skip("session without totals: input tokens unknown")
+        for call, spans in self.subagents.items():
+            located = read_objects_at(self.path, spans)
+            first = next(located, None)
+            if first is None:
+                continue
+            self.report.trajectories += 1
+            self.run = f"{self.session_id}/agent-{call}"
+            self.context = mapping(self.start.get("context"))
+            # A glued line may hold an object of the session's as well.
+            steps = self._steps(one for one in chain([first], located) if self._subagent(one[2]) is not None)
+            trajectory = self._trajectory(steps, first[2])
+            trajectory.agent_type = "subagent"
+            trajectory.parent_session_id, trajectory.request = self.started.get(call, (self.session_id, None))
+            trajectory.parent_call_id = call
+            yield trajectory
+            for _ in steps:
+                pass
+
+    def _own(self, located: Iterable[_Located]) -> Iterator[_Located]:
+        """The session's own lines; where those of its sub-agents stand is kept for these."""
+        for one in located:
+            call = self._subagent(one[2])
+            if call is None:
+                yield one
+                continue
+            self.subagents.setdefault(call, array("Q")).extend(one[:2])
+            if one[2].get("type") == "assistant.message":
+                self._count(mapping(one[2].get("data")))
+
+    def _subagent(self, record: dict[str, Any]) -> str | None:
+        """The call that started the sub-agent of a line; None for a line of the session itself, or about its agents."""
+        data = mapping(record.get("data"))
+        agent = string(record.get("agentId"))
+        if str(record.get("type")).startswith("subagent."):
+            call = string(data.get("toolCallId"))
+            if agent and call:
+                self.calls_of_agents[agent] = call
+            return None
+        return string(data.get("parentToolCallId")) or (self.calls_of_agents.get(agent, agent) if agent else None)
+
+    def _trajectory(self, steps: Iterator[Step], first: dict[str, Any]) -> Trajectory:
         return Trajectory(
             format="copilot",
-            session_id=self.session_id,
-            run_key=self.session_id,
-            steps=self.steps(),
+            session_id=self.run,
+            run_key=self.run,
+            steps=steps,
             agent_name="copilot-cli",
             agent_version=string(self.start.get("copilotVersion")),
             model=self.model,
             provider=None,
-            started_at=parse_time(self.start.get("startTime")) or parse_time(self.opening[0][1].get("timestamp")),
+            started_at=(parse_time(self.start.get("startTime")) if self.run == self.session_id else None)
+            or parse_time(first.get("timestamp")),
             cwd=string(self.context.get("cwd")),
             repository=string(self.context.get("repository")),
             branch=string(self.context.get("branch")),
@@ -130,15 +193,9 @@ class _Session:
             file_time=file_time(self.path),
         )
 
-    def steps(self) -> Iterator[Step]:
-        for line, record in self._all():
+    def _steps(self, located: Iterable[_Located]) -> Iterator[Step]:
+        for line, _, record in located:
             yield from self._of(line, record)
-        if self.counted:
-            self.report.skip("session without totals: input tokens unknown")
-
-    def _all(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        yield from self.opening
-        yield from self.records
 
     def _of(self, line: int, record: dict[str, Any]) -> Iterator[Step]:
         kind = string(record.get("type")) or "?"
@@ -191,9 +248,8 @@ class _Session:
             call_id = string(mapping(request).get("toolCallId"))
             if call_id and call_id not in self.calls:
                 step.calls.append(self._call(call_id, mapping(request).get("name"), mapping(request).get("arguments")))
-        output = count_of(data.get("outputTokens"))
+        output = self._count(data)
         if output:
-            self.counted[step.model] = self.counted.get(step.model, 0) + output
             step.usage = Usage(
                 message_id=string(data.get("apiCallId")) or string(data.get("messageId")) or step.ref,
                 request_id="",
@@ -204,9 +260,19 @@ class _Session:
                 estimated=True,
             )
 
+    def _count(self, data: dict[str, Any]) -> int:
+        """The output tokens that a message tells, which the totals of the next shutdown contain."""
+        output = count_of(data.get("outputTokens"))
+        if output:
+            model = string(data.get("model")) or self.model
+            self.counted[model] = self.counted.get(model, 0) + output
+        return output
+
     def _call(self, call_id: str, name: Any, arguments: Any) -> ToolCall:
         call = tool_call(call_id, string(name) or "?", arguments_of(arguments), string(self.context.get("cwd")))
         self.calls[call_id] = call
+        if call.kind is ToolKind.SUBAGENT:
+            self.started[call_id] = self.run, string(arguments_of(arguments).get("prompt"))
         return call
 
     def _unannounced(self, step: Step, data: dict[str, Any]) -> Iterator[Step]:

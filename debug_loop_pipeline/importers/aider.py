@@ -23,7 +23,7 @@ from debug_loop_pipeline.importers.aider_log import (
     usage_line,
     working_directory,
 )
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files
+from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.diffs import SearchReplace, diff_edits, search_replace_blocks
 from debug_loop_pipeline.importers.documents import (
     decode,
@@ -35,6 +35,7 @@ from debug_loop_pipeline.importers.documents import (
     string,
 )
 from debug_loop_pipeline.importers.jsonl_lines import split_lines
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import repository_of
 from debug_loop_pipeline.importers.usage import split_model
 from debug_loop_pipeline.models.trajectory import (

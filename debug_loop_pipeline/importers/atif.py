@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -25,6 +25,7 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import MAX_LOG_CHARS, repository_of
 from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
 from debug_loop_pipeline.importers.usage import split_model

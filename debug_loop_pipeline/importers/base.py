@@ -88,7 +88,7 @@ class Importer(Protocol):
     name: str
 
     def sniff(self, path: Path, head: bytes) -> bool:
-        """Whether the file is of this format, told by its first `HEAD_BYTES`; the name is a hint at most."""
+        """Whether the file is of this format, told by a head of it (`sniffing.heads`); the name is a hint at most."""
         ...
 
     def discover(self, root: Path) -> Iterator[Path]:
@@ -143,17 +143,6 @@ def walk_files(root: Path) -> Iterator[Path]:
                 yield from walk_files(Path(entry.path))
         elif entry.is_file():
             yield Path(entry.path)
-
-
-def sniffed_files(importer: Importer, root: Path) -> Iterator[Path]:
-    """The files under `root` that the importer recognises; what most `discover` methods are."""
-    for path in walk_files(root):
-        try:
-            head = read_head(path)
-        except OSError:
-            continue
-        if head and importer.sniff(path, head):
-            yield path
 
 
 def head_records(head: bytes, limit: int = 20) -> Iterator[dict[str, Any]]:

@@ -17,9 +17,10 @@ from typing import Any
 from debug_loop_pipeline.importers import claude_code_agents as agents
 from debug_loop_pipeline.importers import claude_code_lines as lines
 from debug_loop_pipeline.importers import claude_code_tools as tools
-from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, head_records
 from debug_loop_pipeline.importers.documents import file_time, string
 from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects, read_objects_at
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
 
 _CONVERSATION = frozenset({"user", "assistant", "system"})
@@ -52,13 +53,10 @@ class ClaudeCodeImporter:
         return sniffed_files(self, root)
 
     def sniff(self, path: Path, head: bytes) -> bool:
-        """A line with `uuid`, `parentUuid` and `sessionId`, or (where the first line is too long) its start."""
-        for record in head_records(head, 200):
-            if "parentUuid" in record and "sessionId" in record and "uuid" in record:
-                return True
-        last = head.rfind(b'\n{"parentUuid":')
-        keys = top_level_keys(head, last + 1)
-        return "parentUuid" in keys and "sessionId" in keys
+        """A line with `uuid`, `parentUuid` and `sessionId`."""
+        return any(
+            "parentUuid" in record and "sessionId" in record and "uuid" in record for record in head_records(head, 200)
+        )
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The session, then its sub-agents' inline sidechains in the order in which they began.

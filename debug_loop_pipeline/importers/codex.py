@@ -15,10 +15,11 @@ from typing import Any
 
 from debug_loop_pipeline.importers import codex_agents as agents
 from debug_loop_pipeline.importers import codex_tools as tools
-from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, head_records
 from debug_loop_pipeline.importers.codex_usage import TokenCounter
 from debug_loop_pipeline.importers.documents import file_time, mapping, string, text_of
 from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.models.trajectory import ApiError, Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory
 
 _RECORD_TYPES = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
@@ -77,14 +78,11 @@ class CodexImporter:
         return sniffed_files(self, root)
 
     def sniff(self, path: Path, head: bytes) -> bool:
-        """Lines of `{timestamp, type, payload}` of known types; the first may be longer than the head."""
+        """Lines of `{timestamp, type, payload}` of known types."""
         for record in head_records(head, 50):
             if isinstance(record.get("payload"), dict):
                 return str(record.get("type")) in _RECORD_TYPES
-        keys = top_level_keys(head)
-        return (
-            keys.get("payload") == b"{" and keys.get("type", b"").decode("utf-8", "replace").strip('"') in _RECORD_TYPES
-        )
+        return False
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The session. Its first `session_meta` is its own; later ones stand in history copied from another session.

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files
+from debug_loop_pipeline.importers.base import ImportReport, head_records
 from debug_loop_pipeline.importers.documents import (
     count_of,
     file_time,
@@ -29,6 +29,7 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files
+from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.diffs import changed_parts
 from debug_loop_pipeline.importers.documents import (
     file_time,
@@ -23,6 +23,7 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
     without_surrogates,
 )
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import FileEdit, Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files
+from debug_loop_pipeline.importers.base import ImportReport, head_records
 from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.models.trajectory import Trajectory
 
 _REQUIRED = frozenset({"attempt_id", "correlation_id", "agent_name", "status"})

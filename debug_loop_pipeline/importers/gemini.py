@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
 from debug_loop_pipeline.importers.diffs import changed_parts
 from debug_loop_pipeline.importers.documents import (
     count_of,
@@ -27,6 +27,7 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import recover_objects
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,

@@ -22,6 +22,7 @@ CHUNK_BYTES = 1 << 20
 MAX_LINE_BYTES = 64 << 20
 """A longer line is passed over: decoding it would cost several times its size in memory."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b" \t\r\n\x00\xef\xbb\xbf"
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -35,14 +36,20 @@ def moment(value: object) -> datetime | None:
     return at if at.tzinfo is UTC else parse_time(value)
 
 
-def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, bytes]]:
+def split_lines(path: Path, report: ImportReport, most_bytes: int | None = None) -> Iterator[tuple[int, int, bytes]]:
     """Lines of a file as (1-based number, byte offset, bytes without the line feed); UTF-16 files are read as UTF-8.
+
+    Args:
+        path: the file.
+        report: counts bytes, and gets every line that is too long.
+        most_bytes: no more than about so much is read; a line that is not at its end by then is left out.
 
     Raises:
         OSError: the file cannot be read.
     """
     number = 0
     offset = 0
+    size = 0
     rest: list[bytes] = []
     rest_size = 0
     with path.open("rb", buffering=0) as file:
@@ -50,9 +57,12 @@ def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, by
         first = True
         while chunk := file.read(CHUNK_BYTES):
             report.advance(len(chunk))
+            size += len(chunk)
+            if most_bytes is not None and size > most_bytes:
+                return
             if first:
                 first = False
-                if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
+                if chunk.startswith(_UTF_16):
                     recode = codecs.getincrementaldecoder("utf-16")("replace")
             if recode is not None:
                 chunk = recode.decode(chunk).encode("utf-8", "replace")
@@ -97,7 +107,10 @@ def split_lines(path: Path, report: ImportReport) -> Iterator[tuple[int, int, by
 
 
 def read_objects(
-    path: Path, report: ImportReport, skip: Callable[[bytes], str | None] | None = None
+    path: Path,
+    report: ImportReport,
+    skip: Callable[[bytes], str | None] | None = None,
+    most_bytes: int | None = None,
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The JSON objects of a file as (1-based line, byte offset of the line, object); several where a line has several.
 
@@ -105,6 +118,7 @@ def read_objects(
         path: the file.
         report: counts lines and bytes, and gets every line that is lost, wholly or in part.
         skip: tells from a line's bytes, without parsing it, why it is not wanted (counted under that reason), or None.
+        most_bytes: as in `split_lines`.
 
     Raises:
         OSError: the file cannot be read.
@@ -112,7 +126,7 @@ def read_objects(
     loads = orjson.loads
     counted = 0
     try:
-        for number, offset, line in split_lines(path, report):
+        for number, offset, line in split_lines(path, report, most_bytes):
             counted += 1
             if skip is not None:
                 reason = skip(line)
@@ -144,6 +158,11 @@ def read_objects_at(path: Path, spans: Sequence[int]) -> Iterator[tuple[int, int
         OSError: the file cannot be read.
     """
     quiet = ImportReport()
+    if _is_utf_16(path):
+        # What was counted are the bytes of the recoded text.
+        wanted = frozenset(spans[1::2])
+        yield from (located for located in read_objects(path, quiet) if located[1] in wanted)
+        return
     with path.open("rb") as file:
         last = -1
         for index in range(0, len(spans), 2):
@@ -161,6 +180,11 @@ def read_objects_at(path: Path, spans: Sequence[int]) -> Iterator[tuple[int, int
                 continue
             if isinstance(value, dict):
                 yield number, offset, value
+
+
+def _is_utf_16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in _UTF_16
 
 
 def recover_objects(line: bytes, path: Path, number: int, report: ImportReport) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
 from debug_loop_pipeline.importers.diffs import diff_edits
 from debug_loop_pipeline.importers.documents import (
     file_time,
@@ -24,6 +24,7 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import arguments_of, command_of
 from debug_loop_pipeline.importers.usage import service_usage, split_model

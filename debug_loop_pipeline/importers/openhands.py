@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -34,6 +34,7 @@ from debug_loop_pipeline.importers.openhands_events import (
     result_of,
     working_dir_of,
 )
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import report_verdict, repository_of
 from debug_loop_pipeline.importers.usage import service_usage, split_model
 from debug_loop_pipeline.models.trajectory import (

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, head_records, sniffed_files
+from debug_loop_pipeline.importers.base import ImportReport, head_records
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -24,6 +24,7 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import read_objects
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,

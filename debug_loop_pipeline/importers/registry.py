@@ -10,7 +10,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from debug_loop_pipeline.importers.base import Importer, read_head, walk_files
+from debug_loop_pipeline.importers.base import Importer, walk_files
+from debug_loop_pipeline.importers.sniffing import heads
 
 _PLACES: dict[str, tuple[str, str]] = {
     "jsonl": ("execution_events", "ExecutionEventsImporter"),
@@ -51,13 +52,11 @@ def detect(path: Path) -> Importer | None:
     Raises:
         OSError: the file cannot be read.
     """
-    head = read_head(path)
-    if not head.strip(b"\x00 \t\r\n"):
-        return None
-    for name in NAMES:
-        importer = importer_for(name)
-        if importer.sniff(path, head):
-            return importer
+    for head in heads(path):
+        for name in NAMES:
+            importer = importer_for(name)
+            if importer.sniff(path, head):
+                return importer
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.importers.base import ImportReport, sniffed_files, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -27,6 +27,7 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
+from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swe_agent_tools import Editor
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import arguments_of

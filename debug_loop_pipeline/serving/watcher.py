@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from debug_loop_pipeline.importers.base import Importer, read_head, walk_files
+from debug_loop_pipeline.importers.base import Importer, walk_files
 from debug_loop_pipeline.importers.registry import NAMES, files_under, importer_for
+from debug_loop_pipeline.importers.sniffing import is_of
 from debug_loop_pipeline.steps.framework import StepContext, StepReport
 from debug_loop_pipeline.steps.importing import ImportSummary, import_files
 from debug_loop_pipeline.steps.run_all import run_dirty_days
@@ -106,10 +107,9 @@ class FolderWatcher:
 
 def _is_of(importer: Importer, path: Path) -> bool:
     try:
-        head = read_head(path)
+        return is_of(importer, path)
     except OSError:
         return False
-    return bool(head) and importer.sniff(path, head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,3 +118,24 @@ def test_kept_problems_are_bounded_and_all_are_counted() -> None:
         report.problem("f", number, "bad")
     assert len(report.problems) == MAX_PROBLEMS
     assert report.problem_count == MAX_PROBLEMS + 5
+
+
+def test_no_more_is_read_than_asked_for_and_a_line_cut_by_that_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonl_lines, "CHUNK_BYTES", 8)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": 22222222222222}\n{"a": 3}\n')
+    report = ImportReport()
+    assert [value for _, _, value in read_objects(path, report, most_bytes=20)] == [{"a": 1}]
+    assert report.problem_count == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_single_lines_are_found_again_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "log.jsonl"
+    text = '{"a": "é"}\n{"b": 2}\n{"c": 3}{"d": 4}\n'
+    path.write_bytes((b"\xfe\xff" if encoding == "utf-16-be" else b"") + text.encode(encoding))
+    located = [(number, offset) for number, offset, _ in read_objects(path, ImportReport())]
+    spans = [part for place in dict.fromkeys(located[1:]) for part in place]
+    assert [value for _, _, value in read_objects_at(path, spans)] == [{"b": 2}, {"c": 3}, {"d": 4}]

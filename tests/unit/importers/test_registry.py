@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from debug_loop_pipeline.importers import sniffing
 from debug_loop_pipeline.importers.base import Importer, read_head, top_level_keys, walk_files
 from debug_loop_pipeline.importers.registry import NAMES, detect, files_under, importer_for
 
@@ -54,7 +55,8 @@ def test_an_unknown_format_says_which_there_are() -> None:
         (CODEX[:-2] + ', "instructions": "' + "x" * 100_000 + '"}}', "codex"),
         (CLAUDE_CODE.replace('"go"', '"' + "x" * 100_000 + '"'), "claude-code"),
         (
-            '{"type":"summary","summary":"s","leafUuid":"x"}\n' + CLAUDE_CODE.replace('"go"', '"' + "x" * 100_000),
+            '{"type":"summary","summary":"s","leafUuid":"x"}\n'
+            + CLAUDE_CODE.replace('"go"', '"' + "x" * 100_000 + '"'),
             "claude-code",
         ),
         ('{"agent": "Codex", "session_id": "s", "token_usage": {}}', None),
@@ -70,6 +72,59 @@ def test_the_content_tells_the_format_and_the_name_does_not(tmp_path: Path, cont
         path = tmp_path / name
         path.write_text(content, encoding="utf-8")
         assert name_of(path) == expected
+
+
+LONG = "x" * 100_000
+CLAUDE_CODE_NOW = json.dumps(
+    {
+        "parentUuid": None,
+        "isSidechain": False,
+        "type": "user",
+        "message": {"role": "user", "content": [{"type": "image", "data": LONG}, {"type": "text", "text": "go"}]},
+        "uuid": "u",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "sessionId": "s",
+    }
+)
+QUEUED = json.dumps({"type": "queue-operation", "operation": "enqueue", "content": LONG, "sessionId": "s"})
+EVENT = json.dumps(
+    {"errors": [{"message": LONG}], "attempt_id": "a", "correlation_id": "c", "agent_name": "n", "status": "success"}
+)
+SHORT_EVENT = EVENT.replace(LONG, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (CLAUDE_CODE_NOW, "claude-code"),
+        (f"{QUEUED}\n{CLAUDE_CODE_NOW}\n{CLAUDE_CODE}", "claude-code"),
+        (json.dumps({"payload": {"instructions": LONG}, "type": "session_meta"}), "codex"),
+        (json.dumps({"text": LONG}) + "\n" + CODEX, "codex"),
+        (json.dumps({"data": {"x": LONG}, "type": "session.start", "id": "e"}), "copilot"),
+        (EVENT, "jsonl"),
+        (f"{EVENT}\n{SHORT_EVENT}", "jsonl"),
+        ('{"broken": \n' * 6 + SHORT_EVENT, "jsonl"),
+        ("\x00" * 200 + SHORT_EVENT, "jsonl"),
+        (SHORT_EVENT + SHORT_EVENT, "jsonl"),
+        (CLAUDE_CODE + CLAUDE_CODE, "claude-code"),
+        (json.dumps({"text": EVENT}), None),
+    ],
+)
+def test_a_first_record_that_is_long_or_damaged_does_not_hide_the_format(
+    tmp_path: Path, content: str, expected: str | None
+) -> None:
+    path = tmp_path / "x.jsonl"
+    for encoding in ("utf-8", "utf-16"):
+        path.write_text(content, encoding=encoding)
+        assert name_of(path) == expected
+        assert [name for name in NAMES if list(importer_for(name).discover(path))] == ([expected] if expected else [])
+
+
+def test_only_so_much_of_a_file_is_read_to_tell_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(EVENT)
+    monkeypatch.setattr(sniffing, "_OPENING_BYTES", 1_000)
+    assert name_of(path) is None
 
 
 def test_a_byte_order_mark_and_utf_16_do_not_hide_the_format(tmp_path: Path) -> None:

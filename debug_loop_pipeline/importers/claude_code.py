@@ -26,6 +26,8 @@ from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, To
 _CONVERSATION = frozenset({"user", "assistant", "system"})
 _SILENT = frozenset({"thinking", "redacted_thinking"})
 """Blocks that need no step of their own where the response has others."""
+_SYNTHETIC = "<synthetic>"
+"""The model of lines that the program wrote itself: a failed request, an empty turn."""
 _MAX_HELD = 64
 """Steps held back at most until the response that they belong to is known to be complete."""
 _OUTPUT_PART_BYTES = 512 << 10
@@ -250,9 +252,9 @@ class _Conversation:
         model = message.get("model")
         usage = message.get("usage")
         ref = str(message.get("id") or record.get("uuid"))
-        if model == "<synthetic>" or not isinstance(usage, dict):
+        if model == _SYNTHETIC or not isinstance(usage, dict):
             step = self._agent_step(record, number, ref, message)
-            if model == "<synthetic>":
+            if model == _SYNTHETIC:
                 step.api_error = lines.synthetic_error(record, message)
             return [*self._close(), step]
         key = (ref, string(record.get("requestId")) or "")
@@ -277,7 +279,8 @@ class _Conversation:
     def _agent_step(self, record: dict[str, Any], number: int, ref: str, message: dict[str, Any]) -> Step:
         step = self._step(record, StepSource.AGENT, ref)
         step.line = number
-        step.model = string(message.get("model"))
+        model = string(message.get("model"))
+        step.model = None if model == _SYNTHETIC else model
         content = message.get("content")
         if not isinstance(content, list):
             step.text = tools.content_text(content)
@@ -334,9 +337,11 @@ class _Conversation:
         if isinstance(content, list):
             blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "tool_result"]
             # One object describes one result; on a line with several it cannot be told whose it is.
-            details = record.get("toolUseResult") if len(blocks) == 1 else None
+            details, denial = None, None
+            if len(blocks) == 1:
+                details, denial = record.get("toolUseResult"), string(record.get("toolDenialKind"))
             for block in blocks:
-                results += self._results(block, details)
+                results += self._results(block, details, denial)
         if results:
             step = self._step(record, StepSource.TOOL, results[0].call_id)
             step.results = results
@@ -362,9 +367,9 @@ class _Conversation:
                 self.report.skip("not a person's message")
         return made
 
-    def _results(self, block: dict[str, Any], details: object) -> list[ToolResult]:
+    def _results(self, block: dict[str, Any], details: object, denial: str | None) -> list[ToolResult]:
         call = self.calls.pop(str(block.get("tool_use_id")), None)
-        result = tools.tool_result(block, call, details)
+        result = tools.tool_result(block, call, details, denial)
         if result.output.startswith("<persisted-output>"):
             result.output = self._whole_output(result.output, details)
         if call is None:

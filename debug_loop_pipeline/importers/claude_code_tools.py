@@ -36,7 +36,15 @@ _CANCELLED = (
     "Claude requested permissions to",
     "Interrupted by user",
 )
-_PERMISSION_DENIED = re.compile(r"Permission to use .{1,200}? (?:has been |was )?denied", re.DOTALL)
+_DENIED = re.compile(
+    r"(?:Error: )?(?:Permission (?:to (?:use|read|edit|write) .{1,200}?|for this (?:action|tool use)) (?:has been |was )?denied"
+    r"|This (?:\w+ )?command (?:requires approval|contains multiple operations\. The following parts? requires? approval)"
+    r"|.{1,500}? was blocked\. For security, Claude Code may only "
+    r"|\S{1,100} is temporarily unavailable, so auto mode cannot determine the safety of "
+    r"|(?:Hook )?PreToolUse:\S{1,100} (?:denied this tool|hook (?:error:|blocking error|returned blocking error)))",
+    re.DOTALL,
+)
+"""By a rule, the mode, the classifier or a hook, in versions that do not tell so beside the text."""
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d+)(?:\n|$)")
 _TIMED_OUT = re.compile(r"Command timed out after \d")
 _TIME_LIMIT_EXIT_CODES = (124, 137, 143)
@@ -102,22 +110,23 @@ def background_task_read(block: dict[str, Any]) -> str | None:
     return _text(given.get("bash_id")) or _text(given.get("task_id"))
 
 
-def tool_result(block: dict[str, Any], call: ToolCall | None, details: object) -> ToolResult:
+def tool_result(block: dict[str, Any], call: ToolCall | None, details: object, denial: str | None = None) -> ToolResult:
     """The result in a `tool_result` block.
 
     Args:
         block: the block.
         call: the call that it answers, where it was seen.
         details: the line's `toolUseResult`: an object on success, a string on failure, or None.
+        denial: the line's `toolDenialKind`: who kept the call from running, or stopped it.
     """
     output = content_text(block.get("content"))
-    failed = block.get("is_error") is True
+    failed = block.get("is_error") is True or denial is not None
     if output.startswith("<tool_use_error>"):
         failed = True
         output = output.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>")
     result = ToolResult(str(block.get("tool_use_id") or ""), output, failed)
     if failed:
-        _judge_failure(result, call)
+        _judge_failure(result, call, denial)
         return result
     details = details if isinstance(details, dict) else {}
     if call is None:
@@ -185,12 +194,12 @@ def content_text(content: object) -> str:
     return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
-def _judge_failure(result: ToolResult, call: ToolCall | None) -> None:
+def _judge_failure(result: ToolResult, call: ToolCall | None, denial: str | None) -> None:
     """Tells denial, time limit and exit code apart in the text of a failed result."""
     output = result.output
     if call is not None and call.kind is ToolKind.EDIT:
         result.edits = []
-    if output.startswith(_CANCELLED) or _PERMISSION_DENIED.match(output):
+    if denial is not None or output.startswith(_CANCELLED) or _DENIED.match(output):
         result.cancelled = True
         return
     code = _EXIT_CODE.match(output)

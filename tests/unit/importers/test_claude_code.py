@@ -253,7 +253,16 @@ def test_errors_of_the_service_are_told_and_fillers_are_not(tmp_path: Path) -> N
         ("rate_limit", "API Error: 529"),
         ("overloaded_error", "Overloaded"),
     ]
-    assert not any(step.usage for step in steps)
+    assert not any(step.usage or step.model for step in steps)
+
+
+def test_a_call_that_was_kept_from_running_is_cancelled_whatever_it_says(tmp_path: Path) -> None:
+    session = Session()
+    session.agent("m1", call("t1", command="pip install yaml"))
+    block = {"type": "tool_result", "tool_use_id": "t1", "content": "Not here.", "is_error": True}
+    session.user([block], toolUseResult="Error: Not here.", toolDenialKind="automode-blocked")
+    [result] = [result for step in read_steps(session.write(tmp_path)) for result in step.results]
+    assert (result.cancelled, result.exit_code) == (True, None)
 
 
 def test_a_pull_request_is_told_from_its_line_on(tmp_path: Path) -> None:

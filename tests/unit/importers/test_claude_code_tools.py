@@ -60,6 +60,17 @@ def test_an_exit_code_that_the_tool_excuses_is_not_told_as_zero() -> None:
     [
         "The user doesn't want to proceed with this tool use. The tool use was rejected.",
         "Permission to use Bash with command rm -rf / has been denied.",
+        "Permission to read /etc/shadow has been denied.",
+        "Permission for this action has been denied. Reason: [External Code] installs what nobody asked for.",
+        "Permission for this action was denied by the Claude Code auto mode classifier. Reason: [Destructive].",
+        "Permission for this tool use was denied. The tool use was rejected. The user said:\nno",
+        "This command requires approval",
+        "This Bash command contains multiple operations. The following part requires approval: pip install x",
+        "This PowerShell command contains multiple operations. The following parts require approval: a, b",
+        "ls in '/home/u' was blocked. For security, Claude Code may only list files in the allowed working directories",
+        "some-model[1m] is temporarily unavailable, so auto mode cannot determine the safety of Bash right now.",
+        "Hook PreToolUse:Bash denied this tool",
+        "PreToolUse:Bash hook error: [guard.sh]: no network here",
         "[Request interrupted by user for tool use]",
         "<tool_use_error>Sibling tool call errored</tool_use_error>",
         "<tool_use_error>Cancelled: parallel tool call Bash(make) errored</tool_use_error>",
@@ -74,8 +85,19 @@ def test_what_a_person_refused_or_never_ran_is_cancelled(content: str) -> None:
     assert "tool_use_error" not in refused.output
 
 
-def test_an_error_that_only_speaks_of_permissions_is_no_denial() -> None:
-    failed = result(made("Bash", command="x"), "Exit code 1\nPermission to use the file was denied", is_error=True)
+def test_a_denial_that_is_told_beside_the_text_needs_no_known_words() -> None:
+    call = made("Bash", command="pip install x")
+    block = {"type": "tool_result", "tool_use_id": call.id, "content": "Not allowed here", "is_error": True}
+    assert tool_result(block, call, "Error: Not allowed here", "automode-blocked").cancelled
+    assert not tool_result(block, call, "Error: Not allowed here").cancelled
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Permission to use the file was denied", "This command requires approval", "PreToolUse:Bash hook error: x"],
+)
+def test_an_error_that_only_speaks_of_permissions_is_no_denial(said: str) -> None:
+    failed = result(made("Bash", command="x"), f"Exit code 1\n{said}", is_error=True)
     assert (failed.cancelled, failed.exit_code) == (False, 1)
 
 

@@ -30,10 +30,10 @@ _SYNTHETIC = "<synthetic>"
 """The model of lines that the program wrote itself: a failed request, an empty turn."""
 _MAX_HELD = 64
 """Steps held back at most until the response that they belong to is known to be complete."""
+_ACTS = frozenset({ToolKind.SHELL, ToolKind.EDIT})
 _OUTPUT_PART_BYTES = 512 << 10
 """Of an output in a file of its own so much is read from its start, and so much from its end."""
 _OUTPUT_FILE = re.compile(r"tool-results[/\\]([\w.-]+)")
-_NOTIFIED_TASK = re.compile(r"<task-id>([^<]+)</task-id>")
 
 _Located = tuple[int, int, dict[str, Any]]
 """Line number, byte offset of the line, object."""
@@ -185,6 +185,10 @@ class _Conversation:
         self.seen: set[int] = set()
         self.calls: dict[str, ToolCall] = {}
         self.background: dict[str, str] = {}
+        self.unread: dict[str, Step] = {}
+        """Ends of background commands whose output, in a file of its own, the agent may still read."""
+        self.went_on = False
+        """Whether the agent did something else instead."""
         self.readers: dict[str, str] = {}
         self.emitted: dict[int, int] = {}
         self.held: list[Step] = []
@@ -221,6 +225,7 @@ class _Conversation:
             if ready:
                 yield from ready
         yield from self._close()
+        yield from self._unread_ends()
 
     def _read_line(self, record: dict[str, Any], number: int) -> list[Step]:
         """Takes a line in; returns the steps that are ready."""
@@ -229,6 +234,8 @@ class _Conversation:
             return self._assistant(record, number)
         if kind == "user":
             made = self._user(record)
+        elif kind == "attachment":
+            made = self._attachment(record)
         elif kind == "pr-link":
             self.pull_request = string(record.get("prUrl"))
             made = [self._step(record, StepSource.SYSTEM, str(self.pull_request))]
@@ -241,10 +248,12 @@ class _Conversation:
             made[0].api_error = error
         for step in made:
             step.line = number
+        prompted = kind == "user" and any(step.source is StepSource.HUMAN for step in made)
+        if self.unread and (prompted or self.went_on):
+            made = self._unread_ends() + made
         if self.open_key is None:
             return made
         self.held += made
-        prompted = kind == "user" and any(step.source is StepSource.HUMAN for step in made)
         return self._close() if prompted or len(self.held) > _MAX_HELD else []
 
     def _assistant(self, record: dict[str, Any], number: int) -> list[Step]:
@@ -327,6 +336,8 @@ class _Conversation:
         task = tools.background_task_read(block)
         if task is not None:
             self.readers[call.id] = task
+        elif call.kind in _ACTS:
+            self.went_on |= bool(self.unread) and ".output" not in (call.command or "")
         elif call.kind is ToolKind.SUBAGENT:
             self.file.prompt_calls[agents.prompt_key(str(block["input"].get("prompt")))] = call.id
         return call
@@ -358,14 +369,14 @@ class _Conversation:
         if text:
             made.append(self._step(record, StepSource.HUMAN, ref))
             made[-1].text = text
-        if not made:
-            ended = self._notified(tools.content_text(content))
-            if ended is not None:
-                made.append(self._step(record, StepSource.TOOL, ref))
-                made[0].results.append(ended)
-            else:
-                self.report.skip("not a person's message")
-        return made
+        return made or self._notified(record, tools.content_text(content), "not a person's message")
+
+    def _attachment(self, record: dict[str, Any]) -> list[Step]:
+        given = record.get("attachment")
+        text = ""
+        if isinstance(given, dict) and given.get("commandMode") == "task-notification":
+            text = tools.content_text(given.get("prompt"))
+        return self._notified(record, text, "type attachment")
 
     def _results(self, block: dict[str, Any], details: object, denial: str | None) -> list[ToolResult]:
         call = self.calls.pop(str(block.get("tool_use_id")), None)
@@ -383,24 +394,52 @@ class _Conversation:
             if agent is not None:
                 self.file.agent_calls[agent] = call.id
         task = self.readers.pop(call.id, None)
+        if task is None:
+            return [result]
         if task in self.background:
             ended = tools.background_task_end(self.background[task], result.output, call)
             if ended is not None:
                 del self.background[task]
                 return [result, ended]
+        elif task in self.unread:
+            [ended] = self.unread[task].results
+            printed = tools.background_task_output(ended, result, call)
+            if printed is not None:
+                del self.unread[task]
+                ended.output = printed
+                return [result, ended]
         return [result]
 
-    def _notified(self, text: str) -> ToolResult | None:
-        """The end of a background command, told by a notification in the place of a prompt."""
-        task = _NOTIFIED_TASK.search(text) if text.lstrip().startswith("<task-notification>") else None
-        if task is None:
-            return None
-        call_id = self.background.get(task[1])
-        if call_id is None:
-            return None
-        ended = tools.background_task_end(call_id, text)
-        if ended is not None:
-            del self.background[task[1]]
+    def _notified(self, record: dict[str, Any], text: str, otherwise: str) -> list[Step]:
+        """The ends of background commands, told by notifications; what is no notification of any is skipped as `otherwise`.
+
+        A notification names the file that holds the output; an end waits until that is read, or the agent goes on
+        without.
+        """
+        made: list[Step] = []
+        known = False
+        for task, report in tools.notifications(text):
+            call_id = self.background.get(task)
+            ended = tools.background_task_end(call_id, report) if call_id is not None else None
+            if ended is None:
+                continue
+            del self.background[task]
+            known = True
+            step = self._step(record, StepSource.TOOL, str(record.get("uuid")))
+            step.results.append(ended)
+            if ended.output or ended.cancelled:
+                made.append(step)
+            else:
+                self.unread[task] = step
+        if not known:
+            self.report.skip(otherwise)
+        return made
+
+    def _unread_ends(self) -> list[Step]:
+        """Ends of background commands whose output was not read."""
+        ended = list(self.unread.values())
+        self.unread.clear()
+        self.went_on = False
         return ended
 
     def _whole_output(self, shown: str, details: object) -> str:

@@ -54,6 +54,8 @@ _BACKGROUND = re.compile(
 )
 """Started there, sent there by the user, or put there at its time limit."""
 _STATUS = re.compile(r"<status>(\w+)</status>")
+_NOTIFICATION = re.compile(r"<task-notification>(.*?)(?:</task-notification>|\Z)", re.DOTALL)
+_TASK_ID = re.compile(r"<task-id>([^<]+)</task-id>")
 _TASK_EXIT_CODE = re.compile(r"(?:<exit_code>|<summary>[^<]*\bexit code )(-?\d+)")
 _STREAMS = re.compile(r"<(stdout|stderr|output)>\n?(.*?)\n?</\1>", re.DOTALL)
 _OUTPUT_FILE = re.compile(r"[/\\]tasks[/\\]([\w-]+)\.output$")
@@ -62,6 +64,7 @@ _PRINTED_FILE = re.compile(
 )
 _TAIL = re.compile(r"(?:^|[;&\n]\s*|\bdo\s+)tail\s")
 _GONE_WRONG = re.compile(r"(?i)(?<!\b0 )(?<!\bno )(?:fail|error|panic|traceback|warning)")
+_REMINDER = re.compile(r"\s*<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 _LINE_NUMBER = re.compile(r"^ *\d+(?:\t|→)", re.MULTILINE)
 _EXITED = re.compile(r"(?:^|\n)\[exited with code (-?\d+)\]\s*\Z")
 _RUNNING = frozenset({"running", "pending"})
@@ -148,19 +151,24 @@ def background_task_started(result: ToolResult, details: object) -> str | None:
     return said[1] if said is not None else None
 
 
+def notifications(text: str) -> list[tuple[str, str]]:
+    """Id of the background task, and text, of each notification that a message consists of; none of any other message."""
+    if not text.lstrip().startswith("<task-notification>"):
+        return []
+    bodies = [match[1] for match in _NOTIFICATION.finditer(text)]
+    return [(task[1], body) for body in bodies if (task := _TASK_ID.search(body)) is not None]
+
+
 def background_task_end(call_id: str, report: str, reader: ToolCall | None = None) -> ToolResult | None:
-    """How a background command ended, told by the text of the `reader` of its output; None while it runs."""
+    """How a background command ended, told by a notification or the text of the `reader` of its output; None while it runs."""
     status = _STATUS.search(report)
     if status is None:
         ended = _file_end(call_id, report)
-        part = reader is not None and _TAIL.search(reader.command or "") is not None
-        # Of what went wrong the last lines do not tell all, and what they leave out would seem to be gone.
-        return None if ended is not None and part and (ended.is_error or _GONE_WRONG.search(ended.output)) else ended
+        return None if ended is not None and not _tells_all(reader, ended, ended.output) else ended
     if status[1] in _RUNNING:
         return None
     code = _TASK_EXIT_CODE.search(report)
-    streams = [match[2] for match in _STREAMS.finditer(report)]
-    result = ToolResult(call_id, "\n".join(text for text in streams if text) if streams else report)
+    result = ToolResult(call_id, "\n".join(match[2] for match in _STREAMS.finditer(report) if match[2]))
     if code is not None:
         result.exit_code = int(code[1])
         result.is_error = result.exit_code != 0
@@ -170,9 +178,30 @@ def background_task_end(call_id: str, report: str, reader: ToolCall | None = Non
     return result
 
 
+def background_task_output(ended: ToolResult, shown: ToolResult, reader: ToolCall) -> str | None:
+    """What a background command that has `ended` printed, where the result of the `reader` of its output shows all that counts."""
+    told = background_task_end(ended.call_id, shown.output, reader)
+    if told is not None:
+        return told.output
+    text = _file_text(shown.output)
+    return None if shown.is_error or _STATUS.search(text) or not _tells_all(reader, ended, text) else text
+
+
+def _tells_all(reader: ToolCall | None, ended: ToolResult, text: str) -> bool:
+    """Whether a reading of an output is enough: of what went wrong the last lines do not tell all, and what they leave out would seem to be gone."""
+    part = reader is not None and _TAIL.search(reader.command or "") is not None
+    return not part or not (ended.is_error or _GONE_WRONG.search(text))
+
+
+def _file_text(shown: str) -> str:
+    """The content of a file as it was shown, without what was put in for the model."""
+    text = _REMINDER.sub("", shown) if "<system-reminder>" in shown else shown
+    return _LINE_NUMBER.sub("", text) if _LINE_NUMBER.match(text) else text
+
+
 def _file_end(call_id: str, report: str) -> ToolResult | None:
     """The end of a background command, told by the last line of the file that holds its output."""
-    text = _LINE_NUMBER.sub("", report) if _LINE_NUMBER.match(report) else report
+    text = _file_text(report)
     ended = _EXITED.search(text)
     if ended is None:
         return None

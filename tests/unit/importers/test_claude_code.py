@@ -530,6 +530,101 @@ def test_a_background_command_ends_with_the_reading_of_its_file_where_that_tells
     assert found == ([ended] if ended is not None else [])
 
 
+def notification(task: str, code: int) -> str:
+    return (
+        f"<task-notification>\n<task-id>{task}</task-id>\n<output-file>/t/tasks/{task}.output</output-file>\n"
+        f"<status>{'failed' if code else 'completed'}</status>\n"
+        f'<summary>Background command "Check" ended with exit code {code}</summary>\n</task-notification>'
+    )
+
+
+def in_background(session: Session, *tasks: str) -> None:
+    for task in tasks:
+        session.agent(f"m-{task}", call(f"t-{task}", command="make check", run_in_background=True))
+        session.result(f"t-{task}", f"Command running in background with ID: {task}.")
+
+
+def ends(session: Session, folder: Path) -> list[tuple[str, int | None, str]]:
+    steps = read_steps(session.write(folder))
+    return [
+        (r.call_id, r.exit_code, r.output)
+        for step in steps
+        for r in step.results
+        if r.call_id.startswith("t-") and not r.pending
+    ]
+
+
+@pytest.mark.parametrize("as_attachment", [False, True])
+def test_a_notification_is_no_output_and_each_of_several_counts(tmp_path: Path, as_attachment: bool) -> None:
+    session = Session()
+    in_background(session, "b1", "b2")
+    told = notification("b1", 0) + "\n" + notification("b2", 1) + "\nRead the output file: /t/tasks/b2.output"
+    if as_attachment:
+        given = {"type": "queued_command", "prompt": told, "commandMode": "task-notification"}
+        session.add("attachment", attachment=given)
+    else:
+        session.user(told, origin={"kind": "task-notification"})
+    session.agent("m", text("done"))
+    report = ImportReport()
+    assert ends(session, tmp_path) == [("t-b1", 0, ""), ("t-b2", 1, "")]
+    read_steps(session.write(tmp_path), report)
+    assert not report.skipped
+
+
+@pytest.mark.parametrize(
+    ("readers", "printed"),
+    [
+        ([(call("r", "Read", file_path="/t/tasks/b1.output"), "1\t2 failed\n2\tin all")], "2 failed\nin all"),
+        (
+            [
+                (
+                    call("r", "Read", file_path="/t/tasks/b1.output"),
+                    "1\tbad\n\n<system-reminder>\nx\n</system-reminder>\n",
+                )
+            ],
+            "bad",
+        ),
+        ([(call("r", command="cat /t/tasks/b1.output"), "2 failed\n[exited with code 1]\n")], "2 failed"),
+        ([(call("r", "TaskOutput", task_id="b1"), "<status>failed</status>\n<output>\nbad\n</output>")], "bad"),
+        (
+            [
+                (call("r1", command="tail -1 /t/tasks/b1.output"), "in all"),
+                (call("r2", command="grep -c failed /t/tasks/b1.output"), "1"),
+                (call("r3", "Read", file_path="/t/tasks/b1.output"), "1\t2 failed"),
+            ],
+            "2 failed",
+        ),
+        ([(call("r1", "Read", file_path="/t/tasks/b1.output", offset=9), "9\t2 failed")], ""),
+        (
+            [
+                (call("r1", command="ls"), "a.py"),
+                (call("r2", "Read", file_path="/t/tasks/b1.output"), "1\t2 failed"),
+            ],
+            "",
+        ),
+    ],
+)
+def test_what_a_background_command_printed_is_read_after_it_is_told_to_have_ended(
+    tmp_path: Path, readers: list[tuple[dict[str, Any], str]], printed: str
+) -> None:
+    session = Session()
+    in_background(session, "b1")
+    session.user(notification("b1", 1), origin={"kind": "task-notification"})
+    for number, (reader, shown) in enumerate(readers):
+        session.agent(f"m{number}", reader)
+        session.result(reader["id"], shown)
+    assert ends(session, tmp_path) == [("t-b1", 1, printed)]
+
+
+def test_a_background_command_has_ended_before_the_next_request(tmp_path: Path) -> None:
+    session = Session()
+    in_background(session, "b1")
+    session.user(notification("b1", 1), origin={"kind": "task-notification"})
+    session.user("now the docs")
+    steps = read_steps(session.write(tmp_path))
+    assert [step.source for step in steps][-2:] == [StepSource.TOOL, StepSource.HUMAN]
+
+
 def test_a_file_without_a_conversation_gives_no_run(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"type":"summary","summary":"s","leafUuid":"x"}\n')

@@ -143,15 +143,15 @@ class _SessionFile:
         message = first.get("message")
         prompt = tools.content_text(message.get("content")) if isinstance(message, dict) else ""
         trajectory.request = prompt or None
-        trajectory.session_id = trajectory.run_key = f"{parent}/agent-{agent_id}"
+        trajectory.session_id = trajectory.run_key = agents.run_key(parent, agent_id)
         trajectory.parent_session_id = parent
         trajectory.agent_type = "subagent"
-        trajectory.parent_file = agents.parent_file(self.path)
-        trajectory.parent_call_id = (
-            call
-            or self.prompt_calls.get(agents.prompt_key(prompt))
-            or agents.parent_call(self.path, parent, agent_id, prompt)
-        )
+        trajectory.parent_call_id = call or self.prompt_calls.get(agents.prompt_key(prompt))
+        if trajectory.parent_call_id is None:
+            start = agents.start_of(self.path, parent, agent_id, prompt)
+            if start is not None:
+                trajectory.parent_session_id, trajectory.parent_call_id = start.session_id, start.call_id
+                trajectory.parent_file = start.file
         return trajectory
 
     def _is_of_other(self, number: int, offset: int, record: dict[str, Any]) -> bool:

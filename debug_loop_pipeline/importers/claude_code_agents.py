@@ -1,4 +1,4 @@
-"""Which call of which session started a Claude Code sub-agent, and whose session a file is (LOG_FORMATS 2).
+"""Which call of which run started a Claude Code sub-agent, and whose session a file is (LOG_FORMATS 2).
 
 Sub-agents live in files of their own (`<sessionId>/subagents/agent-<agentId>.jsonl`) or, in older versions, as
 sidechain lines inside the session's file.
@@ -7,6 +7,8 @@ sidechain lines inside the session's file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,30 +50,53 @@ def own_session_id(path: Path, first: dict[str, Any]) -> str:
     return str(first.get("sessionId") or path.stem)
 
 
-def parent_file(path: Path) -> Path | None:
-    """The transcript that started the sub-agent of a file, where the file lies in its place beside it."""
-    if path.parent.name != "subagents":
-        return None
-    parent = path.parents[2] / f"{path.parents[1].name}.jsonl"
-    return parent if parent.is_file() else None
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What started a sub-agent: a tool call of a run, and the transcript that this stands in, where it was found."""
+
+    session_id: str
+    call_id: str
+    file: Path | None
 
 
-def parent_call(path: Path, parent_session: str, agent_id: str, prompt: str) -> str | None:
-    """The tool call that started the sub-agent of this file, where a note beside it or the parent's file tells."""
+def start_of(path: Path, session: str, agent_id: str, prompt: str) -> Start | None:
+    """What started the sub-agent of this file, where a note beside it, the session's file or another sub-agent's tells.
+
+    Args:
+        path: the sub-agent's file.
+        session: the session that it and those that may have started it are of.
+        agent_id: its own id.
+        prompt: its first message.
+    """
     noted = _read_object(path.with_suffix(".meta.json")).get("toolUseId")
-    if isinstance(noted, str) and noted:
-        return noted
-    if not is_plain_name(parent_session):
-        return None
-    for folder in (path.parent, path.parent.parent.parent):
-        parent = folder / f"{parent_session}.jsonl"
+    keys = [noted] if isinstance(noted, str) and noted else [agent_id, prompt_key(prompt)]
+    for run, file in _runs_around(path, session):
         try:
-            stat = parent.stat()
+            stat = file.stat()
         except OSError:
             continue
-        calls = _starting_calls(parent, stat.st_size, stat.st_mtime_ns)
-        return calls.get(agent_id) or calls.get(prompt_key(prompt))
-    return None
+        calls = _starting_calls(file, stat.st_size, stat.st_mtime_ns)
+        call = next((calls[key] for key in keys if key in calls), None)
+        if call is not None:
+            return Start(run, call, file)
+    return Start(session, noted, None) if isinstance(noted, str) and noted else None
+
+
+def run_key(session: str, agent_id: str) -> str:
+    """The run of a sub-agent."""
+    return f"{session}/agent-{agent_id}"
+
+
+def _runs_around(path: Path, session: str) -> Iterator[tuple[str, Path]]:
+    """The runs that may have started the sub-agent of a file, with their transcripts: the session, its other sub-agents."""
+    home = next((folder for folder in path.parents if folder.name == "subagents"), None)
+    if is_plain_name(session):
+        for folder in (path.parent, *(home.parents[1:2] if home is not None else ())):
+            yield session, folder / f"{session}.jsonl"
+    if home is not None:
+        for other in sorted(home.rglob("agent-*.jsonl")):
+            if other != path:
+                yield run_key(session, other.stem.removeprefix("agent-")), other
 
 
 def is_plain_name(name: str) -> bool:
@@ -92,12 +117,16 @@ def agent_of(details: object, output: str) -> str | None:
     return found[1] if found else None
 
 
-@lru_cache(maxsize=16)
-def _starting_calls(parent: Path, _size: int, _changed: int) -> dict[str, str]:
-    """Sub-agent's id, and key of its prompt, to tool call id, of one session; read once for all of its sub-agents."""
+@lru_cache(maxsize=256)
+def _starting_calls(transcript: Path, _size: int, _changed: int) -> dict[str, str]:
+    """Of the calls that start sub-agents in a transcript: id, key of the prompt and sub-agent's id to the call's id.
+
+    Read once for all sub-agents of a session.
+    """
     calls: dict[str, str] = {}
-    for _, _, line in split_lines(parent, ImportReport()):
-        if _CALL_NAME.search(line) is None and b"agentId" not in line:
+    unanswered: set[bytes] = set()
+    for _, _, line in split_lines(transcript, ImportReport()):
+        if _CALL_NAME.search(line) is None and not any(call in line for call in unanswered):
             continue
         try:
             record = orjson.loads(line)
@@ -109,13 +138,16 @@ def _starting_calls(parent: Path, _size: int, _changed: int) -> dict[str, str]:
             if not isinstance(block, dict):
                 continue
             if block.get("type") == "tool_use" and block.get("name") in ("Task", "Agent"):
-                given = block.get("input")
+                call, given = str(block.get("id")), block.get("input")
+                calls[call] = call
+                unanswered.add(call.encode())
                 if isinstance(given, dict) and isinstance(given.get("prompt"), str):
-                    calls.setdefault(prompt_key(given["prompt"]), str(block.get("id")))
-            elif block.get("type") == "tool_result":
+                    calls.setdefault(prompt_key(given["prompt"]), call)
+            elif block.get("type") == "tool_result" and (call := str(block.get("tool_use_id"))) in calls:
+                unanswered.discard(call.encode())
                 agent = agent_of(record.get("toolUseResult"), content_text(block.get("content")))
                 if agent is not None:
-                    calls.setdefault(agent, str(block.get("tool_use_id")))
+                    calls.setdefault(agent, call)
     return calls
 
 

@@ -118,3 +118,35 @@ def test_the_parents_task_is_known_in_either_order(transcripts: tuple[Path, Path
     parent, child = transcripts
     assert {e.parent_correlation_id for e in events[child]} == {events[parent][0].correlation_id}
     assert events[parent][0].parent_correlation_id is None
+
+
+@pytest.mark.parametrize("folder", ["subagents", "subagents/workflow-1"])
+@pytest.mark.parametrize("noted", [False, True])
+@pytest.mark.parametrize("starter_first", [True, False])
+def test_a_sub_agent_of_a_sub_agent_is_a_child_of_that_ones_task(
+    transcripts: tuple[Path, Path], folder: str, noted: bool, starter_first: bool
+) -> None:
+    _, starter = transcripts
+    call = {"type": "tool_use", "id": "toolu_inner", "name": "Agent", "input": {"prompt": "Look deeper"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_inner", "content": "done"}
+    with starter.open("a") as file:
+        for text in (
+            line(13, "assistant", [call], isSidechain=True, agentId="a1"),
+            line(14, "user", [result], isSidechain=True, agentId="a1", toolUseResult={"agentId": "a0"}),
+        ):
+            file.write(f"\n{text}")
+    inner = starter.parents[1] / folder / "agent-a0.jsonl"
+    inner.parent.mkdir(exist_ok=True)
+    inner.write_text(line(20, "user", "(compacted)", isSidechain=True, agentId="a0"))
+    with inner.open("a") as file:
+        file.write("\n" + line(21, "assistant", [{"type": "text", "text": "ok"}], isSidechain=True, agentId="a0"))
+    if noted:
+        inner.with_suffix(".meta.json").write_text(json.dumps({"toolUseId": "toolu_inner"}))
+    importer, tasks = importer_for("claude-code"), _SubagentTasks()
+    events = {
+        path: list(tasks.attempts_of(importer, path, ImportReport(), "0" * 64))
+        for path in ((starter, inner) if starter_first else (inner, starter))
+    }
+    assert {e.parent_correlation_id for e in events[inner]} == {events[starter][0].correlation_id}
+    assert events[starter][0].correlation_id != events[starter][0].parent_correlation_id
+    assert events[starter][0].parent_correlation_id is not None

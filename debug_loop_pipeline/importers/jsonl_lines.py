@@ -111,6 +111,7 @@ def read_objects(
     report: ImportReport,
     skip: Callable[[bytes], str | None] | None = None,
     most_bytes: int | None = None,
+    bare: Callable[[bytes], bytes] | None = None,
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The JSON objects of a file as (1-based line, byte offset of the line, object); several where a line has several.
 
@@ -119,6 +120,7 @@ def read_objects(
         report: counts lines and bytes, and gets every line that is lost, wholly or in part.
         skip: tells from a line's bytes, without parsing it, why it is not wanted (counted under that reason), or None.
         most_bytes: as in `split_lines`.
+        bare: takes off of a line what stands before its object, where the format has that.
 
     Raises:
         OSError: the file cannot be read.
@@ -133,6 +135,8 @@ def read_objects(
                 if reason is not None:
                     report.skipped[reason] += 1
                     continue
+            if bare is not None:
+                line = bare(line)
             try:
                 value = loads(line)
             except orjson.JSONDecodeError:

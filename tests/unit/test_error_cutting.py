@@ -402,6 +402,53 @@ def test_javac_errors_about_two_symbols_are_two() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        # A tail took the head of the only block off, with or without the traceback's first line.
+        (
+            '  File "/r/shop/views.py", line 12, in pay\n    find(pk)\nKeyError: 7\n\n'
+            + "-" * 70
+            + "\nRan 2 tests in 0.1s\n\nFAILED (errors=1)\n",
+            [("KeyError: 7", "KeyError", None, "/r/shop/views.py", 12)],
+        ),
+        (
+            'Traceback (most recent call last):\n  File "/r/shop/views.py", line 12, in pay\n    find(pk)\nKeyError: 7\n\n'
+            + "-" * 70
+            + "\nRan 2 tests in 0.1s\n\nFAILED (errors=1)\n",
+            [("KeyError: 7", "KeyError", None, "/r/shop/views.py", 12)],
+        ),
+        # The letters of its progress are no exception.
+        (
+            "EFF\n"
+            + "=" * 70
+            + "\nFAIL: test_b (a.T.test_b)\n"
+            + "-" * 70
+            + "\nRan 3 tests in 0.1s\n\nFAILED (failures=1)\n",
+            [("test failed", None, "a.T.test_b", None, None)],
+        ),
+        # A grep left the line of the exception.
+        (
+            "FAIL: test_b (a.T.test_b)\nAssertionError: 1 != 2\nRan 3 tests in 0.1s\nFAILED (failures=1)\n",
+            [("AssertionError: 1 != 2", "AssertionError", "a.T.test_b", None, None)],
+        ),
+    ],
+)
+def test_what_is_left_of_a_block_of_unittest_is_told(output: str, expected: list[Expected]) -> None:
+    assert cut(output, "unittest") == expected
+
+
+def test_a_race_whose_test_was_cut_off_is_in_the_test_of_its_stacks() -> None:
+    output = "==================\nWARNING: DATA RACE\nRead at 0x00c0 by goroutine 9:\n  m/a.TestRun.func1()\n      /r/a/a_test.go:13 +0x6c\n"
+    assert cut(output, "go test") == [("race detected during execution of test", None, "TestRun", None, None)]
+
+
+@pytest.mark.parametrize("tool", ["mypy", "black"])
+def test_a_finding_in_the_form_of_a_linter_is_none_of_a_type_checker_or_formatter(tool: str) -> None:
+    found = cut_errors("a/b.py:3:1: E741 ambiguous variable name 'l'\n", tool)[0]
+    assert [error.tool for error in found] == ["flake8"]
+
+
 def test_terraform_says_below_the_place_what_is_not_declared() -> None:
     output = (
         '╷\n│ Error: Reference to undeclared input variable\n│ \n│   on a.tf line 2, in resource "x" "y":\n│    2:   b = var.b\n│ \n'

@@ -148,13 +148,14 @@ def _tests(text: str) -> list[CutError]:
         "--- FAIL" in text
         or "=== FAIL: " in text
         or "panic: " in text
+        or "WARNING: DATA RACE\n" in text
         or '"Action":"fail"' in text
         or "fatal error: " in text
     ):
         found += go.cut(text)
     if any(word in text for word in ("FAILED ", "ERROR ", "\nE  ", "ERROR: ", " tests finished: ")):
         found += python.cut_pytest(text)
-    if not found and ("FAIL: " in text or "ERROR: " in text):
+    if not found and ("FAIL: " in text or "ERROR: " in text or "\nFAILED (" in text):
         found += python.cut_unittest(text)
     if "●" in text:
         found += javascript.cut_jest(text)

@@ -209,6 +209,8 @@ def _tool_of(code: str | None, suffix: str, tool: str | None, severity: str | No
             return "hadolint"
     if suffix in ("py", "pyi") and severity == "error" and rule and kind_of(tool) is not GoalKind.TYPES:
         return "pyright" if rule.startswith("report") else "mypy"
+    if suffix in ("py", "pyi") and severity is None and code and kind_of(tool) in (GoalKind.TYPES, GoalKind.FORMAT):
+        return "flake8"  # Neither a type checker nor a formatter has findings of that form.
     if tool and tool.split()[0] not in _RUNNERS and not tool.endswith(" test"):
         return tool
     return _TOOL_BY_SUFFIX.get(suffix, tool)

@@ -32,7 +32,7 @@ _TRAILERS = re.compile(
     r"script \"[^\"]+\" (?:exited|was terminated)|Lifecycle script|ELIFECYCLE|ERROR task failed|Command failed with exit code|Some (?:errors|warnings) were emitted"
     r"|^\*\*\*|\bError \d+$|recipe .* failed|process didn't exit successfully|test failed, to rerun|could not compile|aborting due to|build stopped|exited with code|exit code:? \d+|^\d+ (?:errors?|problems?|failed)"
     r"|npm (?:ERR!|error) (?:A complete log|This is probably|path|command|errno|workspace|location|Failed at|Test failed)|Process completed|Found \d+ (?:errors?|warnings?|issues?)"
-    r"|Tests? failed|Build failed|BUILD FAILED|collect2|returned \d+ exit status|^FAILED?$|run failed: command|There (?:was|were) (?:a|\d+) |Usage:|Failed to run task",
+    r"|Tests? failed|Build failed|BUILD FAILED|collect2|returned \d+ exit status|^FAILED?$|^FAILED \((?:failures|errors|unexpected successes|skipped|expected failures)=\d|run failed: command|There (?:was|were) (?:a|\d+) |Usage:|Failed to run task",
     re.IGNORECASE,
 )
 _TRAILER_LINE = re.compile(

@@ -32,6 +32,8 @@ _TELLS_FAILURE = re.compile(
     r"\b(?:want|wanted|expected|expect|got|error|err|fail(?:ed|ure)?|unexpected|should|must|cannot|not|invalid|mismatch|missing)\b|!=",
     re.IGNORECASE,
 )
+_RACE = re.compile(r"^WARNING: DATA RACE$", re.MULTILINE)
+_RACE_TEST = re.compile(r"^ {2}(?P<package>\S+)\.(?P<test>Test\w*)(?:\.\S+)?\(\)$", re.MULTILINE)
 _MAX_BLOCK = 60
 _RAN = re.compile(r"^(?P<result>ok|FAIL)[ \t]+(?P<name>\S+)[ \t]+(?:\(cached\)|[\d.]+s\b)", re.MULTILINE)
 _BROKEN = re.compile(
@@ -59,7 +61,7 @@ def cut(output: str) -> list[CutError]:
     if "=== FAIL: " in output:
         return [_of_gotestsum(output, match) for match in _GOTESTSUM.finditer(output)]
     if "--- FAIL" not in output and "panic: " not in output and "fatal error: " not in output:
-        return []
+        return _race(output)
     lines = output.split("\n")
     failing = [(at, m["name"], len(m["indent"])) for at, line in enumerate(lines) if (m := _FAIL.match(line))]
     names = {name for _, name, _ in failing}
@@ -82,6 +84,22 @@ def cut(output: str) -> list[CutError]:
         # The test of Go that runs the suite says no more than that a spec failed.
         found = [error for error in found if not error.message.startswith("--- FAIL")]
     return [*panics, *specs, *found]
+
+
+def _race(output: str) -> list[CutError]:
+    """What the race detector says where a `head` took off which test failed by it: the test is in the stacks of the two accesses."""
+    race = _RACE.search(output)
+    if race is None:
+        return []
+    test = _RACE_TEST.search(output, race.end())
+    error = CutError(
+        "race detected during execution of test",
+        tool="go test",
+        test=test["test"] if test is not None else None,
+        stacktrace=block(output[race.start() :].split("\n")[:40]),
+    )
+    error.package = test["package"] if test is not None else None
+    return [error]
 
 
 def _of_gotestsum(output: str, match: re.Match[str]) -> CutError:

@@ -40,6 +40,9 @@ _INTERPRETER = re.compile(
 )
 _CONFTEST = re.compile(r"ImportError while loading conftest '(?P<path>[^']+)'")
 _CUT_SHORT = re.compile(r"\w*\.\.\.\Z")
+_UNITTEST_END = re.compile(r"^-{70}\nRan \d+ tests? in ", re.MULTILINE)
+_PROGRESS = re.compile(r"[.EFsxu]+")
+"""What unittest prints while it runs, a letter a test."""
 _MAX_SECTIONS = 200
 _MIN_BEGINNING = 8
 """Letters by which a shortened message is known again."""
@@ -189,7 +192,11 @@ def _of_e_lines(lines: list[str]) -> tuple[str | None, str | None]:
 def cut_unittest(output: str) -> list[CutError]:
     """One error per `FAIL:` or `ERROR:` block of unittest and Django."""
     heads = list(_UNITTEST.finditer(output))
-    found = _without_head(output[: heads[0].start()]) if heads else []
+    if not heads:
+        closing = _UNITTEST_END.search(output)
+        return _without_head(output[: closing.start()]) if closing is not None else []
+    before = output[: heads[0].start()]
+    found = _without_head(before) if before.endswith(f"\n{'=' * 70}\n") else []
     for at, head in enumerate(heads[:_MAX_SECTIONS]):
         end = heads[at + 1].start() if at + 1 < len(heads) else len(output)
         text = output[head.end() : end].split("\n======", 1)[0]
@@ -197,21 +204,29 @@ def cut_unittest(output: str) -> list[CutError]:
         where = head["where"]
         name = head["name"].strip()
         test = where if where.endswith("." + name) else f"{where}.{name}"
-        error = inner[-1] if inner else CutError("test failed")
+        error = inner[-1] if inner else _of_head(text)
         error.tool, error.test = "unittest", test.removeprefix("unittest.loader._FailedTest.")
         found.append(error)
     return found
 
 
-def _without_head(before: str) -> list[CutError]:
-    """What is left of the block before the first whole one, whose head a `tail` took off: which test it was is not known."""
-    if not before.endswith(f"\n{'=' * 70}\n") or "Traceback (most recent" in before:
-        return []
-    kind, message, place = _of_frames(before)
-    if message is None:
+def _of_head(text: str) -> CutError:
+    """What a `grep` left of a block whose traceback it took off: the line of the exception, if that."""
+    kind, message, _ = _of_frames(text)
+    return CutError(one_line(message or "test failed"), type=kind)
+
+
+def _without_head(block_left: str) -> list[CutError]:
+    """What is left of a block whose head a `tail` took off: which test it was is not known."""
+    whole = cut_tracebacks(block_left) if "Traceback (most recent" in block_left else []
+    if whole:
+        whole[-1].tool = "unittest"
+        return whole[-1:]
+    kind, message, place = _of_frames(block_left)
+    if message is None or _PROGRESS.fullmatch(message):
         return []
     path, line = (place["path"], number(place["line"])) if place is not None else (None, None)
-    stack = block(before.split("\n")[:-3])
+    stack = block(block_left.rstrip("\n").rstrip("=").rstrip("\n").split("\n"))
     return [CutError(one_line(message), type=kind, tool="unittest", path=path, line=line, stacktrace=stack)]
 
 

@@ -243,7 +243,10 @@ class ResultRecorder:
         attempt.timed_out = attempt.timed_out or result.timed_out
         for told in judged:
             told.checks = self._checks(
-                told, [goal for _, goal in goals if goal is not told.goal], output.text, waiting.base
+                told,
+                [goal for ran, goal in goals if goal is not told.goal and not ran.view.opaque],
+                output.text,
+                waiting.base,
             )
         self._keep_judged(waiting, judged, at)
 

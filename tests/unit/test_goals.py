@@ -620,3 +620,23 @@ def test_of_a_script_whose_checks_are_not_known_a_tool_answers_for_its_own_findi
         goal("make check"), (GoalRun(goal("make test"), failed=True), GoalRun(goal("pytest unit"), failed=True))
     )
     assert not speaks_for(Checked(goal("pytest e2e")), known, failed=True, tool="pytest")
+
+
+def test_a_copy_of_what_a_check_says_is_no_change() -> None:
+    assert [m.action for m in meanings("pytest 2>&1 | tee log | tail -3")][:2] == [V, N]
+    assert [m.action for m in meanings("echo x | tee a.cfg")][1] == C
+
+
+def test_what_gotestsum_hands_on_is_a_call_of_go_test() -> None:
+    assert goal("gotestsum -- -run TestA ./a") == goal("go test -run TestA ./a")
+
+
+def test_a_narrower_run_of_a_go_package_speaks_for_its_tests_by_the_package() -> None:
+    files = ("a_test.go", "example.com/m/pkg/a/_test.go")
+    assert checks_again(goal("go test ./pkg/a"), goal("go test ./..."), "TestA", files)
+    assert not checks_again(goal("go test ./pkg/b"), goal("go test ./..."), "TestA", files)
+
+
+def test_a_target_called_it_runs_integration_tests() -> None:
+    assert goal("make it").kind is GoalKind.TEST
+    assert not goals("make do-it")

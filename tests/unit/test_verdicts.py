@@ -399,6 +399,25 @@ def test_denials_timeouts_and_background_work_are_no_verdict_on_the_code() -> No
     assert (late.verdict, late.reached, late.errors[0].type) == (Verdict.FAIL, False, "Timeout")
 
 
+def test_migrations_that_were_just_made_are_not_missing() -> None:
+    line = "python manage.py makemigrations shop && python manage.py makemigrations --check"
+    assert verdict(line, "Migrations for 'shop':\n    + Add field a\nNo changes detected\n", 0) == "pass"
+
+
+def test_a_race_is_a_failure_though_the_rest_is_cut() -> None:
+    assert (
+        verdict("go test -race ./a | head -3", "=====\nWARNING: DATA RACE\nRead at 0x00c0 by goroutine 9:\n", 0)
+        == "fail"
+    )
+
+
+@pytest.mark.parametrize(("total", "cut"), [(1, False), (2, True)])
+def test_a_linter_that_counts_its_findings_tells_whether_a_grep_took_some_off(total: int, cut: bool) -> None:
+    text = f"a/a.go:3:1: Error return value of `f.Close` is not checked (errcheck)\n{total} issues:\n"
+    (one,) = judged("golangci-lint run ./... 2>&1 | grep -E '^a|issues'", text, 0)
+    assert (one.verdict, one.cut) == (Verdict.FAIL, cut)
+
+
 @pytest.mark.parametrize(
     ("line", "text", "passed", "failed"),
     [

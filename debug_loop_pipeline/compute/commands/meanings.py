@@ -71,6 +71,8 @@ def known_meaning(words: tuple[str, ...]) -> Meaning | None:
     if name == "go" and args[1:2] == ["tool"] and len(args) > 2:
         args = args[2:]
         name = args[0]
+    if name == "gotestsum":
+        args = [arg for arg in args if arg != "--"]  # What stands behind it are the arguments of `go test`.
     if name in ("rails", "rake") and len(args) > 1 and args[1].startswith("test"):
         args = ["rails", "test", *args[2:]]
     if name == "artisan" or (name == "php" and args[1:2] and args[1].endswith("artisan")):

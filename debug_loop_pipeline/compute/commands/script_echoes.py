@@ -60,7 +60,8 @@ _SECOND_LINE = re.compile(r"> (?P<line>\S.*)")
 _ONE_LINE = re.compile(
     r"task: \[(?P<task>[^\]]+)\] (?P<task_line>.+)|\[(?P<mise>[^\]\s]+)\] \$ (?P<mise_line>.+)"
     r"|(?P<place>[\w@./-]+) (?P<recursive>[\w:.-]+) ?\$ (?P<recursive_line>.+)|\$ (?P<shell>.+)"
-    r"|[\w.,-]+(?: run-test)?: commands\[\d+\](?: (?P<tox_place>/\S*))?(?:>| \|) (?P<tox>.+)|nox > (?P<nox>.+)|Poe => (?P<poe>.+)"
+    r"|[\w.,-]+(?: run-test)?: commands\[\d+\](?: (?P<tox_place>/\S*))?(?:>| \|) (?P<tox>.+)"
+    r"|(?P<tox_env>[\w.,-]+): exit -?\d+ \([\d.]+ seconds\) (?P<tox_dir>/\S*?)> (?P<tox_failed>.+) pid=\d+|nox > (?P<nox>.+)|Poe => (?P<poe>.+)"
     r"|Task (?P<deno>[\w:.-]+) (?P<deno_line>.+)|.{0,4}Pixi task \((?P<pixi>[\w:.-]+)[^)]*\)[^:]*: (?P<pixi_line>.+)"
     r"|cmd \[\d+\] \| (?P<hatch>.+)"
 )
@@ -94,6 +95,8 @@ class Echo:
     place: str | None = None
     nameless: bool = False
     """Yarn and bun print `$ line` and no name."""
+    environment: str | None = None
+    """Tox's, where it says which command of which has failed."""
 
     @property
     def whole(self) -> bool:
@@ -279,7 +282,7 @@ def _scan(lines: Sequence[str], goal: Goal) -> Iterator[Echo]:
 
 def _may_say(line: str) -> bool:
     """A cheap look: outputs are long, and few of their lines are a runner's."""
-    return "$ " in line or line.startswith(_HEADS) or "commands[" in line or "Pixi task (" in line
+    return "$ " in line or line.startswith(_HEADS) or "commands[" in line or " pid=" in line or "Pixi task (" in line
 
 
 def _named(groups: dict[str, str | None]) -> Echo:
@@ -289,8 +292,8 @@ def _named(groups: dict[str, str | None]) -> Echo:
             return Echo(line, groups[name], place=groups["place"] if name == "recursive" else None)
     if groups["shell"] is not None:
         return Echo(groups["shell"], nameless=True)
-    line = groups["tox"] or groups["nox"] or groups["poe"] or groups["hatch"] or ""
-    return Echo(line, place=groups["tox_place"])
+    line = groups["tox"] or groups["tox_failed"] or groups["nox"] or groups["poe"] or groups["hatch"] or ""
+    return Echo(line, place=groups["tox_place"] or groups["tox_dir"], environment=groups["tox_env"])
 
 
 def _is_recipe(line: str, first: bool) -> bool:
@@ -344,6 +347,9 @@ class _Reader:
             if echo.script == own and not self.everywhere:
                 names = self._own_names(echo)
                 inner = [(_Leaf((*names, *leaf.names)), certain) for leaf, certain in inner]
+            if echo.environment is not None and not self.goal.filters:
+                name = replace(self.goal, filters=(f"-e {echo.environment}",))
+                inner = [(_Leaf((name, *leaf.names)), certain) for leaf, certain in inner]
             found += inner
         certain = [leaf for leaf, sure in found if sure]
         return (certain or [leaf for leaf, _ in found] if len(found) == 1 else certain), in_order

@@ -98,6 +98,8 @@ def script_role(name: str) -> tuple[ScriptRole, GoalKind]:
         return ScriptRole.NEITHER, GoalKind.MIXED
     if kind is not None:
         return ScriptRole.VERIFY, kind
+    if plain == "it":
+        return ScriptRole.VERIFY, GoalKind.TEST  # Integration tests, as Maven and many makefiles call them.
     if words & {"prettier"}:
         return ScriptRole.CHANGE, GoalKind.MIXED
     if words & _GUARDS:

@@ -83,6 +83,8 @@ class Ran:
     """The last literal line that the command line echoed before it."""
     mark: int = 0
     """How many such lines were echoed before it."""
+    source: Ran | None = None
+    """The command whose output it reads: the stage before it in its pipeline."""
     ends: bool = False
     """`... 2>&1 | tail -n N` at the end of the line: all that is seen of it is among the last N lines of the output."""
 
@@ -401,7 +403,10 @@ def _pipeline(
                 context.cwd, context.values = saved, values
             context.depth = depth
         else:
-            everything += _simple(stage, here, context, seen, block, pipeline.background)
+            ran = _simple(stage, here, context, seen, block, pipeline.background)
+            for one in ran[:1] if latest else ():
+                one.source = latest[-1]
+            everything += ran
         latest += everything[-1:]
     if everything:
         context.latest = latest

@@ -157,6 +157,7 @@ _ROWS: tuple[_Row, ...] = (
     _Row("govulncheck", r"^Your code is affected by (\d+) vulnerabilit(?:y|ies)", _counted(failed=(1,))),
     _Row("govulncheck", r"^No vulnerabilities found\.", P),
     _Row("go", r"^\s*--- FAIL: \S+ \(|^FAIL\s*$|^FAIL\s+\S+\s+(?:\[(?:build|setup) failed\]|[\d.]+s)|^panic: ", F),
+    _Row("go", r"^WARNING: DATA RACE$", F),
     _Row("go", r"^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?:\s+coverage: .*)?$", P, adds=True),
     _Row("go", r"^\s*--- PASS: ", P),
     _Row("go", r"\[no test files\]|\[no tests to run\]|^testing: warning: no tests to run", N),

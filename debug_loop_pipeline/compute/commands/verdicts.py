@@ -61,6 +61,8 @@ _EXIT_HEAD = re.compile(
 )
 _TIME_LIMIT = 124
 """Exit code of `timeout`."""
+_TOTAL = re.compile(r"^(?:Found )?(\d{1,6}) (?:issues?|errors?)\b", re.MULTILINE)
+"""How many findings golangci-lint, ruff or mypy say there are."""
 _NOISY_RUNNERS = frozenset({"bun test", "jest", "vitest", "mocha"})
 """Their passing tests print errors too: only a summary or the exit code counts."""
 
@@ -173,14 +175,17 @@ def _with_errors(one: Judged, line: LineOutput) -> None:
         one.errors = own or cut_trailer(section, one.exit_code)
         for error in one.errors:
             error.tool = error.tool or tool
-    hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran), one.goal.tool) and not _all_told(one)
+    hidden = may_hide_errors(one.ran.view, line.between_marks(one.ran), one.goal.tool) and not _all_told(one, section)
     one.cut = one.errors_not_kept > 0 or hidden
     one.reached = one.reached and not one.cut
     one.packages = packages(section)
 
 
-def _all_told(one: Judged) -> bool:
-    """Whether the summary counts no more failing tests than are seen."""
+def _all_told(one: Judged, section: str) -> bool:
+    """Whether the summary counts no more failing tests, or findings of a linter, than are seen."""
+    if one.goal.kind in (GoalKind.LINT, GoalKind.TYPES) and not is_script(one.goal.tool):
+        totals = _TOTAL.findall(section)
+        return len(totals) == 1 and 0 < int(totals[0]) <= len(one.errors)
     tests = {error.test for error in one.errors if error.test}
     # Of the first of them only the head may be cut off.
     headless = any(error.tool == "unittest" and not error.test for error in one.errors)
@@ -526,5 +531,5 @@ def _follows(ran: Ran, earlier: Ran) -> bool:
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")
 _DID_NOT_RUN = re.compile(r"(?i)no such file|not found|permission denied")
-_DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff", "ty"})
+_DOUBTED_AT_ZERO = frozenset({"tap", "counts", "missing", "terraform", "tsc", "ruff", "ty", "django-migrations"})
 """Families whose lines may be printed by something else: no failure where the command is known to have exited with 0."""

@@ -46,6 +46,11 @@ def told(found: tuple[GoalRun, ...]) -> list[tuple[int, bool, str]]:
         ("mise run test", "[test] $ pytest -q\n", Echo("pytest -q", "test")),
         ("tox", "py311: commands[0] /repo/a> pytest tests\n", Echo("pytest tests", place="/repo/a")),
         ("tox", "py311 run-test: commands[0] | pytest tests\n", Echo("pytest tests")),
+        (
+            "tox",
+            "py311: exit 1 (3.06 seconds) /repo/a> pytest -q tests pid=89\n",
+            Echo("pytest -q tests", place="/repo/a", environment="py311"),
+        ),
         ("deno task test", "Task test deno test -A\n", Echo("deno test -A", "test")),
         ("pixi test", "✨ Pixi task (test): pytest\n", Echo("pytest", "test")),
         ("composer test", "> phpunit\n", Echo("phpunit")),

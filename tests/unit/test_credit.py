@@ -1223,11 +1223,23 @@ def test_missing_migrations_are_mended_by_making_them():
 
 @pytest.mark.parametrize(
     ("target", "passed", "found"),
-    [("t/", 5, True), ("t/", 4, False), ("t/test_a.py", 9, False), ("u/", 9, False)],
+    [
+        ("t/", 5, True),
+        ("t/", 4, False),
+        ("t/test_a.py", 9, False),
+        ("t/test_a.py t/test_b.py", 5, True),
+        ("t/test_a.py t/test_b.py", 4, False),
+        ("u/", 9, False),
+    ],
 )
-def test_a_folder_in_which_no_fewer_tests_run_holds_them_all(target: str, passed: int, found: bool):
+def test_a_folder_or_files_in_which_no_fewer_tests_run_hold_them_all(target: str, passed: int, found: bool):
     error = ExecutionError(message="KeyError: 7", type="KeyError", test="t/test_a.py::test_a", path="t/test_a.py")
-    task = Task().verify("v1", error, counts=(4, 1)).edit(call="e1").verify("v2", target=(target,), counts=(passed, 0))
+    task = (
+        Task()
+        .verify("v1", error, counts=(4, 1))
+        .edit(call="e1")
+        .verify("v2", target=tuple(target.split()), counts=(passed, 0))
+    )
     assert [fix[:2] for fix in fixes(task.credit())] == ([("v1", "v2")] if found else [])
 
 
@@ -1358,3 +1370,36 @@ def test_a_panic_of_its_package_keeps_a_go_test_from_being_seen():
         return next(fix[1] for fix in fixes(credit) if fix[0] == "v1")
 
     assert [gone(package) for package in ("m/a", "m/c")] == ["v3", "v2"]
+
+
+@pytest.mark.parametrize(("command", "gone"), [("pytest", ["v2", "v3"]), ("pytest -n 2", ["v3", "v3"])])
+def test_workers_do_not_run_the_tests_in_the_order_in_which_they_are_listed(command: str, gone: list[str]):
+    first, second = (ExecutionError(message="KeyError: 7", type="KeyError", test=name) for name in ("test_a", "test_b"))
+    task = Task().verify("v1", first, second, command=command).edit(call="e1").verify("v2", second, command="pytest -x")
+    assert [fix[1] for fix in fixes(task.edit(after="a = 3", call="e2").verify("v3").credit())] == gone
+
+
+def test_a_path_that_is_not_there_is_mended_by_no_edit_but_where_it_is_called_again():
+    missing = ExecutionError(message="ERROR: file or directory not found: test/unit", tool="pytest")
+    task = Task().verify("v1", missing, target=("test/unit",), command="pytest test/unit").edit(call="e1")
+    assert not fixes(task.verify("v2", command="pytest").credit())
+    task = Task().verify("v1", missing, target=("test/unit",), command="pytest test/unit").edit(call="e1")
+    again = task.verify("v2", target=("test/unit",), command="pytest test/unit")
+    assert [fix[:2] for fix in fixes(again.credit())] == [("v1", "v2")]
+
+
+def test_an_assertion_may_be_what_a_block_without_its_head_is_about():
+    said = ExecutionError(message="AssertionError: 1 != 2", type="AssertionError", test="a.T.test_a", tool="unittest")
+    now = ExecutionError(message="NameError: name 'b' is not defined", type="NameError", tool="unittest")
+    task = Task().verify("v1", said, tool="unittest").edit(call="e1").verify("v2", now, tool="unittest")
+    task = task.edit(after="a = 3", call="e2").verify("v3", tool="unittest")
+    assert [fix[:2] for fix in fixes(task.credit())] == [("v1", "v3"), ("v2", "v3")]
+
+
+def test_a_port_that_is_free_again_without_a_change_was_not_freed_by_what_follows():
+    used = ExecutionError(
+        message="OSError: Address already in use", type="OSError", test="t/test_a.py::test_a", path="t/test_a.py"
+    )
+    other = ExecutionError(message="KeyError: 7", type="KeyError", test="t/test_a.py::test_a", path="t/test_a.py")
+    task = Task().verify("v1", used).verify("v2", target=("t/test_a.py",)).edit(call="e1").verify("v3", other)
+    assert [fix[:2] for fix in fixes(task.edit(after="a = 3", call="e2").verify("v4").credit())] == [("v3", "v4")]

@@ -24,6 +24,10 @@ _STOPS = re.compile(
 )
 _STOPS_PYTEST = re.compile(r"(?<!\S)-(?![rkmnpcoW])[a-zA-Z]*x[a-zA-Z]*(?!\S)()")
 """Options with which a runner stops at a failing test, or after so many."""
+_IN_NO_ORDER = re.compile(
+    r"(?<!\S)(?:-n[= ]?(?:\d|auto|logical)|--numprocesses\b|--dist[= ]|-p[= ]randomly\b|--random-order)"
+)
+"""Options with which pytest does not run its tests in the order in which it collects them."""
 _SOURCES = re.compile(r"(?:^|[\s;&|(])(?:source|\.)[ \t]+['\"]?(?P<file>[^\s;&|'\")]+)")
 _FILE = re.compile(r"[^:]\.(?:py|[cm]?[jt]sx?|go|rs|rb|java|kt|php|cs|swift|exs?)$")
 """A test file as a whole, in the place of a test: it could not be loaded."""
@@ -36,10 +40,12 @@ _BEFORE_COMPILING = re.compile(
 """What cargo itself says about manifests, dependencies and its arguments: where the compiler speaks, it came past that."""
 _OF_THE_CALL = re.compile(
     r"named files must|flag provided but not defined|unrecognized arguments?\b|(?:unknown|unrecognized|invalid|bad|no such) (?:option|flag)"
-    r"|unexpected argument|unknown (?:argument|command line)",
+    r"|unexpected argument|unknown (?:argument|command line)|file or directory not found",
     re.IGNORECASE,
 )
 """What a tool says about the arguments that it was called with."""
+_NAMES_TESTS = frozenset({"pytest", "unittest"})
+"""Runners whose errors are those of tests, named or not."""
 _GO_STOPS = frozenset({"panic", "fatal error", "timeout"})
 """What ends the tests of a Go package before the last."""
 _COUNT = re.compile(r"-\d+")
@@ -104,7 +110,13 @@ def _got_past(seen: TaskVerification, tracked: Tracked) -> bool:
     order = [error.key[2] for error in shown.errors]
     stopped = [order.index(error.key[2]) for error in seen.errors if error.key[2] in order]
     own = tracked.error.key[2]
-    if stopped and own in order and (order.index(own) < min(stopped) or own in (error.key[2] for error in seen.errors)):
+    ordered = not (shown.verification.goal_tool == "pytest" and _IN_NO_ORDER.search(shown.verification.command))
+    if (
+        ordered
+        and stopped
+        and own in order
+        and (order.index(own) < min(stopped) or own in (error.key[2] for error in seen.errors))
+    ):
         return True
     before, now = shown.verification.passed, seen.verification.passed
     return _stopped_early(shown) and before is not None and now is not None and now > before
@@ -194,15 +206,20 @@ def covers_shown(seen: TaskVerification, tracked: Tracked) -> bool:
 
 
 def _ran_no_fewer(seen: TaskVerification, tracked: Tracked) -> bool:
-    """Whether a folder was named that the failing test is in, and no fewer tests ran there than before without it: it holds them all."""
+    """Whether a folder, or several files, were named that the failing test is in, and no fewer tests ran there than before without it: it
+    holds them all.
+    """
     told, shown = seen.verification, tracked.shown.verification
-    if not (seen.passed and told.goal_tool == shown.goal_tool and told.goal_target and not told.goal_filters):
+    if not (told.goal_tool == shown.goal_tool and told.goal_target and not told.goal_filters):
         return False
     if None in (told.passed, shown.passed, shown.failed) or at_build(tracked.error) or _stopped_early(tracked.shown):
         return False
-    whole = (shown.passed or 0) + (shown.failed or 0)
-    files = any(_FILE.search(target) or "::" in target for target in told.goal_target)
-    return not files and (told.passed or 0) >= whole and seen.checks_again(tracked.shown, tracked.error)
+    if not seen.passed and (told.failed is None or _stopped_early(seen)):
+        return False
+    single = any("::" in target for target in told.goal_target)
+    single = single or (len(told.goal_target) == 1 and _FILE.search(told.goal_target[0]) is not None)
+    before, now = (shown.passed or 0) + (shown.failed or 0), (told.passed or 0) + (told.failed or 0)
+    return not single and now >= before and seen.checks_again(tracked.shown, tracked.error)
 
 
 def not_sourced(tracked: Tracked) -> set[str]:
@@ -259,8 +276,11 @@ def holds_subtest(test: TaskError, sub: TaskError) -> bool:
 
 
 def _stops_the_test(error: TaskError, known: TaskError) -> bool:
-    """Whether the test that said no is stopped by something else now: it fails still, and what it asserts was not asked, perhaps."""
-    return known.key[0] == "assertion" and error.key[2] == known.key[2]
+    """Whether the test that said no is stopped by something else now, or may be (a `tail` took its name off): it fails still, and what it
+    asserts was not asked, perhaps.
+    """
+    nameless = not error.key[2] and error.tool == known.tool and error.tool in _NAMES_TESTS
+    return known.key[0] == "assertion" and (error.key[2] == known.key[2] or nameless)
 
 
 def short_for(error: TaskError, known: TaskError) -> bool:

@@ -34,14 +34,16 @@ from debug_loop_pipeline.compute.fixes.lessons import FailedTry, Fix, TaskCredit
 from debug_loop_pipeline.compute.fixes.put_aside import is_stash, put_aside
 from debug_loop_pipeline.compute.fixes.resolution import DEFAULT_LIMITS, ChangePart, ResolutionLimits, resolutions
 from debug_loop_pipeline.compute.fixes.task_attempts import TaskAttempt, TaskError, TaskVerification
+from debug_loop_pipeline.models.errors import ErrorCategory
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import VerificationRef
 
-CREDIT_VERSION = "18"
+CREDIT_VERSION = "19"
 
 _MAX_ELSEWHERE = 4
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
 _NO_PROGRAM = re.compile(r"command not found: <VALUE>|<VALUE>: (?:command )?not found")
+_IN_USE = re.compile(r"(?i)address already in use|port \S+ is (?:already )?in use")
 _SETS_UP = re.compile(
     r"(?i)(?:^|/)(?:[^/]*\.(?:json|toml|ya?ml|lock|cfg|ini|nix|sh|mk|gradle|xml)|(?:gnu)?makefile|\.?justfile|dockerfile[^/]*|gemfile|brewfile|[^/]*rc|[^/.]+)$"
 )
@@ -142,6 +144,8 @@ def _verify(walk: _Walk, seen: TaskVerification) -> None:
             _not_there(walk, key, tracked, seen)
         elif tracked.absent is None and len(walk.parts) > tracked.at and checked_again(seen, tracked):
             tracked.absent = len(walk.parts)
+        elif len(walk.parts) == tracked.at and _of_the_machine(tracked) and checked_again(seen, tracked):
+            del walk.tracked[key]
     if seen.passed:
         settled = [t for t in walk.tracked.values() if t.gone is not None and covers_shown(seen, t)]
         settled.sort(key=_says_only_that)
@@ -257,7 +261,7 @@ def _not_there(walk: _Walk, key: ErrorKey, tracked: Tracked, seen: TaskVerificat
     if len(walk.parts) > tracked.at:
         tracked.gone = seen
         tracked.until = len(walk.parts) if tracked.absent is None else tracked.absent
-    elif seen.passed or not tracked.error.located or _ran_into_another(seen):
+    elif seen.passed or not tracked.error.located or _ran_into_another(seen) or _from_elsewhere(seen, tracked):
         # Without a change it was not the code's (another way to call it, chance), or a fuller rerun explains it.
         del walk.tracked[key]
 
@@ -287,6 +291,20 @@ def _rebuilt(walk: _Walk, tracked: Tracked, seen: TaskVerification) -> ChangePar
 def _ran_into_another(seen: TaskVerification) -> bool:
     """Whether a program came to another end: unlike a check that lists findings, it shows the one error that stopped it."""
     return seen.verification.goal_tool == GoalKind.RUN.value and seen.complete
+
+
+def _of_the_machine(tracked: Tracked) -> bool:
+    """Whether it is an error of what the check runs in (a port in use, a host not reached): gone without a change, it was none of the code's."""
+    pattern = tracked.error.pattern
+    return pattern.category is ErrorCategory.NETWORK_ERROR or _IN_USE.search(pattern.pattern) is not None
+
+
+def _from_elsewhere(seen: TaskVerification, tracked: Tracked) -> bool:
+    """Whether the check was called in another directory, where what it loads lies elsewhere."""
+    return (
+        tracked.error.pattern.category is ErrorCategory.IMPORT_ERROR
+        and seen.verification.goal_cwd != tracked.shown.verification.goal_cwd
+    )
 
 
 def _fix(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> Fix | None:

@@ -163,9 +163,9 @@ class TaskVerification:
         parts = shown.parts(failed=not other.passed, tool=error.tool)
         names = [shown.goal, *(name for part in parts for name in part)]
         by_name = None if shown.runs else error.tool
-        return any(
-            checks_again(goal, name, test, error.files, error_tool=by_name) for goal in mine.goals for name in names
-        )
+        # A Go test names its file without the directory; its package tells that.
+        files = (*error.files, f"{error.package}/_test.go") if error.package else error.files
+        return any(checks_again(goal, name, test, files, error_tool=by_name) for goal in mine.goals for name in names)
 
 
 _NO_TESTS = re.compile(

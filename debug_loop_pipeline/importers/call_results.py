@@ -14,7 +14,14 @@ from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
 from debug_loop_pipeline.compute.commands.error_cutting import MAX_MESSAGE, MAX_STACK, CutError, cut_errors
 from debug_loop_pipeline.compute.commands.goals import Goal, GoalRun
 from debug_loop_pipeline.compute.commands.meanings import CHANGE, CONFIGURES, Action, Meaning
-from debug_loop_pipeline.compute.commands.script_echoes import Echo, echoes_in, failed_script, goal_runs, may_echo
+from debug_loop_pipeline.compute.commands.script_echoes import (
+    Echo,
+    echoes_in,
+    failed_script,
+    goal_runs,
+    may_echo,
+    names_all,
+)
 from debug_loop_pipeline.compute.commands.shell_status import Ran, commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
@@ -258,10 +265,15 @@ class ResultRecorder:
         echoes = echoes_in(text, one.goal, others)
         if echoes and (passed or (len(echoes) == 1 and echoes[0].whole)):
             self._echoed[one.goal] = echoes
+        elif (
+            echoes and not others and names_all(echoes[0], one.goal) and (echoes[0].script or one.ran.view.shows(text))
+        ):
+            # It failed half-way, but its own line tells all that it runs.
+            self._echoed.setdefault(one.goal, echoes[:1])
         elif not echoes:
             # `npm test | tail`: an earlier call of the same script told what it runs.
             echoes = self._echoed.get(one.goal, ())
-        named = None if passed else failed_script(one.goal, text)
+        named = None if passed else failed_script(one.goal, text, others)
         if named is not None:
             self._called.setdefault(one.goal, {})[named] = None
         runs = goal_runs(

@@ -294,6 +294,29 @@ def test_a_program_that_is_not_there_is_mended_by_no_source_file():
     assert fixes(other.credit()) == [("v1", "v2", "v2", ("e1",))]
 
 
+def test_a_folder_that_the_line_was_to_enter_and_is_not_there_is_mended_by_no_source_file():
+    missing = ExecutionError(message="cd: app: No such file or directory", tool="shell")
+    task = Task().verify("v1", missing).edit("src/a.py", call="e1").verify("v2")
+    assert fixes(task.credit()) == []
+    made = Task().verify("v1", missing).command("mkdir -p app", call="c1").verify("v2")
+    assert fixes(made.credit()) == [("v1", "v2", "v2", ("c1",))]
+
+
+def test_a_name_that_is_exported_on_is_mended_where_it_is():
+    missing = ExecutionError(
+        message="TS2305: Module './index' has no exported member 'Badge'.",
+        type="TS2305",
+        tool="tsc",
+        path="src/badge.test.ts",
+    )
+    task = (
+        Task()
+        .verify("v1", missing)
+        .edit("src/index.ts", before="a", after="a\nexport { Badge } from './badge';", call="e1")
+    )
+    assert fixes(task.edit("src/other.ts", call="e2").verify("v2").credit()) == [("v1", "v2", "v2", ("e1",))]
+
+
 def test_a_file_to_source_that_is_not_there_is_gone_only_where_it_is_sourced_again():
     missing = ExecutionError(message=".venv/bin/activate: No such file or directory", tool="shell")
     line = "source .venv/bin/activate && pytest"

@@ -744,3 +744,21 @@ def test_playwright_tests_of_which_only_the_list_at_the_end_is_left_are_told_by_
         "[web] › e2e/b.spec.ts › pays",
     ]
     assert shown[0][0] == "Error: expect(received).toBe(expected) Expected: 1 Received: 2"
+
+
+def test_the_marks_of_ava_have_the_place_and_the_message_of_their_block() -> None:
+    text = (
+        "  ✘ [fail]: a range\n  ✔ steps\n  ─\n\n  a range\n\n  test/field.js:9\n\n   8: test('a range', (t) => {\n\n"
+        "  Difference (- actual, + expected):\n\n    [\n  +   8,\n    ]\n\n  ─\n\n  1 test failed\n"
+    )
+    (error,) = cut_errors(text, None)[0]
+    assert (error.tool, error.test, error.path, error.line) == ("ava", "a range", "test/field.js", 9)
+    assert error.message == "Difference (- actual, + expected)"
+
+
+def test_what_ts_jest_could_not_compile_is_the_error_of_the_compiler_alone() -> None:
+    text = (
+        "FAIL src/a.spec.ts\n  ● Test suite failed to run\n\n    src/a.ts:13:39 - error TS2304: Cannot find name 'Query'.\n\n"
+        "    13   run(@Query('x') x: string) {\n              ~~~~~\n\nTest Suites: 1 failed, 1 total\nTests:       0 total\n"
+    )
+    assert [(error.tool, error.type) for error in cut_errors(text, None)[0]] == [("tsc", "TS2304")]

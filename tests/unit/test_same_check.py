@@ -371,3 +371,44 @@ def test_of_two_calls_with_a_change_between_the_later_one_is_the_one_that_failed
     script = npm("test", "vitest run", vitest)
     told = (("npm test", script, True), None, ("npx vitest run", vitest, True), None, ("npm test", script, False))
     assert fixes(*told) == [("c2", "c4")]
+
+
+def test_the_directory_that_the_compiler_is_given_is_where_it_checks() -> None:
+    of_package = ("npm run types -w @shop/api", npm("types", "tsc --noEmit", tsc, "@shop/api"))
+    assert credited(of_package, ("npx tsc --noEmit -p apps/api", tsc))
+    assert credited(of_package, ("npx tsc -p apps/api/tsconfig.json", tsc))
+    assert not credited(of_package, ("npx tsc -p apps/web", tsc))
+    assert not credited(of_package, ("npx tsc -p apps/api/tsconfig.build.json", tsc))
+
+
+def test_an_option_behind_build_is_no_project() -> None:
+    assert credited(("npx tsc -b", tsc), ("npx tsc -b --verbose", tsc))
+
+
+def test_the_line_of_a_script_tells_all_that_it_runs_though_it_failed_half_way() -> None:
+    chain = after("$ bun run types && bun run lint\n$ tsc --noEmit\n", tsc)
+    cut = ("bun run ci 2>&1 | tail -3", vitest, False)
+    lint = ("bun run lint", after("$ eslint .\n", eslint), True)
+    assert ("c1", "c3") in fixes(("bun run ci", chain, True), lint, None, cut)
+    assert ("c1", "c3") not in fixes(("bun run check", chain, True), lint, None, cut)
+
+
+def test_a_script_that_is_called_by_its_name_goes_by_that_name() -> None:
+    types = after("\n> ci\n> run-s types lint\n\n", lambda fails: f"\n> types\n> tsc --noEmit\n\n{tsc(fails)}")
+    assert fixes(("npm run ci", types, True), None, ("npm run types --silent", tsc, False)) == [("c0", "c2")]
+
+
+def test_a_script_of_the_same_line_that_failed_was_not_called_by_the_other() -> None:
+    text = "$ bun test src\n(fail) adds [1.00ms]\n 0 pass\n 1 fail\nerror: script \"unit\" exited with code 1\n$ tsc --noEmit\nsrc/x.ts(3,5): error TS2304: Cannot find name 'A'.\n"
+    line = ("bun run unit; bun run types", lambda fails: text if fails else "$ bun test src\n 1 pass\n 0 fail\n$ tsc\n")
+    assert ("c0", "c2") in fixes((*line, True), None, (*line, False))
+
+
+COVERAGE = 'Jest: "global" coverage threshold for branches (90%) not met: 87.5%\n'
+
+
+def test_coverage_that_is_too_low_is_gone_only_where_it_is_asked_for_again() -> None:
+    counts = "Tests:       7 passed, 7 total\n"
+    low = ("npx jest --coverage", lambda fails: COVERAGE * fails + counts)
+    assert credited(low, low)
+    assert not credited(low, ("npx jest", lambda fails: counts))

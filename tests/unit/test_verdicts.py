@@ -6,6 +6,7 @@ import pytest
 
 from debug_loop_pipeline.compute.commands.command_meaning import meaning_of
 from debug_loop_pipeline.compute.commands.error_cutting import without_task_prefixes
+from debug_loop_pipeline.compute.commands.runner_words import nameless_banners
 from debug_loop_pipeline.compute.commands.shell_status import Told, commands_of
 from debug_loop_pipeline.compute.commands.task_files import TaskFiles
 from debug_loop_pipeline.compute.commands.verdicts import Judged, Others, Output, call_verdict, exit_code_in, judge
@@ -873,3 +874,63 @@ def test_a_goal_has_no_errors_of_another_one_of_the_line() -> None:
 )
 def test_the_head_of_a_failing_file_tells_without_a_total(line: str, text: str, expected: str) -> None:
     assert verdict(line, text, 0) == expected
+
+
+_AVA = "  ✔ one value\n  ✘ [fail]: a range\n  ─\n\n  a range\n\n  test/field.js:9\n\n  Difference (- actual, + expected):\n\n  1 test failed\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "code", "expected"),
+    [
+        ("node --import tsx --test src/*.test.ts 2>&1 | grep '^# '", "# pass 4\n# fail 0\n", 0, "pass"),
+        ("node --no-warnings --loader ts-node/esm --test", "# pass 3\n# fail 1\n", 1, "fail"),
+        ("npm test 2>&1 | tail", "Could not find '/app/src/**/*.test.ts'\n", 0, "fail"),
+        ("npx ava 2>&1 | tail -40", _AVA, 0, "fail"),
+        ("npx ava 2>&1 | tail -40", "  ✔ a range\n  ─\n\n  2 tests passed\n", 0, "pass"),
+        (
+            "npx eslint . --max-warnings 0 | tail",
+            "✖ 1 problem (0 errors, 1 warning)\n\nESLint found too many warnings (maximum: 0).\n",
+            0,
+            "fail",
+        ),
+        ("npm run build 2>&1 | tail -4", "  dist/app.js  1.3kb\n\n⚡ Done in 52ms\n", 0, "pass"),
+        ("npm run build 2>&1 | tail -8", '✘ [ERROR] Could not resolve "./watch"\n\n1 error\n', 0, "fail"),
+    ],
+)
+def test_what_runners_of_node_print_tells_the_verdict(line: str, text: str, code: int, expected: str) -> None:
+    assert verdict(line, text, code) == expected
+
+
+def test_a_script_that_only_takes_an_option_called_test_is_no_runner_of_tests() -> None:
+    assert verdict("node tools/release.js --test", "done\n", 0) == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("npm run build && npm test --silent 2>&1 | tail -8; rm -rf out", ["pass", "pass"]),
+        ("npm run build | tee build.log && npm test --silent 2>&1 | tail -8; rm -rf out", ["pass"]),
+    ],
+)
+def test_what_stands_before_a_check_that_ran_has_passed_where_no_pipe_of_its_own_hides_that(
+    line: str, expected: list[str]
+) -> None:
+    assert [one.verdict.value for one in judged(line, "bundled\n# pass 8\n# fail 0\n", 0)] == expected
+
+
+def test_what_the_compiler_finds_is_not_the_tests_where_the_line_has_a_type_check() -> None:
+    text = (
+        " FAIL  src/b.test.ts > adds\nAssertionError: expected 3 to be 4\n ❯ src/b.test.ts:5:20\n\n      Tests  1 failed | 1 passed (2)\n"
+        "src/a.ts(3,10): error TS2305: Module './b' has no exported member 'B'.\n"
+    )
+    tests, types = judged("npm test 2>&1 | tail -50; npm run types 2>&1 | grep 'error TS'", text, 0)
+    assert {error.tool for error in types.errors} == {"tsc"}
+    assert {error.tool for error in tests.errors} == {"vitest"}
+
+
+@pytest.mark.parametrize("runner", ["yarn", "bun run"])
+def test_scripts_that_print_only_their_line_are_told_apart_where_none_calls_another(runner: str) -> None:
+    text = f"$ eslint src\n{_WRONG}$ tsc --noEmit\n"
+    assert [one.verdict.value for one in judged(f"{runner} lint; {runner} types", text, 0)] == ["fail", "pass"]
+    assert nameless_banners(2, f"$ {runner} one && {runner} two\n$ eslint src\n{_WRONG}") == [None, None]
+    assert nameless_banners(2, f"{_WRONG}$ tsc --noEmit\n") == [None, None]

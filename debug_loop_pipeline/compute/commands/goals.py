@@ -365,11 +365,17 @@ _SOLUTION = re.compile(r"(?:\./)?[\w.-]+\.slnx?")
 """What `dotnet` takes by itself where nothing is named."""
 
 
+_PROJECT = re.compile(r"(?:[\w@.-]+/)*[\w@-]+/?|[\w@./-]+/tsconfig\.json")
+"""`tsc -p apps/api` is the compiler in that directory; another file of settings (`tsconfig.build.json`) is another check."""
+
+
 def _placed(goal: Goal) -> tuple[str, tuple[str, ...]]:
     """Where a goal is checked, a directory or a `[package]`, and its targets there."""
     targets = goal.target
     if goal.tool == "tsc":
         targets = tuple(target for target in targets if target not in (".", "tsconfig.json", "./tsconfig.json"))
+        if len(targets) == 1 and _PROJECT.fullmatch(targets[0]):
+            return _joined(targets[0].removesuffix("/tsconfig.json").rstrip("/"), goal.cwd), ()
     elif goal.tool.startswith("dotnet "):
         targets = tuple(target for target in targets if not _SOLUTION.fullmatch(target))
     if targets and targets[0].startswith("["):

@@ -11,7 +11,13 @@ import re
 from debug_loop_pipeline.compute.commands.error_cutting import CutError, cut_errors, has_real_errors
 from debug_loop_pipeline.compute.commands.goals import Goal
 from debug_loop_pipeline.compute.commands.output_clues import matches
-from debug_loop_pipeline.compute.commands.runner_words import banners, failed_scripts, runs_of, turbo_runs
+from debug_loop_pipeline.compute.commands.runner_words import (
+    banners,
+    failed_scripts,
+    nameless_banners,
+    runs_of,
+    turbo_runs,
+)
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
 from debug_loop_pipeline.compute.commands.summaries import Found, Says, read_summaries
 from debug_loop_pipeline.compute.commands.summary_families import (
@@ -29,7 +35,7 @@ _NOT_ITS_KIND: dict[GoalKind, frozenset[GoalKind]] = {
     GoalKind.LINT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
     GoalKind.FORMAT: frozenset({GoalKind.TYPES, GoalKind.TEST, GoalKind.BUILD}),
     GoalKind.TYPES: frozenset({GoalKind.LINT, GoalKind.FORMAT, GoalKind.TEST}),
-    GoalKind.TEST: frozenset({GoalKind.LINT, GoalKind.FORMAT}),
+    GoalKind.TEST: frozenset({GoalKind.LINT, GoalKind.FORMAT, GoalKind.TYPES}),
 }
 """Whose findings are not a script's of that kind where the line also has one of theirs (`npm run lint; npm run typecheck`)."""
 _BARE_PATH = re.compile(r"^(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9}$", re.MULTILINE)
@@ -61,6 +67,9 @@ class LineOutput:
         begins = banners(
             [script_of(goal) if goal.tool.startswith(_PRINT_BANNERS) else "" for _, goal in self.goals], self.text
         )
+        nameless = [n for n, (_, goal) in enumerate(self.goals) if goal.tool.startswith(_NAMELESS)]
+        if len(nameless) == len(begins):
+            begins = nameless_banners(len(begins), self.text)
         places = [place for place in begins if place is not None]
         if not places:
             return
@@ -229,6 +238,7 @@ class LineOutput:
 
 
 _PRINT_BANNERS = ("npm run ", "pnpm run ")
+_NAMELESS = ("yarn run ", "bun run ")
 QUIET = frozenset({"-s", "--silent"})
 """Options with which a runner does not say what it runs."""
 _NO_BANNER = QUIET | {"-r", "--recursive", "--workspaces", "-ws", "--filter", "--loglevel"}

@@ -32,6 +32,16 @@ class View:
         """Nothing stands between the command and the reader."""
         return self.head is None and self.tail is None and not self.kept and not self.opaque
 
+    def shows(self, text: str) -> bool:
+        """Whether `text` is too short to have lost its first lines."""
+        return self.whole or (
+            self.tail is not None
+            and text.count("\n") + 1 < self.tail
+            and self.head is None
+            and not self.kept
+            and not self.opaque
+        )
+
 
 _NUMBER = re.compile(r"-?n?(\d+)\Z")
 

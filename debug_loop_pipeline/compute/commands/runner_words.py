@@ -88,6 +88,20 @@ def runs_of(tool: str, text: str) -> list[str]:
     return runs if start == len(lines) else []
 
 
+_NAMELESS = re.compile(r"^\$ (?P<line>\S.*)$", re.MULTILINE)
+_CALLS_A_SCRIPT = re.compile(r"\b(?:yarn|bun|bunx|npm|pnpm|npx|turbo|run-[sp]|concurrently)\b")
+
+
+def nameless_banners(count: int, text: str) -> list[int | None]:
+    """The lines at which `count` scripts of yarn or bun begin, which print `$ line` and no name: known where there are as many such lines as
+    scripts and none of them calls another script.
+    """
+    seen = list(_NAMELESS.finditer(text)) if "$ " in text else []
+    if len(seen) != count or any(_CALLS_A_SCRIPT.search(match["line"]) for match in seen):
+        return [None] * count
+    return [text.count("\n", 0, match.start()) for match in seen]
+
+
 _BANNER = re.compile(
     r"^> (?:(?:@[\w.-]+/)?[\w.-]+@\S* )?(?P<script>[\w:.-]+)(?: /\S.*)?\n{1,2}> (?P<line>\S.*)$", re.MULTILINE
 )

@@ -134,6 +134,11 @@ def echoes_in(output: str, goal: Goal, others: Sequence[Goal] = ()) -> tuple[Ech
     return tuple(found[start:end])
 
 
+def names_all(echo: Echo, goal: Goal) -> bool:
+    """Whether the first echo of an output is the line of the script of `goal` itself; of one without a name only where nothing was cut off."""
+    return echo.script == _script(goal) or (echo.nameless and goal.tool.startswith(("yarn run ", "bun run ")))
+
+
 def has_begun(goal: Goal, output: str) -> bool:
     """Whether the runner says that the script of `goal` itself has begun, called by the command line and not by another script."""
     if not may_echo(goal):
@@ -144,9 +149,10 @@ def has_begun(goal: Goal, output: str) -> bool:
     return at is not None and not any(name in _WORDS.findall(echo.line) for echo in echoes[:at])
 
 
-def failed_script(goal: Goal, output: str) -> Goal | None:
+def failed_script(goal: Goal, output: str, others: Sequence[Goal] = ()) -> Goal | None:
     """The one script that the runner names in its last words as what failed, where it is not the script of `goal` itself but called by it:
-    `make check` that ends with `*** [Makefile:10: lint] Error 1` has failed as `make lint`.
+    `make check` that ends with `*** [Makefile:10: lint] Error 1` has failed as `make lint`. `others`: the other goals of the command line,
+    whose scripts it does not call.
     """
     if goal.tool.startswith(_OF_PROJECTS):
         tasks = _failed_tasks(output)
@@ -158,7 +164,9 @@ def failed_script(goal: Goal, output: str) -> Goal | None:
     if rooted or not goal.tool.startswith(_NAME_WHAT_FAILED) or _FAILED_ELSEWHERE.search(output):
         return None
     runner, _, own = goal.tool.rpartition(" ")
-    named = failed_scripts(without_ansi(output)) - {own, f"pre{own}", f"post{own}"}
+    named = (
+        failed_scripts(without_ansi(output)) - {own, f"pre{own}", f"post{own}"} - {_script(other) for other in others}
+    )
     if len(named) != 1:
         return None
     where = tuple(target for target in goal.target if target.startswith("["))
@@ -347,6 +355,10 @@ class _Reader:
             if echo.script == own and not self.everywhere:
                 names = self._own_names(echo)
                 inner = [(_Leaf((*names, *leaf.names)), certain) for leaf, certain in inner]
+            elif not around and echo.place is None and self.goal.tool.startswith(_MANAGERS) and len(self.packages) < 2:
+                # Called by what runs scripts by their names (`run-s types lint`): its banner names it.
+                called = self._called(echo.script or "")
+                inner = [(_Leaf((called, *leaf.names)), certain) for leaf, certain in inner]
             if echo.environment is not None and not self.goal.filters:
                 name = replace(self.goal, filters=(f"-e {echo.environment}",))
                 inner = [(_Leaf((name, *leaf.names)), certain) for leaf, certain in inner]
@@ -358,6 +370,11 @@ class _Reader:
         goal = self.goal
         where = goal.target[0] if goal.target and goal.target[0].startswith("[") else ""
         return where or goal.cwd
+
+    def _called(self, script: str) -> Goal:
+        """A script of the same package."""
+        where = tuple(target for target in self.goal.target if target.startswith("["))
+        return replace(self.goal, tool=f"{self.goal.tool.rpartition(' ')[0]} {script}", target=where, filters=())
 
     def _own_names(self, echo: Echo) -> tuple[Goal, ...]:
         """The script's goal as the package and the directory of its banner place it."""

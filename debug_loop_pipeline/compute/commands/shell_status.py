@@ -77,6 +77,8 @@ class Ran:
     background: bool = False
     block: bool = False
     """Inside if, for or while: perhaps not run, perhaps often."""
+    piped: bool = False
+    """Whether it passed does not go on from here (`a | tail && b`): what stands behind it does not wait for that."""
     before: list[Ran] = field(default_factory=list)
     """Commands of the same and-list before it: when the line failed, one of them may have been why."""
     marker: str | None = None
@@ -407,7 +409,13 @@ def _pipeline(
             for one in ran[:1] if latest else ():
                 one.source = latest[-1]
             everything += ran
+        if not last and not context.pipefail:
+            for one in everything:
+                one.piped = True
         latest += everything[-1:]
+    if pipeline.negated or pipeline.background:
+        for one in everything:
+            one.piped = True
     if everything:
         context.latest = latest
     return everything

@@ -28,6 +28,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "mocha": frozenset({"mocha"}),
     "bun test": frozenset({"bun"}),
     "node --test": frozenset({"node", "tap"}),
+    "ava": frozenset({"ava", "node", "tap"}),
     "playwright test": frozenset({"playwright"}),
     "cypress run": frozenset({"cypress", "mocha"}),
     "deno test": frozenset({"deno"}),
@@ -109,7 +110,7 @@ TRAILING_RUNNERS = (
 """Tools that end their output with what failed."""
 
 TEST_FAMILIES = frozenset(
-    "bazel bun busted cargo cargo-test catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
+    "ava bazel bun busted cargo cargo-test catch2 clojure ctest cypress dart deno dotnet exunit forge go gradle gtest jasmine jest julia "
     "karma maven meson minitest mocha node nox phpunit playwright prove pytest rspec sbt swift tap testthat tox "
     "unittest vitest xcsift zig".split()
 )
@@ -144,6 +145,7 @@ _ERROR_TOOLS: dict[str, frozenset[str]] = {
     "jest": frozenset({"jest"}),
     "mocha": frozenset({"mocha"}),
     "bun test": frozenset({"bun test"}),
+    "ava": frozenset({"ava", "node", "tap"}),
     "playwright test": frozenset({"playwright"}),
     "pytest": frozenset({"pytest"}),
     "unittest": frozenset({"unittest"}),

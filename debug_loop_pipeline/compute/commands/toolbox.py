@@ -86,6 +86,9 @@ LOOKS_ONLY: frozenset[str] = _HELP | _LISTS_ONLY
 """Options with which a program tells about itself, lists, or never ends: nothing is verified."""
 
 
+_SCRIPTS = (".js", ".mjs", ".cjs", ".ts", ".mts")
+
+
 def find_tool(words: list[str]) -> tuple[Tool, list[str]] | None:
     """The tool that `words` run and the arguments behind the words that start it; the longest row wins.
 
@@ -106,6 +109,11 @@ def find_tool(words: list[str]) -> tuple[Tool, list[str]] | None:
             tool = TOOLS.get((words[0], words[at]))
             if tool is not None:
                 return tool, [*words[1:at], *words[at + 1 :]]
+    if words[0] == "node" and "--test" in words:
+        # `node --import tsx --test`: other options of node may stand before it, whatever their values are.
+        at = words.index("--test")
+        if not any(word.endswith(_SCRIPTS) and words[n][:1] != "-" for n, word in enumerate(words[1:at])):
+            return TOOLS[("node", "--test")], words[at + 1 :]
     tool = TOOLS.get((words[0],))
     return (tool, words[1:]) if tool is not None else None
 
@@ -153,7 +161,7 @@ def arguments(tool: Tool, args: list[str]) -> tuple[list[str], list[str], set[st
             filters.append(flag)
         if equals:
             pass
-        elif flag in values and at < len(args):
+        elif flag in values and at < len(args) and not (flag in tool.scopes and args[at].startswith("-")):
             value = args[at]
             at += 1
         else:

@@ -525,8 +525,8 @@ def _quiet(ran: Ran, goal: Goal) -> bool:
 
 
 def _follows(ran: Ran, earlier: Ran) -> bool:
-    """Whether a command runs only where an earlier one of its and-list has passed, no pipe of its own between."""
-    return ran.view is earlier.view and any(one is earlier for one in ran.before)
+    """Whether a command runs only where an earlier one of its and-list has passed, which no pipe of its own hides."""
+    return (ran.view is earlier.view or not earlier.piped) and any(one is earlier for one in ran.before)
 
 
 _MONOREPO_RUNNERS = ("npm run ", "pnpm run ", "yarn run ", "bun run ", "turbo ")

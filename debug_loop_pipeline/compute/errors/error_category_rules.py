@@ -104,6 +104,7 @@ CATEGORY_RULES: tuple[CategoryRule, ...] = (
         r"|does not implement"
         r"|assignment mismatch|No rule to make target|^make(?:\[|:)|cannot find (?:type|value|function|macro|name)\b",
     ),
+    _text(_C.TEST_FAILURE, r"^expect\("),
     _text(
         _C.LINT_ERROR,
         r"\([a-z]{3,20}\)$|^\[?[A-Z]{1,4}\d{3,4}\b|Formatter would have printed|would reformat"

@@ -130,6 +130,9 @@ def _called_alike(seen: TaskVerification, tracked: Tracked) -> bool:
     shown = tracked.shown.verification
     if missing := not_sourced(tracked):
         return missing <= set(_SOURCES.findall(seen.verification.command))
+    if tracked.error.pattern.error_type == "CoverageThreshold" and not seen.verification.outside:
+        told = seen.verification
+        return told.goal_tool == shown.goal_tool and ("coverage" in told.command) == ("coverage" in shown.command)
     if not _OF_THE_CALL.search(tracked.error.pattern.pattern) or seen.verification.outside:
         return True
     options = {word for word in shown.command.split() if word.startswith("-") and not _COUNT.fullmatch(word)}

@@ -44,6 +44,7 @@ _MAX_ELSEWHERE = 4
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")
 _NO_PROGRAM = re.compile(r"command not found: <VALUE>|<VALUE>: (?:command )?not found")
 _IN_USE = re.compile(r"(?i)address already in use|port \S+ is (?:already )?in use")
+_NO_FOLDER = re.compile(r"cd: <(?:PATH|VALUE|VAR)>: No such file or directory|cd: \S+: No such file or directory")
 _SETS_UP = re.compile(
     r"(?i)(?:^|/)(?:[^/]*\.(?:json|toml|ya?ml|lock|cfg|ini|nix|sh|mk|gradle|xml)|(?:gnu)?makefile|\.?justfile|dockerfile[^/]*|gemfile|brewfile|[^/]*rc|[^/.]+)$"
 )
@@ -332,8 +333,10 @@ def _fix(walk: _Walk, tracked: Tracked, passed: TaskVerification) -> Fix | None:
 
 
 def _not_installed(tracked: Tracked) -> bool:
-    """Whether the shell did not find the program that the check was called by: no source file mends that, another way to call it does."""
-    if not_sourced(tracked):
+    """Whether the shell did not find the program that the check was called by, or the folder: no source file mends that, another way to
+    call it does.
+    """
+    if not_sourced(tracked) or (tracked.error.tool == "shell" and _NO_FOLDER.match(tracked.error.pattern.pattern)):
         return True
     found = _NO_PROGRAM.fullmatch(tracked.error.pattern.pattern) if tracked.error.tool == "shell" else None
     called = re.split(r"[\s;&|()]+", tracked.shown.verification.command)

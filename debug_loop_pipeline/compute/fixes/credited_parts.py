@@ -66,6 +66,7 @@ _DECLARES = (
     r"\bfunc\s+\([^)]*\)\s*{name}\b"
     r"|\b(?:def|class|func|function|fn|fun|type|interface|struct|enum|trait|record|const|let|var|val|define|variable|module)\b"
     r"[^=(]*?\b{name}\b|^\s*(?:[\w<>\[\],?*&:.]+\s+)*{name}\s*(?:[(:=?,;]|$)"
+    r"|^\s*export\s+(?:type\s+)?\{{[^}}]*\b{name}\b"
 )
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)(?:test_[^/]*|conftest)\.py$|Tests?\.\w+$"

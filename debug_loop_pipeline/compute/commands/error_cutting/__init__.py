@@ -128,11 +128,18 @@ def _of_formats(text: str, tool: str | None, prints_means_fail: bool) -> list[Cu
     if tests:
         places = {(e.path, e.line) for e in tests if e.line is not None}
         builds = [e for e in builds if (e.path, e.line) not in places and not _echoed(e, tests)]
+        if any(e.tool == "tsc" for e in builds):
+            # ts-jest: what the compiler says is the error, not that the suite did not run for it.
+            tests = [e for e in tests if not _NOT_COMPILED.match(e.message)]
         return [*builds, *tests]
     uncaught = [e for e in _uncaught(text) if not any(e.message in build.message for build in builds)]
     infrastructure = blocks.cut_infrastructure(text)
-    found = [*builds, *uncaught, *infrastructure]
+    thresholds = javascript.cut_coverage(text) if "overage" in text else []
+    found = [*builds, *uncaught, *infrastructure, *thresholds]
     return found or generic.cut_shell(text) or jvm.cut_gradle_reason(text)
+
+
+_NOT_COMPILED = re.compile(r"\S+\.[cm]?tsx?:\d+:\d+ - error TS\d+: |● Test suite failed to run")
 
 
 def _echoed(error: CutError, tests: list[CutError]) -> bool:
@@ -167,6 +174,8 @@ def _tests(text: str) -> list[CutError]:
         found += javascript.cut_vitest_marks(text, found)
     if "(fail) " in text or "# Unhandled error between tests" in text:
         found += javascript.cut_bun(text)
+    if "✘ [fail]: " in text:
+        found += javascript.cut_ava(text)
     if " failing" in text:
         found += javascript.cut_mocha(text)
     if " › " in text and "●" not in text:

@@ -50,6 +50,15 @@ _SYSTEM_ERROR = re.compile(
     re.MULTILINE,
 )
 _NODE_SPEC = re.compile(r"^test at (?P<path>.+):(?P<line>\d+):\d+\n✖ (?P<name>.+?) \([\d.]+m?s\)$", re.MULTILINE)
+_COVERAGE = re.compile(
+    r"^(?P<message>Jest: .*\bcoverage threshold for .* not met: .*|(?:ERROR: )?Coverage for \w+ \([\d.]+%\) does not meet .*)$",
+    re.MULTILINE,
+)
+_AVA_MARK = re.compile(r"^[ \t]*✘ \[fail\]: (?P<name>\S.*?)(?: \(\d+m?s\))?$", re.MULTILINE)
+_AVA_SAYS = re.compile(
+    r"^  (?P<message>(?:Difference|Function returned|Value (?:is|must)|Expected|Error thrown|\w*Error)\b.*)$",
+    re.MULTILINE,
+)
 _TAP = re.compile(r"^[ \t]*not ok (?:\d+ (?:- )?|- )(?P<name>[^#\n]*)(?P<rest>#.*)?$", re.MULTILINE)
 _TAP_FIELD = re.compile(r"^\s*(?P<key>error|message|code|location|type|failureType):\s*(?P<value>\|-?|.*)$")
 _DENO = re.compile(r"^(?P<name>.+?) => (?P<path>\S+?):(?P<line>\d+):\d+\n(?:error: )(?P<message>.+)$", re.MULTILINE)
@@ -182,6 +191,34 @@ def cut_playwright(output: str) -> list[CutError]:
             for name in names
             if name not in told
         ]
+    return found
+
+
+def cut_coverage(output: str) -> list[CutError]:
+    """Thresholds that Jest, Vitest, c8 and nyc say are not met."""
+    return [CutError(one_line(match["message"]), type="CoverageThreshold") for match in _COVERAGE.finditer(output)]
+
+
+def cut_ava(output: str) -> list[CutError]:
+    """The marks of AVA, with the place and the first line of what the block of that title says."""
+    found = []
+    for mark in _AVA_MARK.finditer(output):
+        title = mark["name"].rsplit(" › ", 1)[-1]
+        body = re.search(
+            rf"^  (?:.* › )?{re.escape(title)}\n\n  (?P<path>[^\s:]+\.[cm]?[jt]sx?):(?P<line>\d+)\n(?P<rest>(?:.*\n){{0,24}})",
+            output[mark.end() :],
+            re.MULTILINE,
+        )
+        says = _AVA_SAYS.search(body["rest"]) if body else None
+        found.append(
+            CutError(
+                one_line(says["message"].rstrip(":")) if says else "test failed",
+                tool="ava",
+                test=mark["name"],
+                path=body["path"] if body else None,
+                line=number(body["line"]) if body else None,
+            )
+        )
     return found
 
 

@@ -126,7 +126,8 @@ class AgentExecutionLogger:
             task: the correlation id, or any name of the task that stays the same over its attempts. Default: one of its own.
             attempt_id: where the caller has one.
             source_format: with `first_id`: the format in which an importer may read the same work from a transcript.
-            first_id: id of the attempt's first tool call or message: the attempt then has the id that the importer gives it.
+            first_id: id of the attempt's first tool call or message: the attempt then has the id that the importer gives it. An id that
+                is numbered anew in each conversation (`Bash_0`) needs `session_id` for that, as the transcript names it.
             parent_attempt_id: of which this is a retry. Default: the last attempt of the same task in this process.
             **fields: of the event.
 
@@ -155,7 +156,7 @@ class AgentExecutionLogger:
         started_at = moment(datetime.now(UTC))
         if attempt_id is None:
             attempt_id = (
-                identity.attempt_id(source_format, first_id)
+                identity.attempt_id(source_format, identity.in_session(first_id, self._session(told)))
                 if first_id is not None
                 else own_attempt_id(self._run, started_at, self._number)
             )
@@ -172,6 +173,10 @@ class AgentExecutionLogger:
         self._drafts[attempt_id] = Draft(event, self._step)
         _bound(self._drafts)
         return attempt_id
+
+    def _session(self, told: dict[str, Any]) -> str:
+        """What an id that is numbered anew in each conversation is taken with."""
+        return str(told.get("session_id") or self._fields.get("session_id") or self._run)
 
     def progress(self, attempt_id: UUID | None = None, **fields: Any) -> bool:
         """Add to an attempt: lists (edits, commands, verifications, errors, tools_used, ...) are continued, token buckets added up.

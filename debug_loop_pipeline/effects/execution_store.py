@@ -27,6 +27,14 @@ READ_BYTES = 32 << 20
 """Of events in memory at once, as JSON: as objects they take about three times as much. One attempt has at most 8 MB."""
 T = TypeVar("T")
 
+BEST_FIRST = (
+    'evidence_rank desc, source_rank desc, run_started_at, execution_id collate "C",'
+    " coalesce(completed_at, started_at) desc, steps desc, digest desc"
+)
+"""Which of an attempt's revisions holds: higher evidence, importer before logger, the run that is first in the order of credit (what a fork
+copied stays its parent's, all of it), later completed_at, more steps, greater digest.
+"""
+
 _LOCK_BUCKETS = 64
 _LOCK_SPACE = 0x696E6278  # keeps these advisory locks apart from others
 
@@ -41,6 +49,7 @@ _INBOX_COLUMNS = (
     "completed_at",
     "evidence_rank",
     "source_rank",
+    "run_started_at",
     "steps",
     "bytes",
     "event",
@@ -97,6 +106,7 @@ def _inbox_row(event: ExecutionEvent) -> tuple[Any, ...]:
         event.completed_at,
         evidence_tier(event).rank,
         0 if event.source.importer == "logger" else 1,
+        event.run_started_at,
         len(event.tools_used),
         len(stored),
         stored,
@@ -134,8 +144,8 @@ class ExecutionStore:
     def ingest_in(self, connection: Connection, events: Sequence[ExecutionEvent]) -> Ingested:
         """Adds revisions, settles which one holds, and marks the days that changed as dirty.
 
-        Which revision of an attempt holds does not depend on arrival (DOMAIN 3.1): higher evidence, importer before logger, later
-        completed_at, more steps, greater digest. Events must be redacted already. What was forgotten stays out.
+        Which revision of an attempt holds (`BEST_FIRST`) does not depend on arrival (DOMAIN 3.1). Events must be redacted already. What
+        was forgotten stays out.
         """
         if not events:
             return Ingested(0, 0, 0)
@@ -286,6 +296,16 @@ class ExecutionStore:
         )
         return [row["correlation_id"] for row in rows]
 
+    def sessions_with_attempts_of(self, sessions: Sequence[str]) -> list[str]:
+        """The sessions that hold what some others tell as well (a fork and its parent, where neither says which it is)."""
+        rows = fetch_rows(
+            self._database,
+            "select distinct h.session_id from execution_inbox o join execution_inbox h on h.attempt_id = o.attempt_id and h.holds"
+            " where not o.holds and o.session_id = any(:ids) and h.session_id <> o.session_id order by 1",
+            {"ids": list(sessions)},
+        )
+        return [row["session_id"] for row in rows]
+
     def day_span(self) -> tuple[date, date] | None:
         """First and last day that hold an execution."""
         row = fetch_rows(self._database, "select min(day) as first, max(day) as last from execution_inbox where holds")[
@@ -314,13 +334,10 @@ def parts(items: Sequence[T], most: int, bytes_of: Callable[[T], int]) -> Iterat
         yield part
 
 
-_SETTLE = """
+_SETTLE = f"""
 with ranked as (
     select attempt_id, digest, day, holds,
-           row_number() over (
-               partition by attempt_id
-               order by evidence_rank desc, source_rank desc, coalesce(completed_at, started_at) desc, steps desc, digest desc
-           ) = 1 as best
+           row_number() over (partition by attempt_id order by {BEST_FIRST}) = 1 as best
     from execution_inbox
     where attempt_id = any(:attempts)
 ),

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from debug_loop_pipeline.compute.fixes.outside_verdicts import APPLIED, pull_request_number
+from debug_loop_pipeline.effects.execution_store import BEST_FIRST
 from debug_loop_pipeline.effects.fetch import fetch_rows
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.models.execution import ExecutionEvent
@@ -122,11 +123,11 @@ set passed = excluded.passed, tests = excluded.tests, failures = excluded.failur
 where verdicts.decided_at <= excluded.decided_at
 """
 
-_BASES = """
+_BASES = f"""
 select distinct on (attempt_id) attempt_id, event::text as event
 from execution_inbox
-where attempt_id = any(:attempts) and not coalesce(event -> 'metadata', '{}') ? :key
-order by attempt_id, evidence_rank desc, source_rank desc, coalesce(completed_at, started_at) desc, steps desc, digest desc
+where attempt_id = any(:attempts) and not coalesce(event -> 'metadata', '{{}}') ? :key
+order by attempt_id, {BEST_FIRST}
 """
 
 _REMOVE = """

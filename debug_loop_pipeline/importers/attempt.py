@@ -45,6 +45,15 @@ class TaskState:
 
 
 @dataclass(slots=True)
+class Session:
+    """The session that had an attempt first: the run's own, or the one that the run copied it from."""
+
+    session_id: str
+    run_key: str
+    started_at: datetime | None
+
+
+@dataclass(slots=True)
 class Where:
     """Place and versions of the work, as of a step."""
 
@@ -58,6 +67,7 @@ class Attempt:
     """A stretch of a run: open while it is read, sealed by a verifying command, finished as an event."""
 
     task: TaskState
+    session: Session
     first_ref: str
     started_at: datetime | None
     ended_at: datetime | None
@@ -202,10 +212,11 @@ def status_of(attempt: Attempt) -> tuple[Status, EvidenceTier]:
     return Status.PARTIAL, EvidenceTier.OBSERVED if seen else EvidenceTier.UNMEASURED
 
 
-def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at: datetime | None) -> ExecutionEvent:
+def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory) -> ExecutionEvent:
     """The execution event of a finished attempt."""
     status, tier = status_of(attempt)
-    started = attempt.started_at or run_started_at or utc(run.file_time)
+    session = attempt.session
+    started = attempt.started_at or session.started_at or utc(run.file_time)
     estimated = attempt.started_at is None
     started = started or _EPOCH
     ended = max(started, attempt.ended_at or started)
@@ -221,13 +232,13 @@ def event_of(attempt: Attempt, attempt_id: UUID, run: Trajectory, run_started_at
         user_request=attempt.task.request,
         status=status,
         started_at=started,
-        execution_id=run.run_key[:400],
-        run_started_at=run_started_at,
+        execution_id=session.run_key[:400],
+        run_started_at=session.started_at,
         parent_attempt_id=attempt.parent_id,
         parent_correlation_id=attempt.task.parent_correlation_id,
         peer_id=run.peer_id,
         agent_type=run.agent_type,
-        session_id=run.session_id[:400],
+        session_id=session.session_id[:400],
         completed_at=ended,
         duration_ms=None if estimated else int((ended - started).total_seconds() * 1000),
         evidence_tier=tier,

@@ -104,7 +104,8 @@ class _SessionFile:
             main = self._agent_trajectory(self.own_agent, first, None)
         else:
             main = self._trajectory(first)
-        steps = _Conversation(self, self._is_of_other).steps(joined(before, objects))
+        session = None if self.own_agent is not None else self.session_id
+        steps = _Conversation(self, self._is_of_other, session).steps(joined(before, objects))
         main.steps = steps
         yield main
         for _ in steps:
@@ -138,7 +139,7 @@ class _SessionFile:
         )
 
     def _agent_trajectory(self, agent_id: str, first: dict[str, Any], call: str | None) -> Trajectory:
-        parent = string(first.get("sessionId")) or self.session_id
+        parent = lines.session_of(first) or self.session_id
         trajectory = self._trajectory(first)
         message = first.get("message")
         prompt = tools.content_text(message.get("content")) if isinstance(message, dict) else ""
@@ -178,9 +179,17 @@ class _SessionFile:
 class _Conversation:
     """Turns the lines of one chain into steps, in order."""
 
-    def __init__(self, file: _SessionFile, is_of_other: Callable[[int, int, dict[str, Any]], bool] | None) -> None:
+    def __init__(
+        self,
+        file: _SessionFile,
+        is_of_other: Callable[[int, int, dict[str, Any]], bool] | None,
+        own: str | None = None,
+    ) -> None:
         self.file = file
         self.is_of_other = is_of_other
+        self.own = own
+        """The session of the chain, where its lines may be copies of another's."""
+        self.copied: str | None = None
         self.report = file.report
         self.seen: set[int] = set()
         self.calls: dict[str, ToolCall] = {}
@@ -328,6 +337,11 @@ class _Conversation:
         step.cwd = cwd if type(cwd) is str else None
         step.branch = branch if branch and type(branch) is str else None
         step.pull_request = self.pull_request
+        if self.own is not None:
+            if "uuid" in record:
+                told = lines.session_of(record)
+                self.copied = None if told == self.own else told
+            step.session = self.copied
         return step
 
     def _call(self, block: dict[str, Any], cwd: str | None) -> ToolCall:
@@ -449,9 +463,10 @@ class _Conversation:
         paths.
         """
         name = _OUTPUT_FILE.search(shown)
-        if name is not None and agents.is_plain_name(self.file.session_id):
+        session = self.copied or self.file.session_id
+        if name is not None and agents.is_plain_name(session):
             folder = self.file.path.parent
-            for place in (folder / self.file.session_id, folder.parent, folder):
+            for place in (folder / session, folder.parent, folder):
                 try:
                     return _both_ends(place / "tool-results" / name[1])
                 except OSError:

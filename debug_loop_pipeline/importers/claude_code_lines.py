@@ -47,6 +47,15 @@ def unneeded_type(line: bytes) -> str | None:
     return reason
 
 
+def session_of(record: dict[str, Any]) -> str | None:
+    """The session that wrote a line first: a fork repeats its parent's lines under its own id and says whose they were."""
+    forked = record.get("forkedFrom")
+    told = forked.get("sessionId") if type(forked) is dict else None
+    if type(told) is not str or not told:
+        told = record.get("sessionId")
+    return told if type(told) is str and told else None
+
+
 def is_injected(record: dict[str, Any]) -> bool:
     """Whether a `user` line was not typed by a person, whatever it says: a note, summary or notification."""
     if record.get("isMeta") is True or record.get("isCompactSummary") is True or record.get("isSidechain") is True:

@@ -8,7 +8,7 @@ Memory: the open attempt, at most `_WINDOW` sealed ones that wait for late resul
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from debug_loop_pipeline.compute.commands.toolbox import GoalKind
 from debug_loop_pipeline.compute.fixes.task_attempts import checked
 from debug_loop_pipeline.importers.attempt import (
     Attempt,
+    Session,
     TaskState,
     Where,
     event_of,
@@ -35,7 +36,7 @@ from debug_loop_pipeline.importers.call_results import ResultRecorder, WaitingCa
 from debug_loop_pipeline.importers.tasks import LastEnding, goes_on
 from debug_loop_pipeline.models.base import Status, Verdict
 from debug_loop_pipeline.models.execution import ExecutionError, ExecutionEvent, Verification
-from debug_loop_pipeline.models.identity import attempt_id, correlation_id
+from debug_loop_pipeline.models.identity import attempt_id, correlation_id, in_session
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
     RunVerdict,
@@ -84,7 +85,12 @@ class _Run:
         self.recorder = ResultRecorder(options.redact)
         self.base = trajectory.cwd or ""
         self.where = Where(trajectory.cwd, trajectory.branch)
-        self.started_at = utc(trajectory.started_at)
+        self.copied: str | None = None
+        """The session that the steps at hand were copied from; None where they are the run's own."""
+        self.session = Session(trajectory.session_id, trajectory.run_key, utc(trajectory.started_at))
+        self.sessions: dict[str | None, Session] = {None: self.session}
+        self.numbered: Counter[str] = Counter()
+        """How often an id that means nothing without its session began an attempt."""
         self.time: datetime | None = None
         self.task: TaskState | None = None
         self.files = TaskFiles()
@@ -108,6 +114,8 @@ class _Run:
         """Walks the steps; yields attempts as they are finished."""
         window = self.window
         for step in self.run.steps:
+            if step.session != self.copied and step.source is not StepSource.TOOL:
+                self._change_session(step)
             self._place(step)
             if step.source is StepSource.AGENT:
                 self._agent(step)
@@ -139,8 +147,8 @@ class _Run:
     def _place(self, step: Step) -> None:
         if step.timestamp is not None:
             self.time = utc(step.timestamp)
-            if self.started_at is None:
-                self.started_at = self.time
+            if self.session.started_at is None:
+                self.session.started_at = self.time
         where = self.where
         if step.cwd != where.cwd or step.branch != where.branch or step.pull_request != where.pull_request:
             self.where = Where(
@@ -148,6 +156,20 @@ class _Run:
             )
             if not self.base and step.cwd:
                 self.base = step.cwd
+
+    def _change_session(self, step: Step) -> None:
+        """From here on the steps are of another session. What was open ends with its own, as it does where that one is read.
+
+        Results do not change it: they are their call's, and may come late.
+        """
+        self._end_attempt()
+        name = self.copied = step.session
+        if name is not None and name not in self.sessions:
+            self.sessions[name] = Session(name, name, None)
+            if self.time is None and self.task is None:
+                # What was copied stands first: the run's own part begins behind it.
+                self.sessions[name].started_at, self.session.started_at = self.session.started_at, None
+        self.session = self.sessions[name]
 
     def _human(self, step: Step) -> Iterator[ExecutionEvent]:
         same = self.task is not None and (
@@ -194,10 +216,17 @@ class _Run:
         """The open attempt; a new one where none is."""
         if self.open is None:
             if self.task is None:
-                self._begin_task(self.run.run_key, "")
+                self._begin_task(self.session.run_key, "")
             assert self.task is not None
             self.open = Attempt(
-                self.task, step.ref, self.time, self.time, self.where, self.step, parent_id=self.task.last_attempt_id
+                self.task,
+                self.session,
+                step.ref,
+                self.time,
+                self.time,
+                self.where,
+                self.step,
+                parent_id=self.task.last_attempt_id,
             )
         return self.open
 
@@ -245,7 +274,7 @@ class _Run:
 
     def _started(self, subagent: str) -> None:
         if self.options.subagent_tasks is not None and self.task is not None:
-            self.options.subagent_tasks[(self.run.session_id, subagent)] = self.task.correlation_id
+            self.options.subagent_tasks[(self.session.session_id, subagent)] = self.task.correlation_id
 
     def _shell_call(self, waiting: WaitingCall) -> None:
         command = waiting.call.command
@@ -401,17 +430,22 @@ class _Run:
         if said is Verdict.FAIL:
             self.recorder.outside_errors(attempt, verdict, index, self.step + 1)
 
-    def _end_task(self) -> Iterator[ExecutionEvent]:
-        """Finishes what is open; closing words without a call go to the attempt before them."""
+    def _end_attempt(self) -> None:
+        """Ends what is open; closing words without a call go to the attempt before them."""
         last = self.open
         self.open = None
-        if last is not None and not last.did_something and self.window and not last.verifications:
-            self.window[-1].fold(last)
-            last = None
+        if last is None:
+            return
+        before = self.window[-1] if self.window else None
+        if not last.did_something and before is not None and before.session is last.session and not last.verifications:
+            before.fold(last)
+        else:
+            self._seal(last)
+
+    def _end_task(self) -> Iterator[ExecutionEvent]:
+        """Finishes what is open."""
+        self._end_attempt()
         self._unanswered()
-        if last is not None:
-            last.task.last_attempt_id = self._id_of(last)
-            self.window.append(last)
         while self.window:
             yield self._finished(self.window.popleft())
         self.waiting.clear()
@@ -433,11 +467,18 @@ class _Run:
                     del self.waiting[call_id]
         for key in attempt.usage:
             self.usage_home.pop(key, None)
-        return event_of(attempt, self._id_of(attempt), self.run, self.started_at)
+        return event_of(attempt, self._id_of(attempt), self.run)
 
     def _id_of(self, attempt: Attempt) -> UUID:
         if attempt.id is None:
-            attempt.id = attempt_id(self.run.format, attempt.first_call or attempt.first_ref)
+            first = attempt.first_call or attempt.first_ref
+            name = in_session(first, attempt.session.run_key)
+            if name is not first:
+                # A counter begins anew inside a session as well, where the agent compacts it.
+                again = self.numbered[name]
+                self.numbered[name] += 1
+                name = f"{name}\x1f{again}" if again else name
+            attempt.id = attempt_id(self.run.format, name)
         return attempt.id
 
 

@@ -140,6 +140,8 @@ class Step:
     branch: str | None = None
     pull_request: str | None = None
     model: str | None = None
+    session: str | None = None
+    """The session that had the step first, where the run copied it from that one (a fork, a resumed session)."""
     line: int | None = None
     """1-based line or ordinal in the file, for messages to people only."""
 

@@ -28,6 +28,8 @@ def explain_sessions(context: StepContext, sessions: Sequence[str]) -> dict[str,
     known = {event.session_id for event in events}
     if missing := [session for session in sessions if session not in known]:
         told = f"no execution of session {', '.join(missing)} is in the store; import it first (`debug-loop import`)"
+        if others := context.executions.sessions_with_attempts_of(missing):
+            told = f"what session {', '.join(missing)} did is told as session {', '.join(others)}: one is a copy of the other"
         if len(missing) == len(sessions):
             raise DebugLoopError(told)
         structlog.get_logger("explain").warning("explain.not_in_store", sessions=missing, hint=told)

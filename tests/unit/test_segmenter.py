@@ -124,6 +124,66 @@ def test_each_verifying_command_closes_an_attempt_and_the_next_names_it_as_paren
     assert (first.started_at, first.completed_at) == (START + timedelta(seconds=1), START + timedelta(seconds=5))
 
 
+def numbered(*sessions: str | None) -> list[Step]:
+    """A failing test in each of the sessions that the steps are of, its call named as in each other one."""
+    story = Story()
+    for session in sessions:
+        story.calls = -1
+        at = len(story.steps)
+        call = ToolCall("bash:0", "Bash", ToolKind.SHELL, command="go test ./a")
+        story.call(call).result(ToolResult("bash:0", FAILS, True, 1))
+        for step in story.steps[at:]:
+            step.session = session
+    return story.steps
+
+
+def test_calls_that_are_numbered_in_each_session_are_of_different_attempts() -> None:
+    (one,), (other,) = (run(numbered(None), session_id=name, run_key=name) for name in ("s-1", "s-2"))
+    assert one.attempt_id != other.attempt_id
+    first, again, third = run(numbered(None, None, None), session_id="s-1", run_key="s-1")
+    assert first.attempt_id == one.attempt_id
+    assert len({first.attempt_id, again.attempt_id, third.attempt_id}) == 3
+
+
+def test_what_was_copied_is_the_sessions_that_had_it_first_and_the_same_there() -> None:
+    copied, own = run(numbered("s-1", None), session_id="s-2", run_key="s-2")
+    (there,) = run(numbered(None), session_id="s-1", run_key="s-1")
+    assert copied.model_dump(exclude={"correlation_id"}) == there.model_dump(exclude={"correlation_id"})
+    assert (own.session_id, own.execution_id, own.run_started_at) == ("s-2", "s-2", own.started_at)
+    assert own.parent_attempt_id == copied.attempt_id
+
+
+def test_work_that_was_open_where_a_copy_ends_is_not_the_copys_to_go_on_with() -> None:
+    story = Story().human("fix the test").says("I look.").shell("cat a.go", "x")
+    for step in story.steps:
+        step.session = "s-1"
+    before = list(story.steps)
+    story.says("Now I try.").shell("go test ./a", FAILS, 1).says("So it is.")
+    one, own = run(story.steps, session_id="s-2", run_key="s-2")
+    for step in before:
+        step.session = None
+    assert [one] == run(before, session_id="s-1", run_key="s-1")
+    assert (own.session_id, own.approach_description, own.status) == ("s-2", "Now I try.", Status.ERROR)
+    for step in before:
+        step.session = "s-1"
+    talk = Story().says("No more of it.").steps
+    one, words = run([*before, *talk], session_id="s-2", run_key="s-2")
+    assert (one.session_id, words.session_id, words.tools_used) == ("s-1", "s-2", ())
+
+
+def test_a_result_that_comes_behind_the_copy_is_its_calls_and_parts_nothing() -> None:
+    story = Story().human("fix the test")
+    late = story.new_call("go test ./a")
+    story.call(late)
+    for step in story.steps:
+        step.session = "s-1"
+    story.edit("/repo/a.go").result(ToolResult(late.id, FAILS, True, 1)).edit("/repo/b.go")
+    story.steps[-3].session = "s-1"
+    copied, own = run(story.steps, session_id="s-2", run_key="s-2")
+    assert (copied.session_id, copied.status) == ("s-1", Status.ERROR)
+    assert (own.session_id, len(own.edits)) == ("s-2", 2)
+
+
 def test_closing_words_belong_to_the_attempt_before_them() -> None:
     story = Story().human("go").shell("go test", PASSES)
     story.call(usage=Usage("m9", "", "model", None, START, tokens_output=7))

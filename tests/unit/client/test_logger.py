@@ -138,16 +138,27 @@ def test_an_attempt_becomes_a_valid_event_with_all_that_was_told(logger: AgentEx
 def test_ids_are_the_importers_where_the_first_call_is_known_and_a_retry_names_its_parent(
     logger: AgentExecutionLogger,
 ) -> None:
-    first = logger.start("go", task="t", source_format="claude-code", first_id="toolu_1")
-    assert first == identity.attempt_id("claude-code", "toolu_1")
+    first = logger.start("go", task="t", source_format="claude-code", first_id="toolu_01Kz9YqVb")
+    assert first == identity.attempt_id("claude-code", "toolu_01Kz9YqVb")
     logger.complete("error", first)
-    second = logger.start("go", task="t", source_format="claude-code", first_id="toolu_2")
+    second = logger.start("go", task="t", source_format="claude-code", first_id="toolu_01Hd27jLf")
     assert second is not None
     assert logger._drafts[second].event["parent_attempt_id"] == str(first)
     given = uuid4()
     assert logger.start("go", task=given, attempt_id=given) == given
     assert logger._drafts[given].event["correlation_id"] == str(given)
     assert len({logger.start("go") for _ in range(50)}) == 50
+
+
+def test_a_first_call_that_is_numbered_in_each_session_is_told_with_the_session(
+    logger: AgentExecutionLogger, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"source_format": "claude-code", "first_id": "functions.bash:0"}
+    wanted = identity.attempt_id("claude-code", identity.in_session("functions.bash:0", "s-1"))
+    assert logger.start("go", session_id="s-1", **given) == wanted
+    assert logger.start("go", session_id="s-2", **given) != wanted
+    with AgentExecutionLogger("agent", data_dir=tmp_path / "other", session_id="s-1") as other:
+        assert other.start("go", **given) == wanted
 
 
 def test_secrets_are_out_before_anything_is_on_disk(logger: AgentExecutionLogger, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_the_session_is_the_one_that_wrote_last_whatever_the_file_is_called(tmp_
     path.write_text("\n".join([*parent.lines, *child.lines, '{"type":"summary","summary":"s","leafUuid":"x"}']))
     [(run, steps)] = read(path)
     assert run.session_id == child.session_id
-    assert [step.text for step in steps] == ["old", "new"]
+    assert [(step.text, step.session) for step in steps] == [("old", parent.session_id), ("new", None)]
 
 
 def test_a_forked_session_names_the_same_responses_and_calls(tmp_path: Path) -> None:
@@ -325,6 +325,8 @@ def test_a_forked_session_names_the_same_responses_and_calls(tmp_path: Path) -> 
     fork.result("t1", "ok")
     one, two = read_steps(session.write(tmp_path)), read_steps(fork.write(tmp_path))
     assert [step.ref for step in one[1:]] == [step.ref for step in two[1:]] == ["m1", "t1"]
+    assert [step.session for step in one] == [None, None, None]
+    assert [step.session for step in two] == [SESSION, SESSION, None]
     assert totals(one) == totals(two)
 
 
@@ -408,6 +410,14 @@ def test_an_output_in_a_file_of_its_own_is_read_from_beside_the_session_only(
     assert results[1] == "a" * 10 + "\n[50 bytes left out]\n" + "c" * 10
     assert "not for us" not in results[2]
     assert results[3] == "z" * 500
+    fork = Session("22222222-2222-4222-8222-222222222222")
+    fork.lines = [
+        json.dumps(json.loads(line) | {"sessionId": fork.session_id, "forkedFrom": {"sessionId": SESSION}})
+        for line in session.lines
+    ]
+    fork.user("on")
+    copied = [step.results[0].output for step in read_steps(fork.write(tmp_path / "project")) if step.results]
+    assert copied == results
 
 
 def test_ids_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ class _Run:
         task = correlation_id(run.format, key)
         # A sub-agent that was given the whole conversation works on the task that started it.
         parent = None if parent == task else parent
-        self.task = TaskState(task, self.recorder.limited(request, _MAX_REQUEST), parent)
+        before = run.parent_attempt_id if self.task is None else None
+        self.task = TaskState(task, self.recorder.limited(request, _MAX_REQUEST), parent, before)
         self.files = TaskFiles()
         self.ending = LastEnding.NONE
         self.failing = []

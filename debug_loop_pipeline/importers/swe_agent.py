@@ -95,7 +95,9 @@ class SweAgentImporter:
             last = number == len(attempts) - 1
             run = _Run(path, document, attempt, problem_id, report, number, reviewer if last else {})
             report.trajectories += 1
-            yield run.trajectory(verdict if number == submitted else None)
+            trajectory = run.trajectory(verdict if number == submitted else None)
+            trajectory.retry = number > 0
+            yield trajectory
 
 
 class _Run:

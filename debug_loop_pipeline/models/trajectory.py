@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from uuid import UUID
 
 
 class ToolKind(StrEnum):
@@ -190,6 +191,10 @@ class Trajectory:
     """The transcript of the run that started it, where it was found."""
     parent_correlation_id: str | None = None
     """The task that started this sub-agent, where the importer can tell; the segmenter derives the rest."""
+    retry: bool = False
+    """It is a retry of the run before it in the file."""
+    parent_attempt_id: UUID | None = None
+    """The last attempt of the run that it retries, which its own first one names as parent."""
     verdict: RunVerdict | None = None
     """May be set until `steps` is exhausted."""
     peer_id: str | None = None

@@ -251,8 +251,13 @@ def attempts_of(
     `tasks`: (session, tool call) -> task that started a sub-agent there; read for sub-agents, filled from their parents.
     """
     tasks = {} if tasks is None else tasks
+    last: UUID | None = None
     for trajectory in importer.read(path, report):
-        yield from _attempts(trajectory, path, digest, tasks)
+        if trajectory.retry:
+            trajectory.parent_attempt_id = last
+        for event in _attempts(trajectory, path, digest, tasks):
+            last = event.attempt_id
+            yield event
 
 
 def _attempts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -182,6 +183,14 @@ def test_a_result_that_comes_behind_the_copy_is_its_calls_and_parts_nothing() ->
     copied, own = run(story.steps, session_id="s-2", run_key="s-2")
     assert (copied.session_id, copied.status) == ("s-1", Status.ERROR)
     assert (own.session_id, len(own.edits)) == ("s-2", 2)
+
+
+def test_the_first_attempt_of_a_retry_names_the_last_of_the_run_before_it() -> None:
+    before = UUID("00000000-0000-4000-8000-000000000001")
+    first, second = Story().shell("go test ./a", FAILS, 1).shell("go test ./a", PASSES).events(parent_attempt_id=before)
+    assert (first.parent_attempt_id, second.parent_attempt_id) == (before, first.attempt_id)
+    other = Story().human("a").shell("go test ./a", PASSES).human("## Something else").shell("go test ./a", PASSES)
+    assert [event.parent_attempt_id for event in other.events(parent_attempt_id=before)] == [before, None]
 
 
 def test_closing_words_belong_to_the_attempt_before_them() -> None:

@@ -84,6 +84,7 @@ def _claimants(run: dg.DagsterRun) -> set[str]:
     code_version="1",
     description="Dated model prices, seeded from the data that the genai-prices package bundles; prices added by hand stay.",
     metadata=table_metadata("model_price_catalog"),
+    pool="debug_loop_model_prices",
 )
 def model_price_catalog(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult[Any]:
     """Brings the catalog to the installed price list; a price in force is closed, never overwritten."""

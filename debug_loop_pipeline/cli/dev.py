@@ -237,7 +237,7 @@ def _run(settings: Settings, port: int | None, servers: Servers, *, celery: bool
             children.start("celery-worker", "debug_loop_pipeline.processes.celery_worker", spare=True)
         url = f"http://127.0.0.1:{ui_port}"
         _wait_for_ui(url, children)
-        typer.echo(f"Dagster UI: {url}   (logs in {logs}; Ctrl-C stops everything)")
+        typer.echo(f"Dagster UI: {url}   (logs in {logs}; Ctrl-C stops all that `dev` started)")
         while True:
             children.check()
             servers.check()

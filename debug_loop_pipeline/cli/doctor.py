@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
 import shutil
@@ -47,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
     """
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
+        _variables,
         _wheels,
         _kafka,
         _account,
@@ -78,6 +80,19 @@ def _python(settings: Settings) -> Iterator[Finding]:
         "compiled" if compiled else "not compiled: every process compiles Dagster again",
         "" if compiled else f"{Path(sys.executable).name} -m compileall -q {Path(sys.prefix) / 'lib'}",
     )
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    """Settings that no setting is called by: a misspelt one has no effect."""
+    from debug_loop_pipeline.cli.mcp import TOKEN_VARIABLE
+
+    prefix = Settings.model_config["env_prefix"]
+    names = {f"{prefix}{name}".upper() for name in Settings.model_fields} | {TOKEN_VARIABLE}
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(prefix) and variable.upper().partition("__")[0] not in names:
+            close = difflib.get_close_matches(variable.upper(), names, 1)
+            advice = f"did you mean {close[0]}?" if close else "debug_loop_pipeline/settings.py lists them"
+            yield Finding("settings", "note", f"{variable} is no setting", advice)
 
 
 def _wheels(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from debug_loop_pipeline.cli.decide import ReasonOption, resolve
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, counted, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.compute.errors.error_groups import SPLIT_KEYS, valid_split
 from debug_loop_pipeline.effects import report_store
@@ -138,6 +138,11 @@ def split(
         raise DebugLoopError(f"--by is slot:N (N from 1) or one of {', '.join(SPLIT_KEYS)}, not {by!r}")
     with open_store() as store:
         whole = resolve(store, "decided_signature", signature)
+        slots = report_store.most_slots(store.database, whole)
+        if by.startswith("slot:") and int(by.removeprefix("slot:")) > slots:
+            raise DebugLoopError(
+                f"no error of {whole[:12]} has {by}; the most that one has is {counted(slots, 'slot')}"
+            )
         attempts = DecisionStore(store.database).split_group(whole, by, reason, who())
         run_dirty_days(store)
     typer.echo(f"{whole[:12]} is split by {by}; {attempts} attempts computed again")

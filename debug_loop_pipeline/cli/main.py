@@ -43,7 +43,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "verdict": LazyCommand("verdict", "Tell what CI or an evaluation said about a commit, pull request or task."),
     "effect": LazyCommand("effect", "Does what is served help? Both arms of the experiment, compared."),
     "report": LazyCommand("report", "What was learned, on the screen or as one HTML file."),
-    "errors": LazyCommand("errors", "Error groups: top, show, merge, split."),
+    "errors": LazyCommand("errors", "Error groups: top, show, merge, split, undo."),
     "stf": LazyCommand("stf", "Functions: list, show, search, approve, reject."),
     "golden": LazyCommand("golden", "Golden states: list, show, approve, reject."),
     "model": LazyCommand("model", "Model prices: list, show, add, deprecate."),

@@ -34,6 +34,8 @@ def suppress(
     """Keep something out of every manifest; without arguments, list what is kept out."""
     with open_store() as store:
         decisions = DecisionStore(store.database)
+        if kind is not None and subject is None:
+            raise DebugLoopError(f"name the {kind} to keep out; `debug-loop suppress` alone lists what is kept out")
         if kind is None or subject is None:
             rows = decisions.suppressions()
             if json:
@@ -108,4 +110,7 @@ def forget(
         typer.confirm(f"Remove everything of {kind} {subject!r}? Only its logs can bring it back.", abort=True)
     with open_store() as store:
         gone = forget_subject(store, kind, subject)
+    if not (gone.attempts or gone.rejects):
+        typer.echo(f"nothing of {kind} {subject!r} was there; what comes later stays out (take that back with --undo)")
+        return
     typer.echo(f"forgot {gone.attempts} attempts ({gone.rows} rows) and {gone.rejects} rejects of {kind} {subject!r}")

@@ -57,6 +57,12 @@ def top_errors(database: Database, *, order: str, limit: int, category: str | No
     )
 
 
+def most_slots(database: Database, signature: str) -> int:
+    """How many slots an error of a group has at most; 0 of a group that is not there."""
+    query = "select coalesce(max(jsonb_array_length(slots)), 0) as most from attempt_errors where :signature in (signature, own_signature)"
+    return int(fetch_rows(database, query, {"signature": signature})[0]["most"])
+
+
 def error_group(database: Database, signature: str) -> dict[str, Any]:
     """One group: its pattern, latest occurrences, cost per day, and every mapping."""
     return {

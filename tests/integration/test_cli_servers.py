@@ -77,6 +77,13 @@ def test_doctor_names_what_is_wrong_and_what_to_do(cli: Cli) -> None:
     assert "DEBUG_LOOP_POSTGRES_URL" in findings["postgres"]["advice"]
 
 
+def test_doctor_tells_of_settings_that_are_misspelt(cli: Cli) -> None:
+    told = cli.json("doctor", DEBUG_LOOP_ECONOMY_ENABLE="true", DEBUG_LOOP_ECONOMY__FIX_REWARD="90")
+    [finding] = [f for f in told if f["check"] == "settings" and "ECONOMY" in f["found"]]
+    assert finding["found"] == "DEBUG_LOOP_ECONOMY_ENABLE is no setting"
+    assert finding["advice"] == "did you mean DEBUG_LOOP_ECONOMY_ENABLED?"
+
+
 def test_doctor_tells_of_events_that_the_broker_did_not_take(cli: Cli) -> None:
     assert "set aside" not in levels(cli.json("doctor"))
     refused = cli.data_dir / "set_aside"

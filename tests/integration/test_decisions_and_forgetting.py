@@ -287,9 +287,19 @@ def test_what_is_suppressed_by_the_beginning_of_its_id_is_not_served(
     assert manifest(context, error="KeyError: 'name'").fixes == ()
     assert suppress([*words, "--undo"]).stdout == "shown again\n"
     assert len(manifest(context, error="KeyError: 'name'").fixes) == 1
+    assert str(suppress(words[:2]).exception).startswith("name the signature to keep out")
     unknown = suppress(["suppress", "signature", "zzz", "--reason", "x"])
     assert isinstance(unknown.exception, DebugLoopError)
     assert str(unknown.exception) == "the id of no error group begins with 'zzz'; `debug-loop errors top` shows ids"
+
+
+def test_a_group_is_not_split_by_a_slot_that_none_of_its_errors_has(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "open_store", lambda: nullcontext(context))
+    signature = one(context, "select distinct signature from debug_error_success_mappings")["signature"]
+    refused = CliRunner().invoke(errors.app, ["split", signature[:12], "--by", "slot:2", "--reason", "x"])
+    assert str(refused.exception) == f"no error of {signature[:12]} has slot:2; the most that one has is 1 slot"
 
 
 def test_an_error_group_names_the_sessions_that_explain_takes(

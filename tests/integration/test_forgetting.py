@@ -192,6 +192,8 @@ def test_a_forgotten_session_comes_back_by_no_import_until_that_is_taken_back(
     write()
     assert import_(context, file).attempts == 4
     assert "forgot 2 attempts" in CliRunner().invoke(privacy.app, ["forget", "session", "session-task", "--yes"]).stdout
+    misspelt = CliRunner().invoke(privacy.app, ["forget", "session", "session-tsak", "--yes"]).stdout
+    assert misspelt.startswith("nothing of session 'session-tsak' was there")
     events.append(attempt("task-3", "task", minutes=20, failed=True))
     write()
     for summary in (import_(context, file), import_(context, file, force=True)):

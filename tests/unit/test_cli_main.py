@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.cli.output import counted, hide_password, print_table
+from debug_loop_pipeline.cli.output import counted, hide_password, print_json, print_table
 from debug_loop_pipeline.cli.report_html import render_html
 from debug_loop_pipeline.cli.report_tables import change_in_short
 from debug_loop_pipeline.cli.store import open_store
@@ -91,6 +92,11 @@ def test_a_table_without_rows_says_that_there_are_none(capsys: pytest.CaptureFix
     print_table(("hash", "name"), [])
     print_table(("hash", "name"), iter(()), title="fixes")
     assert capsys.readouterr().out == "nothing\nfixes: nothing\n"
+
+
+def test_decimals_are_told_without_an_exponent_or_idle_zeros(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json([Decimal("0E-12"), Decimal("39.019665000000"), Decimal("1E+2")])
+    assert capsys.readouterr().out.split() == ["[", '"0",', '"39.019665",', '"100"', "]"]
 
 
 def test_a_change_of_indentation_alone_is_seen_in_the_short_form_of_a_change() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -26,10 +26,12 @@ def materialize(
 ) -> None:
     """Materialise the debug-intelligence graph over the dirty days, or over a range; the run shows in the Dagster UI."""
     with open_store() as store:
-        spans = _spans(store.executions.dirty_days(), first, last)
         settings = store.settings
+        spans = _spans(store.executions.dirty_days(), first, last, settings.first_partition)
     if not spans:
-        typer.echo("nothing is dirty; name a range with --from and --to to compute it all the same")
+        typer.echo("nothing is dirty; name a range with --from and --to to compute it all the same", err=json)
+        if json:
+            print_json([])
         return
     results = run_jobs(settings, spans, full_refresh=full_refresh)
     if json:
@@ -46,8 +48,19 @@ def show_results(results: list[dict[str, Any]]) -> None:
         typer.echo("problems: code that could not be read, or what was left undone; `debug-loop problems` lists them")
 
 
-def _spans(dirty: list[date], first: datetime | None, last: datetime | None) -> list[Span]:
+def _spans(dirty: list[date], first: datetime | None, last: datetime | None, earliest: date) -> list[Span]:
+    """The days to compute: the range where one is named, else the dirty ones.
+
+    Raises:
+        DebugLoopError: half a range, or one that is not inside the days from `earliest` to today.
+    """
     if first is not None and last is not None:
+        today = datetime.now(UTC).date()
+        if not earliest <= first.date() <= last.date() <= today:
+            raise DebugLoopError(
+                f"--from {first:%Y-%m-%d} --to {last:%Y-%m-%d} is no range of days to compute: they go from {earliest}"
+                f" (DEBUG_LOOP_FIRST_PARTITION) to {today} (today, UTC), and the first is not after the last"
+            )
         return [Span(first.date(), last.date())]
     if (first is None) != (last is None):
         raise DebugLoopError("give both --from and --to")

@@ -1,0 +1,46 @@
+"""Commands on a store say in words what of their arguments cannot be, and print JSON where nothing is to be done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from debug_loop_pipeline.cli import main
+from debug_loop_pipeline.settings import get_settings
+
+run = CliRunner().invoke
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(autouse=True)
+def store(store_urls: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", store_urls())
+    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-03-02", "2026-03-01"),
+        ("2000-01-01", "2000-01-02"),
+        (f"{TODAY}", f"{TODAY + timedelta(days=2)}"),
+    ],
+)
+def test_a_range_that_is_none_or_leaves_the_partitions_is_not_computed(first: str, last: str) -> None:
+    refused = run(main.app, ["materialize", "--from", first, "--to", last])
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"error: --from {first} --to {last} is no range of days to compute: they go from")
+
+
+def test_nothing_to_compute_is_an_empty_list_in_json() -> None:
+    done = run(main.app, ["materialize", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert "nothing is dirty" in done.stderr

@@ -395,13 +395,15 @@ def read_servers_state(data_dir: Path) -> ServersState:
     """What is known about the embedded servers of a data directory; the empty state where none was ever started there.
 
     Raises:
-        MissingServerError: The file is not readable as a state file.
+        MissingServerError: The file is not readable as a state file, or the directory is none.
     """
     path = data_dir / STATE_FILE
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return ServersState()
+    except NotADirectoryError as err:
+        raise MissingServerError(f"{data_dir} is no directory: set DEBUG_LOOP_DATA_DIR to one.") from err
     except PermissionError as err:
         raise MissingServerError(
             f"{path} belongs to another user; set DEBUG_LOOP_DATA_DIR to a directory of yours."

@@ -105,11 +105,17 @@ class LazyGroup(TyperGroup):
             self._listing = False
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a failure that its message explains is shown without a traceback."""
+        """Run the command; a failure that its message explains, or one at a file, is shown without a traceback."""
         try:
             return super().invoke(ctx)
-        except DebugLoopError as err:
-            typer.secho(f"error: {err}", fg=typer.colors.RED, err=True)
+        except (DebugLoopError, OSError) as err:
+            if isinstance(err, DebugLoopError):
+                told = str(err)
+            elif err.filename is not None:
+                told = f"{err.filename}: {err.strerror}"
+            else:
+                raise
+            typer.secho(f"error: {told}", fg=typer.colors.RED, err=True)
             raise typer.Exit(1) from err
 
 

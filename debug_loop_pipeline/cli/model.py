@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from debug_loop_pipeline.cli.output import JsonOption, counted, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, counted, explain_invalid, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.model_price_catalog import (
     MANUAL,
@@ -23,6 +24,8 @@ from debug_loop_pipeline.steps.model_prices import reprice
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The dated price catalog.")
 
 _LISTED = 50
+_HIGHEST = 1_000_000
+"""USD per million tokens, a dollar a token; more is a slip of the keys."""
 
 PriceOption = Annotated[str | None, typer.Option(help="USD per million tokens.")]
 
@@ -90,13 +93,13 @@ def add(
         "cache_write_1h": cache_write_1h,
     }
     start = effective_from.replace(tzinfo=UTC) if effective_from else (datetime.now(UTC) if update else PRICES_BEGIN)
-    price = ModelPrice(
-        provider=provider,
-        model=model,
-        effective_from=start,
-        prices=BucketPrices(**{name: _price(name, value) for name, value in given.items()}),
-        source=MANUAL,
-    )
+    prices = {name: _price(name, value) for name, value in given.items()}
+    try:
+        price = ModelPrice(
+            provider=provider, model=model, effective_from=start, prices=BucketPrices(**prices), source=MANUAL
+        )
+    except ValidationError as error:
+        raise DebugLoopError(explain_invalid(error)) from error
     with open_store() as store:
         catalog = ModelPriceCatalogEffect(store.database)
         try:
@@ -120,12 +123,17 @@ def deprecate(provider: str, model: str) -> None:
 
 
 def _price(name: str, value: str | None) -> Decimal | None:
+    if value is None:
+        return None
     try:
-        return None if value is None else Decimal(value)
-    except InvalidOperation as error:
+        price = Decimal(value)
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not (price.is_finite() and 0 <= price <= _HIGHEST):
         raise DebugLoopError(
-            f"--{name.replace('_', '-')} is a number of USD per million tokens, not {value!r}"
-        ) from error
+            f"--{name.replace('_', '-')} is a number of USD per million tokens from 0 to {_HIGHEST:,}, not {value!r}"
+        )
+    return price
 
 
 def _told(price: Decimal | None) -> str:

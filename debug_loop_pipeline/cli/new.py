@@ -21,7 +21,9 @@ def new(
     kind: Annotated[Kind, typer.Argument(help="compute, reducer, effect or orchestrator.")],
     purpose: Annotated[str, typer.Argument(help='Such as "Score how risky a change is. Operations: score, explain."')],
     name: Annotated[str | None, typer.Option(help="Its name; else made of the purpose's first words.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder in which the unit's own folder is made.")] = Path("units"),
+    output: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder in which the unit's own folder is made.")
+    ] = Path("units"),
     graph: Annotated[
         bool, typer.Option("--graph", help="Write the defs.yaml that puts it into a Dagster graph.")
     ] = False,

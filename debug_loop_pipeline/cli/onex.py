@@ -89,7 +89,9 @@ def contracts(
 
 
 @app.command()
-def export(folder: Annotated[Path, typer.Argument(help="Where to write; made where it is missing.")]) -> None:
+def export(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where to write; made where it is missing.")],
+) -> None:
     """Write a folder per unit as omnibase-core's `onex compliance check` looks for it."""
     written = export_nodes(UNITS, Source(package_root()), folder)
     typer.echo(f"{len(written)} nodes in {folder}")

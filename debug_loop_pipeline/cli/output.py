@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _PIPE_COLUMNS = 150
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -47,6 +50,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
 def counted(number: int, thing: str) -> str:
     """A number of things, such as `1 day` or `14 days`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def explain_invalid(error: ValidationError) -> str:
+    """What is wrong with what was given, field by field, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()
+    )
 
 
 def hide_password(url: str) -> str:

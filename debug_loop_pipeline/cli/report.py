@@ -18,7 +18,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def report(
-    html: Annotated[Path | None, typer.Option("--html", help="Write one self-contained HTML file with charts.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", dir_okay=False, help="Write one self-contained HTML file with charts.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Rows per list.")] = 10,
     by: Annotated[str, typer.Option(help=f"What cost is summed by: {', '.join(report_store.COSTS_BY)}.")] = "model",
     json: JsonOption = False,
@@ -26,6 +28,8 @@ def report(
     """What was learned: attempts by outcome and evidence, errors with dollars, fixes, functions, golden states, cost."""
     if by not in report_store.COSTS_BY:
         raise DebugLoopError(f"--by is one of {', '.join(report_store.COSTS_BY)}, not {by!r}")
+    if html is not None and not html.parent.is_dir():
+        raise DebugLoopError(f"--html {html}: there is no folder {html.parent}; make it, or name another file")
     with open_store() as store:
         found = report_store.overview(store.database, top)
     if html is not None:

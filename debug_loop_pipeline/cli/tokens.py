@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 
-from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, explain_invalid, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store, who
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.models.token import MILLITOKENS_PER_TOKEN
+from debug_loop_pipeline.models.token import MAX_AMOUNT, MILLITOKENS_PER_TOKEN
 
 if TYPE_CHECKING:
     from debug_loop_pipeline.effects.token_accounts import TokenAccountsEffect
@@ -35,6 +36,7 @@ NoteOption = Annotated[str, typer.Option("--reason", help="Why; it stays on reco
 IdOption = Annotated[
     str | None, typer.Option("--id", help="Your own id of this decision: the same one decides nothing twice.")
 ]
+_MOST_TOKENS = MAX_AMOUNT // MILLITOKENS_PER_TOKEN
 _NOT_COMPARED = 2
 """Exit code of a reconciliation that could not look at every copy."""
 
@@ -308,15 +310,17 @@ def millitokens(text: str) -> int:
     """The millitokens of a number of tokens as people write it.
 
     Raises:
-        DebugLoopError: No number, or finer than a thousandth.
+        DebugLoopError: No number, finer than a thousandth, or more than one transaction moves.
     """
     try:
-        amount = Decimal(text) * MILLITOKENS_PER_TOKEN
+        amount = Decimal(text)
     except InvalidOperation:
         raise DebugLoopError(f"{text!r} is no number of tokens") from None
-    if not amount.is_finite() or amount != amount.to_integral_value():
+    if amount.is_finite() and abs(amount) > _MOST_TOKENS:
+        raise DebugLoopError(f"{text} tokens cannot be booked: at most {_MOST_TOKENS:,} at once")
+    if not amount.is_finite() or amount * MILLITOKENS_PER_TOKEN % 1:
         raise DebugLoopError(f"{text} tokens cannot be booked: the smallest unit is 0.001 token")
-    return int(amount)
+    return int(amount * MILLITOKENS_PER_TOKEN)
 
 
 def _cached_balance(store: StepContext, peer: str) -> Balance:
@@ -347,7 +351,10 @@ def _decide(work: Callable[[TokenAccountsEffect], Decided], *, json: bool) -> No
         if not store.settings.economy_enabled:
             raise DebugLoopError("the token economy is off; set DEBUG_LOOP_ECONOMY_ENABLED=true to turn it on")
         ledger = TokenLedgerEffect(store.database)
-        decided = work(TokenAccountsEffect(ledger))
+        try:
+            decided = work(TokenAccountsEffect(ledger))
+        except ValidationError as err:
+            raise DebugLoopError(explain_invalid(err)) from err
         transactions = (*decided.new, *decided.repeated)
         accounts = ledger.accounts([t.peer_id for t in transactions])
     if json:
@@ -379,8 +386,6 @@ def _safe(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _tried(settings: Settings, changes: list[str]) -> EconomySettings:
-    from pydantic import ValidationError
-
     economy = settings.economy
     values: dict[str, Any] = economy.model_dump()
     for change in changes:
@@ -391,8 +396,7 @@ def _tried(settings: Settings, changes: list[str]) -> EconomySettings:
     try:
         return type(economy).model_validate(values)
     except ValidationError as err:
-        first = err.errors(include_url=False)[0]
-        raise DebugLoopError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from err
+        raise DebugLoopError(explain_invalid(err)) from err
 
 
 def _parsed(value: str) -> Any:

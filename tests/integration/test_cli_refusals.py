@@ -44,3 +44,25 @@ def test_nothing_to_compute_is_an_empty_list_in_json() -> None:
     done = run(main.app, ["materialize", "--json"])
     assert (done.exit_code, json.loads(done.stdout)) == (0, [])
     assert "nothing is dirty" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("model", "add", "x", "y", "--input", "-1"), "error: --input is a number of USD per million tokens from 0 to"),
+        (("model", "add", "x", "y", "--output", "1e30"), "not '1e30'"),
+        (("model", "add", "x", "y", "--cache-read", "nan"), "--cache-read is a number"),
+        (("model", "add", "", "y", "--input", "1"), "error: provider: "),
+        (("report", "--html", "{}/absent/r.html"), "there is no folder"),
+        (("report", "--html", "{}"), "is a directory"),
+        (("onex", "export", "{}/file"), "is a file"),
+        (("onex", "export", "{}/file/below"), ": Not a directory"),
+        (("new", "compute", "Count words.", "--output", "{}/file"), "is a file"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = run(main.app, [word.format(tmp_path) for word in words], env={"COLUMNS": "400"})
+    assert isinstance(refused.exception, SystemExit)
+    assert refused.exit_code != 0
+    assert why in refused.stderr

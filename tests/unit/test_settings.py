@@ -129,6 +129,13 @@ def test_a_broken_state_file_is_named(tmp_path: Path) -> None:
         read_servers_state(tmp_path)
 
 
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingServerError, match="is no directory: set DEBUG_LOOP_DATA_DIR"):
+        read_servers_state(tmp_path / "file" / below)
+
+
 def test_passwords_do_not_show_in_the_representation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://u:hidden@h/d")
     assert "hidden" not in repr(load_settings())

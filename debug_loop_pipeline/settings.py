@@ -6,14 +6,16 @@ inside a formula (they are the formula; see `compute/`) and anything evaluated a
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.logger_options import LoggerOptions
@@ -200,6 +202,14 @@ class EconomySettings(_Group):
     )
     ring_min_uses: int = Field(default=10, ge=1, description="Uses among themselves that a ring needs.")
 
+    @field_validator("stf_rewards", "golden_reuse_rewards", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, list | tuple):
+            return value
+        example = json.dumps(cls.model_fields[str(info.field_name)].default)
+        raise ValueError(f"a list is written as JSON, such as {example}")
+
     @field_validator("stf_rewards")
     @classmethod
     def _best_first(cls, value: tuple[tuple[float, int], ...]) -> tuple[tuple[float, int], ...]:
@@ -229,6 +239,17 @@ class ResilienceSettings(_Group):
     postgres_pool_size: int = Field(
         default=5, ge=1, description="PostgreSQL connections kept open per process; as many again in a burst."
     )
+
+
+class _Environment(EnvSettingsSource):
+    """Variables whose text is no JSON where JSON is wanted reach validation, which names the setting."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The value as JSON where it is some."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 class Settings(BaseSettings):
@@ -311,6 +332,18 @@ class Settings(BaseSettings):
         default_factory=LoggerOptions, description="The execution logger and its spool, inside agents."
     )
     resilience: ResilienceSettings = Field(default_factory=ResilienceSettings, description="Breaker, time-outs, pools.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment."""
+        return init_settings, _Environment(settings_cls)
 
     @field_validator(
         "postgres_url", "dagster_postgres_url", "valkey_url", "kafka_bootstrap_servers", "peer_id", mode="before"

@@ -87,6 +87,30 @@ def test_a_value_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("ECONOMY__GOLDEN_REUSE_REWARDS", "50,40", r"economy.golden_reuse_rewards\n.* such as \[50, 40, 30, 20\]"),
+        ("ECONOMY__GOLDEN_REUSE_REWARDS", "50", r"such as \[50, 40, 30, 20\]"),
+        ("ECONOMY__STF_REWARDS", "much", r"economy.stf_rewards\n.* such as \[\[0.9, 300\]"),
+        ("ECONOMY", "on", r"economy\n.*dictionary"),
+    ],
+)
+def test_a_structured_setting_that_is_no_json_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    monkeypatch.setenv(f"DEBUG_LOOP_{name}", value)
+    with pytest.raises(ValidationError, match=why):
+        load_settings()
+
+
+def test_a_structured_setting_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_ECONOMY__GOLDEN_REUSE_REWARDS", "[5, 4]")
+    monkeypatch.setenv("DEBUG_LOOP_ECONOMY", '{"fix_reward": 7}')
+    economy = load_settings().economy
+    assert (economy.golden_reuse_rewards, economy.fix_reward) == ((5, 4), 7)
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
 def test_every_postgresql_scheme_gets_the_installed_driver(scheme: str) -> None:
     assert sqlalchemy_url(f"{scheme}://u:p@h:1/d") == "postgresql+psycopg2://u:p@h:1/d"

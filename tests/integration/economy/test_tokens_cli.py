@@ -127,6 +127,7 @@ def test_a_difference_is_printed_and_ends_with_1_and_what_is_not_looked_at_with_
         (("adjust", "poor", "--reason", "x", "--", "-1"), "available"),
         (("simulate", "--set", "no_such_setting=1"), "NAME=VALUE"),
         (("simulate", "--set", "gini_below=7"), "gini_below"),
+        (("simulate", "--set", "golden_reuse_rewards=5,4"), "golden_reuse_rewards: a list is written as JSON"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(store: str, words: tuple[str, ...], why: str) -> None:

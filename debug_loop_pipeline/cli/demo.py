@@ -22,6 +22,7 @@ from debug_loop_pipeline.cli.runtime import start
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import files_under, importer_for
 from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import MAX_STEP, contiguous_spans
@@ -54,7 +55,8 @@ def demo(
         show_summary(import_files(store, [(importer_for("jsonl"), events)]))
         if data is not None:
             say(f"importing transcripts under {data}")
-            show_summary(import_files(store, list(files_under(data))))
+            reading = ImportReport()
+            show_summary(import_files(store, list(files_under(data, reading)), reading=reading))
     if not _materialise(runtime.settings, say, more_follow=True):
         say("nothing new since the last demo: the same executions change nothing")
     say("the other half, live through logger and Kafka: with what was learned at hand, or held out")

@@ -10,6 +10,7 @@ import typer
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.registry import NAMES, files_under, importer_for
 from debug_loop_pipeline.steps.importing import ImportSummary, import_files
 
@@ -34,13 +35,14 @@ def import_(
     json: JsonOption = False,
 ) -> None:
     """Import agents' logs; importing the same work again, from wherever, changes nothing."""
-    files = _files(format, paths or [])
+    reading = ImportReport()
+    files = _files(format, paths or [], reading)
     what = "any known format" if format == "auto" else f"format {format}"
-    found = {path for _, path in files}
-    foreign = [path for path in paths or () if path.is_file() and path not in found]
+    known = {str(path) for _, path in files} | {problem.file for problem in reading.problems}
+    foreign = [path for path in paths or () if path.is_file() and str(path) not in known]
     with open_store() as store:
         if json:
-            summary = import_files(store, files, force=force)
+            summary = import_files(store, files, reading=reading, force=force)
         else:
             from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -48,7 +50,9 @@ def import_(
             columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
             with Progress(*columns, transient=True) as bar:
                 task = bar.add_task("import", total=total)
-                summary = import_files(store, files, force=force, on_bytes=lambda n: bar.advance(task, n))
+                summary = import_files(
+                    store, files, reading=reading, force=force, on_bytes=lambda n: bar.advance(task, n)
+                )
     for path in foreign:
         summary.reading.problem(path, None, f"not of {what}")
     if json:
@@ -59,7 +63,7 @@ def import_(
         raise DebugLoopError(f"nothing imported: no file there is of {what}")
 
 
-def _files(format: str, paths: list[Path]) -> list[tuple[Any, Path]]:
+def _files(format: str, paths: list[Path], reading: ImportReport) -> list[tuple[Any, Path]]:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise DebugLoopError(f"no such file or folder: {', '.join(missing)}")
@@ -68,14 +72,14 @@ def _files(format: str, paths: list[Path]) -> list[tuple[Any, Path]]:
             raise DebugLoopError(
                 "`import auto` needs a file or folder; `import claude-code` knows where its sessions are"
             )
-        return [found for path in paths for found in files_under(path)]
+        return [found for path in paths for found in files_under(path, reading)]
     if format not in NAMES:
         raise DebugLoopError(f"no importer is called {format!r}; there are auto, {', '.join(NAMES)}")
     importer = importer_for(format)
     roots = paths or importer.default_folders()
     if not roots:
         raise DebugLoopError(f"{format} has no fixed folder; name a file or folder")
-    return [(importer, path) for root in roots for path in importer.discover(root)]
+    return [(importer, path) for root in roots for path in importer.discover(root, reading)]
 
 
 def show_summary(summary: ImportSummary) -> None:

@@ -14,7 +14,7 @@ from debug_loop_pipeline.cli.output import JsonOption, print_json
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.importers.base import Importer
+from debug_loop_pipeline.importers.base import Importer, ImportReport
 from debug_loop_pipeline.importers.registry import NAMES
 from debug_loop_pipeline.serving.watcher import (
     FolderWatcher,
@@ -46,9 +46,10 @@ def watch(
     """Import what appears or grows in the agents' folders and learn from it at once."""
     compute = not leave_to_sensor
     if once:
-        files = _there_now(paths or [])
+        reading = ImportReport()
+        files = _there_now(paths or [], reading)
         with open_store() as store:
-            _tell(take_in(store, files, compute=compute), json)
+            _tell(take_in(store, files, compute=compute, reading=reading), json)
         return
     folders = watched_folders([_folder(text) for text in paths or ()])
     with open_store() as store:
@@ -61,6 +62,8 @@ def watch(
         watcher = FolderWatcher(folders, time.monotonic)
         while not stopped.is_set():
             due = watcher.due()
+            for problem in watcher.problems:
+                typer.echo(f"passed over: {problem.file}: {problem.reason}", err=True)
             if due:
                 try:
                     _tell(take_in(store, due, compute=compute), json)
@@ -70,7 +73,7 @@ def watch(
             stopped.wait(every)
 
 
-def _there_now(texts: list[str]) -> list[tuple[Importer, Path]]:
+def _there_now(texts: list[str], reading: ImportReport) -> list[tuple[Importer, Path]]:
     """What is to be imported once. A path that is gone is told and passed over: an agent may have removed one transcript of many."""
     named = [text for text in texts if text.partition("=")[0] in NAMES]
     paths = [Path(text).expanduser() for text in texts if text not in named]
@@ -78,8 +81,8 @@ def _there_now(texts: list[str]) -> list[tuple[Importer, Path]]:
     for path in (*paths, *(folder.root for folder in folders if named)):
         if not path.exists():
             typer.echo(f"passed over: {path}: no such file or folder", err=True)
-    found = [(folder.importer, path) for folder in folders for path in folder.importer.discover(folder.root)]
-    return found + transcripts_under(paths)
+    found = [(folder.importer, path) for folder in folders for path in folder.importer.discover(folder.root, reading)]
+    return found + transcripts_under(paths, reading)
 
 
 def _folder(text: str) -> tuple[str, Path]:

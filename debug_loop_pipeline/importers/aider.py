@@ -77,9 +77,9 @@ class AiderImporter:
         """A text whose first line opens a chat."""
         return _SNIFF.match(head) is not None
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Chat histories under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: a history lies in the folder that Aider was started in."""

@@ -57,9 +57,9 @@ class AtifImporter:
         """An object whose schema version is ATIF's."""
         return top_level_keys(head).get("schema_version", b"").startswith(b'"ATIF-')
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Trajectories under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: trajectories lie where the harness wrote them."""

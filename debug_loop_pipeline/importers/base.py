@@ -80,6 +80,11 @@ class ImportReport:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(ImportProblem(str(file), line, reason))
 
+    def unreadable(self, path: Path, error: OSError) -> None:
+        """Records a file or folder that cannot be read, unless it went since it was listed."""
+        if not isinstance(error, FileNotFoundError):
+            self.problem(path, None, f"cannot be read: {error.strerror}")
+
 
 @runtime_checkable
 class Importer(Protocol):
@@ -91,8 +96,11 @@ class Importer(Protocol):
         """Whether the file is of this format, told by a head of it (`sniffing.heads`); the name is a hint at most."""
         ...
 
-    def discover(self, root: Path) -> Iterator[Path]:
-        """Files of this format under a folder, sorted (or `root` itself where it is a file)."""
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
+        """Files of this format under a folder, sorted (or `root` itself where it is a file).
+
+        What cannot be read there is a problem of `report`.
+        """
         ...
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
@@ -128,21 +136,32 @@ def read_head(path: Path, size: int = HEAD_BYTES) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
-def walk_files(root: Path) -> Iterator[Path]:
-    """Regular files under a folder, sorted by path; version control, caches and links to folders are not entered."""
-    if root.is_file():
-        yield root
-        return
+def walk_files(root: Path, report: ImportReport | None = None) -> Iterator[Path]:
+    """Regular files under a folder, sorted by path; version control, caches and links to folders are not entered.
+
+    A folder that cannot be listed, or a link that leads nowhere but to itself, is a problem of `report`.
+    """
+    report = report or ImportReport()
     try:
-        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
-    except OSError:
+        alone = root.is_file()
+        entries = [] if alone else sorted(os.scandir(root), key=lambda entry: entry.name)
+    except OSError as error:
+        report.unreadable(root, error)
         return
+    if alone:
+        yield root
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
+        path = Path(entry.path)
+        try:
+            folder, file = entry.is_dir(follow_symlinks=False), entry.is_file()
+        except OSError as error:
+            report.unreadable(path, error)
+            continue
+        if folder:
             if entry.name not in _SKIPPED_FOLDERS:
-                yield from walk_files(Path(entry.path))
-        elif entry.is_file():
-            yield Path(entry.path)
+                yield from walk_files(path, report)
+        elif file:
+            yield path
 
 
 def head_records(head: bytes, limit: int = 20) -> Iterator[dict[str, Any]]:

@@ -50,9 +50,9 @@ class ClaudeCodeImporter:
         root = Path(configured) if configured else Path.home() / ".claude"
         return [root / "projects"]
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Session and sub-agent files under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """A line with `uuid`, `parentUuid` and `sessionId`."""

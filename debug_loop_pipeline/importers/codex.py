@@ -73,9 +73,9 @@ class CodexImporter:
         root = Path(configured) if configured else Path.home() / ".codex"
         return [root / "sessions", root / "archived_sessions"]
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Rollout files under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """Lines of `{timestamp, type, payload}` of known types."""

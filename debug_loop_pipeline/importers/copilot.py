@@ -69,9 +69,9 @@ class CopilotImporter:
             for record in head_records(head, limit=10)
         )
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Sessions under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """Where Copilot CLI keeps its sessions."""

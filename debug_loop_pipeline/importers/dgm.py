@@ -52,9 +52,9 @@ class DgmImporter:
         """A list of messages in Python's notation, not JSON's."""
         return _SNIFF.match(head) is not None
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Logs under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: logs lie where the experiment wrote them."""

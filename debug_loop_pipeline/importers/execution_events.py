@@ -33,9 +33,9 @@ class ExecutionEventsImporter:
             return top_level_keys(head, spooled.end()).keys() >= _REQUIRED
         return any(record.keys() >= _REQUIRED for record in head_records(head, limit=5))
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Files of events under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: the logger's spool is drained by its own relay, or by `debug-loop consume`."""

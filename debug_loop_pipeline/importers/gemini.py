@@ -65,9 +65,9 @@ class GeminiImporter:
         keys = top_level_keys(head)
         return "sessionId" in keys and bool(keys.keys() & {"projectHash", "messages"}) and "startTime" in keys
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Sessions under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """Where Gemini CLI keeps its sessions."""

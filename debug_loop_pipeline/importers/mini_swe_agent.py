@@ -85,9 +85,9 @@ class MiniSweAgentImporter:
             return {"role", "content"} <= keys.keys() and any(mark in head for mark in _MARKS)
         return False
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Trajectories under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: runs are written where their command says."""

@@ -66,9 +66,9 @@ class OpenHandsImporter:
         keys = top_level_keys(head)
         return _is_event(keys) or ("history" in keys and len(keys.keys() & _WRAPPERS) >= 2) or _wraps_later(keys)
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Runs under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: sessions lie in the store that the server was given."""

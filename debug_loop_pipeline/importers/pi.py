@@ -52,9 +52,9 @@ class PiImporter:
         first = next(head_records(head, limit=3), None)
         return first is not None and first.get("type") == "session" and {"id", "cwd"} <= first.keys()
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Sessions under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """Where pi keeps its sessions."""

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from debug_loop_pipeline.importers.base import Importer, walk_files
+from debug_loop_pipeline.importers.base import Importer, ImportReport, walk_files
 from debug_loop_pipeline.importers.sniffing import heads
 
 _PLACES: dict[str, tuple[str, str]] = {
@@ -60,12 +60,17 @@ def detect(path: Path) -> Importer | None:
     return None
 
 
-def files_under(path: Path) -> Iterator[tuple[Importer, Path]]:
-    """Every transcript under a folder (or the file itself) with its importer, sorted; unreadable files are left out."""
-    for file in walk_files(path):
+def files_under(path: Path, report: ImportReport | None = None) -> Iterator[tuple[Importer, Path]]:
+    """Every transcript under a folder (or the file itself) with its importer, sorted.
+
+    What cannot be read is a problem of `report`.
+    """
+    report = report or ImportReport()
+    for file in walk_files(path, report):
         try:
             importer = detect(file)
-        except OSError:
+        except OSError as error:
+            report.unreadable(file, error)
             continue
         if importer is not None:
             yield importer, file

@@ -49,12 +49,14 @@ def is_of(importer: Importer, path: Path) -> bool:
     return any(importer.sniff(path, head) for head in heads(path))
 
 
-def sniffed_files(importer: Importer, root: Path) -> Iterator[Path]:
+def sniffed_files(importer: Importer, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
     """The files under `root` that the importer recognises; what most `discover` methods are."""
-    for path in walk_files(root):
+    report = report or ImportReport()
+    for path in walk_files(root, report):
         try:
             found = is_of(importer, path)
-        except OSError:
+        except OSError as error:
+            report.unreadable(path, error)
             continue
         if found:
             yield path

@@ -60,9 +60,9 @@ class SweAgentImporter:
         message = top_level_keys(head, head.find(b"{", head.index(b'"history"')))
         return "role" in message and bool(message.keys() & {"agent", "thought", "message_type"})
 
-    def discover(self, root: Path) -> Iterator[Path]:
+    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
         """Trajectories under a folder."""
-        return sniffed_files(self, root)
+        return sniffed_files(self, root, report)
 
     def default_folders(self) -> list[Path]:
         """None: runs are written below the folder they were started in."""

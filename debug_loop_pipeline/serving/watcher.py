@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from debug_loop_pipeline.importers.base import Importer, walk_files
+from debug_loop_pipeline.importers.base import Importer, ImportProblem, ImportReport, walk_files
 from debug_loop_pipeline.importers.registry import NAMES, files_under, importer_for
 from debug_loop_pipeline.importers.sniffing import is_of
 from debug_loop_pipeline.steps.framework import StepContext, StepReport
@@ -66,17 +66,23 @@ class FolderWatcher:
         self._settle_s = settle_s
         self._again_s = again_s
         self._seen: dict[Path, _Seen] = {}
+        self._told: set[str] = set()
+        self.problems: list[ImportProblem] = []
+        """What the last listing could not read, and none before it."""
 
     def due(self) -> list[tuple[Importer, Path]]:
         """Lists the folders and gives the files that came to rest since they were given last, or never rest."""
         now = self._clock()
         found: list[tuple[Importer, Path]] = []
         there: set[Path] = set()
+        report = ImportReport()
         for folder in self._folders:
-            for path in walk_files(folder.root):
+            for path in walk_files(folder.root, report):
                 there.add(path)
-                if self._is_due(path, now) and _is_of(folder.importer, path):
+                if self._is_due(path, now, report) and self._is_of(folder.importer, path, report):
                     found.append((folder.importer, path))
+        self.problems = [problem for problem in report.problems if problem.file not in self._told]
+        self._told.update(problem.file for problem in self.problems)
         for path in self._seen.keys() - there:
             del self._seen[path]
         return found
@@ -87,11 +93,12 @@ class FolderWatcher:
             if path in self._seen:
                 self._seen[path].taken = None
 
-    def _is_due(self, path: Path, now: float) -> bool:
+    def _is_due(self, path: Path, now: float, report: ImportReport) -> bool:
         try:
             stat = path.stat()
-        except OSError:
-            return False  # gone since it was listed
+        except OSError as error:
+            report.unreadable(path, error)
+            return False
         state = (stat.st_size, stat.st_mtime_ns)
         seen = self._seen.get(path)
         if seen is None:
@@ -104,12 +111,13 @@ class FolderWatcher:
         seen.taken, seen.taken_at = state, now
         return True
 
-
-def _is_of(importer: Importer, path: Path) -> bool:
-    try:
-        return is_of(importer, path)
-    except OSError:
-        return False
+    def _is_of(self, importer: Importer, path: Path, report: ImportReport) -> bool:
+        try:
+            return is_of(importer, path)
+        except OSError as error:
+            report.unreadable(path, error)
+            self._seen[path].taken = None  # leave to read changes neither size nor time
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +128,22 @@ class TakenIn:
     reports: list[StepReport]
 
 
-def take_in(context: StepContext, files: Sequence[tuple[Importer, Path]], *, compute: bool) -> TakenIn:
+def take_in(
+    context: StepContext,
+    files: Sequence[tuple[Importer, Path]],
+    *,
+    compute: bool,
+    reading: ImportReport | None = None,
+) -> TakenIn:
     """Imports files and, where asked, computes the days that are dirty then. One process of a data directory at a time."""
     with _in_turn(context.settings.data_dir):
-        summary = import_files(context, files)
+        summary = import_files(context, files, reading=reading)
         return TakenIn(summary, run_dirty_days(context) if compute else [])
 
 
-def transcripts_under(paths: Sequence[Path]) -> list[tuple[Importer, Path]]:
-    """Every transcript among some files and folders, with its importer; the rest is passed over."""
-    return [found for path in paths if path.exists() for found in files_under(path)]
+def transcripts_under(paths: Sequence[Path], report: ImportReport | None = None) -> list[tuple[Importer, Path]]:
+    """Every transcript among some files and folders, with its importer; what cannot be read is a problem of `report`."""
+    return [found for path in paths if path.exists() for found in files_under(path, report)]
 
 
 @contextmanager

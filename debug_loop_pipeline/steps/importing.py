@@ -73,15 +73,16 @@ def import_files(
     context: StepContext,
     files: Iterable[tuple[Importer | EventImporter, Path]],
     *,
+    reading: ImportReport | None = None,
     force: bool = False,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ImportSummary:
     """Imports files one after the other; a bad one, or one that our own reading fails at, is reported and passed over.
 
     Events of several small files are written together. A file counts as imported once all of its events are written, so an import
-    that is killed and started again reads what was not.
+    that is killed and started again reads what was not. `reading` may hold what finding the files met.
     """
-    summary = ImportSummary()
+    summary = ImportSummary(reading=reading or ImportReport())
     summary.reading.on_bytes = on_bytes
     tasks = _SubagentTasks()
     with _collector_spared(), _Inbox(context, summary) as inbox:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
+from debug_loop_pipeline.importers import sniffing
 from debug_loop_pipeline.settings import get_settings
 
 RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
@@ -57,3 +58,25 @@ def test_watch_once_takes_folders_of_a_format_and_tells_of_paths_that_are_gone(s
     assert f"passed over: {gone}: no such file or folder" in done.stderr
     again = run(main.app, ["watch", "--once", str(session), "--json"])
     assert json.loads(again.stdout)["files_unchanged"] == 1
+
+
+@pytest.mark.parametrize("command", [["import", "auto"], ["import", "claude-code"], ["watch", "--once"]])
+def test_a_link_to_itself_is_told_and_the_rest_is_imported(session: Path, command: list[str]) -> None:
+    link = session.with_name("a link")
+    link.symlink_to(link.name)
+    done = run(main.app, [*command, str(session.parent), "--json"])
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["files"], told["problem_count"]) == (0, 1, 1)
+    assert told["problems"][0]["file"] == str(link)
+    assert told["problems"][0]["reason"].startswith("cannot be read: ")
+
+
+def test_a_named_file_that_cannot_be_read_is_told_once(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(sniffing, "read_head", closed)
+    done = run(main.app, ["import", "auto", str(session)])
+    assert done.exit_code == 1
+    assert done.stderr.count("passed over: ") == 1
+    assert f"passed over: {session}: cannot be read: Permission denied" in done.stderr

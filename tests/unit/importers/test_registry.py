@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from debug_loop_pipeline.importers import sniffing
-from debug_loop_pipeline.importers.base import Importer, read_head, top_level_keys, walk_files
+from debug_loop_pipeline.importers.base import Importer, ImportReport, read_head, top_level_keys, walk_files
 from debug_loop_pipeline.importers.registry import NAMES, detect, files_under, importer_for
 
 CLAUDE_CODE = json.dumps(
@@ -158,6 +161,41 @@ def test_a_link_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text(CODEX)
     (tmp_path / "loop").symlink_to(tmp_path)
     assert len(list(files_under(tmp_path))) == 1
+
+
+def test_what_cannot_be_read_is_a_problem_and_the_rest_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jsonl", "closed.jsonl", "gone.jsonl", "shut/b.jsonl", "z/c.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(CODEX)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("absent")
+
+    def head(path: Path) -> bytes:
+        if path.name in ("closed.jsonl", "gone.jsonl"):
+            raise OSError(errno.EACCES if path.name == "closed.jsonl" else errno.ENOENT, "told", str(path))
+        return read_head(path)
+
+    def listed(path: Path) -> Any:
+        if path.name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    scandir = os.scandir
+    monkeypatch.setattr(sniffing, "read_head", head)
+    monkeypatch.setattr(os, "scandir", listed)
+    by_format, by_content = ImportReport(), ImportReport()
+    expected = [tmp_path / "a.jsonl", tmp_path / "z" / "c.jsonl"]
+    assert list(importer_for("codex").discover(tmp_path, by_format)) == expected
+    assert [path for _, path in files_under(tmp_path, by_content)] == expected
+    for report in (by_format, by_content):
+        assert [(Path(one.file).name, one.line, one.reason) for one in report.problems] == [
+            ("closed.jsonl", None, "cannot be read: told"),
+            ("loop", None, f"cannot be read: {os.strerror(errno.ELOOP)}"),
+            ("shut", None, "cannot be read: Permission denied"),
+        ]
 
 
 def test_the_keys_of_a_document_that_is_cut_off_are_still_told() -> None:

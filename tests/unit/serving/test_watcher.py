@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from debug_loop_pipeline.importers import sniffing
+from debug_loop_pipeline.importers.base import read_head
 from debug_loop_pipeline.importers.registry import NAMES, importer_for
 from debug_loop_pipeline.serving.intake import session_files
 from debug_loop_pipeline.serving.watcher import FolderWatcher, Watched, transcripts_under, watched_folders
@@ -74,6 +78,31 @@ def test_other_files_and_files_that_went_are_passed_over(tmp_path: Path, watcher
     transcript(folder)
     assert due(watcher, clock, 6) == []
     assert due(watcher, clock, 9) == ["s.jsonl"]
+
+
+def test_what_cannot_be_read_is_told_once_and_taken_once_it_can_be(
+    tmp_path: Path, watcher: FolderWatcher, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "projects"
+    transcript(folder, "closed.jsonl")
+    transcript(folder, "open.jsonl")
+    (folder / "loop").symlink_to("loop")
+
+    def head(path: Path) -> bytes:
+        if path.name == "closed.jsonl":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read_head(path)
+
+    def told(at: float) -> tuple[list[str], list[str]]:
+        return due(watcher, clock, at), [f"{Path(one.file).name}: {one.reason}" for one in watcher.problems]
+
+    monkeypatch.setattr(sniffing, "read_head", head)
+    assert told(0) == ([], [f"loop: cannot be read: {os.strerror(errno.ELOOP)}"])
+    assert told(3) == (["open.jsonl"], ["closed.jsonl: cannot be read: Permission denied"])
+    assert told(5) == ([], [])
+    monkeypatch.undo()
+    assert told(7) == (["closed.jsonl"], [])
+    assert told(9) == ([], [])
 
 
 def test_every_agents_own_folder_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

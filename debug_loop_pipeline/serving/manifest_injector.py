@@ -73,12 +73,16 @@ class ManifestInjector:
     ) -> str | T | dict[str, Any]:
         """The prompt (a text) or manifest (a mapping) with what is known, or itself where nothing is, or on any trouble.
 
+        Anything else, such as a chat's list of messages, comes back as it is.
+
         Args:
             prompt: a text, which gets a section at its end, or a mapping, which is copied and gets `MANIFEST_KEY`.
             request: what is to be done; by default a text prompt itself, or a manifest's `user_request`, unless an error is given.
             error: error text or tool output.
             about: session_id, tool_call_id, correlation_id, agent, repository, cwd, category, functions (`ManifestRequest`).
         """
+        if not isinstance(prompt, str | Mapping):
+            return prompt
         if request is None and error is None:
             told = prompt if isinstance(prompt, str) else prompt.get("user_request")
             request = told if isinstance(told, str) else None

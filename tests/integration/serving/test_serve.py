@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -217,6 +218,10 @@ def test_the_injector_never_harms_its_agent(short_directory: Path) -> None:
     broken = ManifestInjector(settings=nowhere)
     assert broken.inject({"a": 1}, error=ERROR) == {"a": 1}
     broken.close()
+    other: Any
+    for other in (None, 5, [{"role": "user", "content": "a prompt"}]):
+        assert injector.inject(other) is other
+        assert injector.inject(other, error=ERROR) is other
 
 
 def test_new_functions_are_found_without_a_restart(

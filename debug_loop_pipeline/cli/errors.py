@@ -13,6 +13,7 @@ from debug_loop_pipeline.compute.errors.error_groups import SPLIT_KEYS, valid_sp
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.errors import ErrorCategory
 from debug_loop_pipeline.steps.run_all import run_dirty_days
 from debug_loop_pipeline.text import shorten
 
@@ -24,7 +25,7 @@ SignatureArgument = Annotated[str, typer.Argument(help="Signature, or its beginn
 @app.command()
 def top(
     by: Annotated[str, typer.Option(help="count, cost or recent.")] = "count",
-    category: Annotated[str | None, typer.Option(help="Only this category, such as test_failure.")] = None,
+    category: Annotated[ErrorCategory | None, typer.Option(help="Only this category.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows at most.")] = 20,
     json: JsonOption = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Proven solut
 
 @app.command("list")
 def list_(
-    state: Annotated[str | None, typer.Option(help="nominated, approved or rejected.")] = None,
+    state: Annotated[
+        Literal["nominated", "approved", "rejected"] | None, typer.Option(help="Only those in this state.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows at most.")] = 20,
     json: JsonOption = False,
 ) -> None:

@@ -13,6 +13,7 @@ from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.match_epoch_store import MatchEpochStore
 from debug_loop_pipeline.effects.recommendation_store import RecommendationStore
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.problem import ProblemCategory
 from debug_loop_pipeline.models.recommendation import ManifestRequest, Recommendation
 from debug_loop_pipeline.serving.answers import Answerer
 
@@ -24,7 +25,7 @@ def manifest(
     request: Annotated[str | None, typer.Option(help="What is to be done, in words.")] = None,
     error: Annotated[str | None, typer.Option(help="Error text or tool output; - reads standard input.")] = None,
     repository: Annotated[str | None, typer.Option(help="Where the agent works; matters with a sharing group.")] = None,
-    category: Annotated[str | None, typer.Option(help="Only functions of this problem category.")] = None,
+    category: Annotated[ProblemCategory | None, typer.Option(help="Only functions of this problem category.")] = None,
     functions: Annotated[int | None, typer.Option(min=0, max=20, help="Functions whose code is printed.")] = None,
     session: Annotated[str | None, typer.Option(help="The agent's session: decides whether it is held out.")] = None,
     task: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,8 @@ from debug_loop_pipeline.compute.matching.problem_signature import problem_signa
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.manifest_store import functions_by_hash
 from debug_loop_pipeline.models.matching import MatchQuery
+from debug_loop_pipeline.models.problem import ProblemCategory
+from debug_loop_pipeline.models.stf import QualityTier
 from debug_loop_pipeline.steps.stf_matches import match_options
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Functions that attempts wrote (STFs).")
@@ -22,9 +24,13 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Rows at most."
 
 @app.command("list")
 def list_(
-    approval: Annotated[str | None, typer.Option(help="pending, approved or rejected.")] = None,
-    language: Annotated[str | None, typer.Option(help="python, javascript, typescript or go.")] = None,
-    tier: Annotated[str | None, typer.Option(help="excellent, good, fair or poor.")] = None,
+    approval: Annotated[
+        Literal["pending", "approved", "rejected"] | None, typer.Option(help="Only what was decided so.")
+    ] = None,
+    language: Annotated[
+        Literal["python", "javascript", "typescript", "go"] | None, typer.Option(help="Only this language.")
+    ] = None,
+    tier: Annotated[QualityTier | None, typer.Option(help="Only this quality.")] = None,
     limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
@@ -87,7 +93,7 @@ def show(stf_hash: Annotated[str, typer.Argument(help="Hash, or its beginning.")
 @app.command()
 def search(
     request: Annotated[str, typer.Argument(help="A problem, in words.")],
-    category: Annotated[str | None, typer.Option(help="Only functions of this problem category.")] = None,
+    category: Annotated[ProblemCategory | None, typer.Option(help="Only functions of this problem category.")] = None,
     min_similarity: Annotated[float | None, typer.Option(min=0.01, max=1, help="Least similarity.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=20, help="Matches at most.")] = 5,
     json: JsonOption = False,

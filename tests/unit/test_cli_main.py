@@ -58,6 +58,25 @@ def test_a_failure_that_explains_itself_has_no_traceback(monkeypatch: pytest.Mon
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (("stf", "list", "--tier", "great"), "excellent"),
+        (("stf", "list", "--approval", "open"), "pending"),
+        (("stf", "list", "--language", "cobol"), "typescript"),
+        (("stf", "search", "a request", "--category", "sport"), "file_io"),
+        (("manifest", "--request", "a request", "--category", "sport"), "file_io"),
+        (("golden", "list", "--state", "open"), "nominated"),
+        (("errors", "top", "--category", "sport"), "test_failure"),
+    ],
+)
+def test_a_filter_that_nothing_can_pass_is_refused_with_what_there_is(words: tuple[str, ...], choices: str) -> None:
+    result = CliRunner().invoke(main.app, list(words))
+    assert result.exit_code == 2
+    assert f"'{words[-1]}' is not one of" in " ".join(result.output.replace("│", " ").split())
+    assert choices in result.output
+
+
 def test_one_thing_is_not_told_as_several() -> None:
     assert [counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -14,8 +14,6 @@ from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.steps import golden_states, stf_registry
 from debug_loop_pipeline.steps.framework import Span, StepContext
-
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
 
 _DECIDED = """
 (select signature from attempt_errors union select own_signature from attempt_errors

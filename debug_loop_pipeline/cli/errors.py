@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from debug_loop_pipeline.cli.decide import ReasonOption, resolve
+from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.cli.output import JsonOption, counted, print_json, print_table
-from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.cli.store import ReasonOption, open_store, who
 from debug_loop_pipeline.compute.errors.error_groups import SPLIT_KEYS, valid_split
 from debug_loop_pipeline.effects import report_store
 from debug_loop_pipeline.effects.decision_store import DecisionStore

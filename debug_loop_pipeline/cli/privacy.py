@@ -9,7 +9,7 @@ import typer
 from debug_loop_pipeline.cli.decide import SUBJECTS as IDS
 from debug_loop_pipeline.cli.decide import resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
-from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.cli.store import open_store, who, why
 from debug_loop_pipeline.compute.event_traces import Subject
 from debug_loop_pipeline.effects.decision_store import DecisionStore
 from debug_loop_pipeline.errors import DebugLoopError
@@ -64,9 +64,7 @@ def suppress(
             done = decisions.unsuppress(kind, subject)
             typer.echo("shown again" if done else "it was not suppressed")
             return
-        if not reason:
-            raise DebugLoopError("say why with --reason")
-        done = decisions.suppress(kind, subject, reason, who())
+        done = decisions.suppress(kind, subject, why(reason or ""), who())
     typer.echo("suppressed" if done else "it was suppressed already")
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from debug_loop_pipeline.cli.decide import ReasonOption, decide, resolve
+from debug_loop_pipeline.cli.decide import decide, resolve
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
-from debug_loop_pipeline.cli.store import open_store
+from debug_loop_pipeline.cli.store import ReasonOption, open_store
 from debug_loop_pipeline.compute.matching.problem_signature import problem_signature
 from debug_loop_pipeline.effects.debug_stf_storage import DebugSTFStorageEffect
 from debug_loop_pipeline.effects.manifest_store import functions_by_hash

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -71,6 +72,20 @@ def _start() -> Settings:
     settings = start("none").settings
     typer.echo("started the embedded servers; `debug-loop down` stops them", err=True)
     return settings
+
+
+def why(reason: str) -> str:
+    """Why somebody decides, for the record.
+
+    Raises:
+        DebugLoopError: it says nothing.
+    """
+    if not reason.strip():
+        raise DebugLoopError("say why with --reason")
+    return reason
+
+
+ReasonOption = Annotated[str, typer.Option("--reason", callback=why, help="Why; it stays on record.")]
 
 
 def who() -> str:

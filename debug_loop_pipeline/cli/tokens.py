@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from debug_loop_pipeline.cli.output import JsonOption, explain_invalid, print_json, print_table
-from debug_loop_pipeline.cli.store import open_store, who
+from debug_loop_pipeline.cli.store import ReasonOption, open_store, who
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.token import MAX_AMOUNT, MILLITOKENS_PER_TOKEN
 
@@ -32,7 +32,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The token ec
 PeerArgument = Annotated[str, typer.Argument(help="Name of the account.")]
 ShownPeerArgument = Annotated[str, typer.Argument(help="Name of the account, or the one that the demo shows it under.")]
 TokensArgument = Annotated[str, typer.Argument(help="Tokens, down to a thousandth: 12 or 0.005. 1 token = 0.001 USD.")]
-NoteOption = Annotated[str, typer.Option("--reason", help="Why; it stays on record.")]
 IdOption = Annotated[
     str | None, typer.Option("--id", help="Your own id of this decision: the same one decides nothing twice.")
 ]
@@ -127,13 +126,16 @@ def top(limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20, j
         return
     print_table(
         ("peer", "balance", "held", "earned", "spent"),
-        [(r["peer_id"], *(f"{r[name]:.3f}" for name in ("balance", "held", "earned", "spent"))) for r in rows],
+        [
+            (r["peer_id"], *(f"{r[name]:.3f}" for name in ("balance", "held", "earned", "spent")))
+            for r in rows
+        ],
     )
 
 
 @app.command()
 def grant(
-    peer: PeerArgument, amount: TokensArgument, reason: NoteOption, id_: IdOption = None, json: JsonOption = False
+    peer: PeerArgument, amount: TokensArgument, reason: ReasonOption, id_: IdOption = None, json: JsonOption = False
 ) -> None:
     """Mint tokens for a peer; who did it and why stays on record."""
     wanted = millitokens(amount)
@@ -147,7 +149,7 @@ def grant(
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def adjust(
-    peer: PeerArgument, amount: TokensArgument, reason: NoteOption, id_: IdOption = None, json: JsonOption = False
+    peer: PeerArgument, amount: TokensArgument, reason: ReasonOption, id_: IdOption = None, json: JsonOption = False
 ) -> None:
     """Correct an account in either direction; who did it and why stays on record."""
     wanted = millitokens(amount)

@@ -77,6 +77,22 @@ def test_a_filter_that_nothing_can_pass_is_refused_with_what_there_is(words: tup
     assert choices in result.output
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("stf", "approve", "0123abcd"),
+        ("golden", "reject", "0123abcd"),
+        ("errors", "undo", "0123abcd"),
+        ("tokens", "grant", "ann", "1"),
+        ("tokens", "adjust", "ann", "1"),
+    ],
+)
+def test_a_decision_without_a_word_why_is_refused(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main.app, [*words, "--reason", " "])
+    assert result.exit_code == 1
+    assert "error: say why with --reason" in result.output
+
+
 def test_one_thing_is_not_told_as_several() -> None:
     assert [counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 

@@ -15,7 +15,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def serve(
-    status: Annotated[bool, typer.Option("--status", help="Tell whether it runs, and end.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Tell whether it runs, and end; with 1 where it does not.")
+    ] = False,
     no_import: Annotated[
         bool, typer.Option("--no-import", help="Do not import the sessions that end (`debug-loop watch` does).")
     ] = False,
@@ -45,7 +47,11 @@ def _status(json: bool) -> None:
     try:
         told = ask(socket_path(load_settings().data_dir), {"op": "ping"}, 2.0)
     except ServeUnavailableError as error:
-        raise DebugLoopError(f"`debug-loop serve` does not run here ({error})") from error
+        why = f"`debug-loop serve` does not run here ({error})"
+        if not json:
+            raise DebugLoopError(why) from error
+        print_json({"ok": False, "error": why})
+        raise typer.Exit(1) from error
     if json:
         print_json(told)
     else:

@@ -58,6 +58,8 @@ def ask(path: Path, message: dict[str, Any] | bytes, timeout_s: float) -> dict[s
         answer = json.loads(received)
     except (TimeoutError, BlockingIOError) as error:  # the second where too many knock at once
         raise ServeBusyError(f"{path}: {error}") from error
+    except FileNotFoundError as error:
+        raise ServeUnavailableError(f"no socket {path}") from error
     except (OSError, ValueError) as error:
         raise ServeUnavailableError(f"{path}: {error}") from error
     if not isinstance(answer, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import date
@@ -91,6 +92,18 @@ def test_a_decision_without_a_word_why_is_refused(words: tuple[str, ...]) -> Non
     result = CliRunner().invoke(main.app, [*words, "--reason", " "])
     assert result.exit_code == 1
     assert "error: say why with --reason" in result.output
+
+
+def test_a_serve_that_does_not_run_is_told_to_people_and_programs(short_directory: Path) -> None:
+    environment = {"DEBUG_LOOP_DATA_DIR": str(short_directory)}
+    people = CliRunner().invoke(main.app, ["serve", "--status"], env=environment)
+    assert people.exit_code == 1
+    assert people.output.count(str(short_directory)) == 1
+    program = CliRunner().invoke(main.app, ["serve", "--status", "--json"], env=environment)
+    assert program.exit_code == 1
+    told = json.loads(program.stdout)
+    assert told["ok"] is False
+    assert "does not run here" in told["error"]
 
 
 def test_one_thing_is_not_told_as_several() -> None:

@@ -7,6 +7,7 @@ inside a formula (they are the formula; see `compute/`) and anything evaluated a
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from debug_loop_pipeline.models.servers import STATE_FILE, ServersState
 
 VALKEY_SCHEMES = frozenset({"valkey", "valkeys", "redis", "rediss", "unix"})
 _POSTGRES_DRIVER = "postgresql+psycopg2"
+_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+):([0-9]{1,5})")
 
 
 class MissingServerError(DebugLoopError):
@@ -363,6 +365,18 @@ class Settings(BaseSettings):
         if value is not None and urlsplit(value).scheme not in VALKEY_SCHEMES:
             raise ValueError("the address is valkey://:password@host:port/0")
         return value
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _brokers(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        brokers = [broker.strip() for broker in value.split(",") if broker.strip()]
+        for broker in brokers:
+            port = _BROKER.fullmatch(broker)
+            if port is None or not 0 < int(port[1]) < 1 << 16:
+                raise ValueError("the address is host:port[,host:port]")
+        return ",".join(brokers) or None
 
     @field_validator("data_dir", "kafka_jars")
     @classmethod

@@ -130,6 +130,29 @@ def test_an_address_that_is_no_valkeys_is_refused(monkeypatch: pytest.MonkeyPatc
         load_settings()
 
 
+@pytest.mark.parametrize(
+    "brokers", ["broker", "broker:x", ":9092", "broker:0", "broker:70000", "a:1,b", "kafka://broker:9092", "::1:9092"]
+)
+def test_an_address_that_is_no_brokers_is_refused(monkeypatch: pytest.MonkeyPatch, brokers: str) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS", brokers)
+    with pytest.raises(ValidationError, match="host:port"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("brokers", "read"),
+    [
+        ("broker.example:9092", "broker.example:9092"),
+        (" 10.0.0.1:9092, b_2:19092, ", "10.0.0.1:9092,b_2:19092"),
+        ("[::1]:9092", "[::1]:9092"),
+        (" , ", None),
+    ],
+)
+def test_brokers_are_a_list_of_addresses(monkeypatch: pytest.MonkeyPatch, brokers: str, read: str | None) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS", brokers)
+    assert load_settings().kafka_bootstrap_servers == read
+
+
 def test_dagster_gets_a_database_beside_the_pipelines_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://u:p%40@h:1/d?sslmode=require")
     assert load_settings().require_dagster_postgres_url() == (

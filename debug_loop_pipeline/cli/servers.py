@@ -14,8 +14,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 SecretsOption = Annotated[bool, typer.Option("--secrets", help="Show passwords in the addresses.")]
 
-_FIELDS = {"postgres": "postgres_url", "valkey": "valkey_url", "kafka": "kafka_bootstrap_servers"}
-
 
 class Broker(StrEnum):
     """Which Kafka broker to start."""
@@ -71,9 +69,9 @@ def down(
 
 @app.command()
 def status(json: JsonOption = False, secrets: SecretsOption = False) -> None:
-    """Show the servers and where they answer. Ends with 1 when one that was started does not run well."""
+    """Show the servers and where they answer. Ends with 1 when one that was started or is set does not."""
     rows = _show(get_settings(), json=json, secrets=secrets)
-    if any(row["state"] in ("dead", "unhealthy") for row in rows):
+    if any(row["state"] in ("dead", "unhealthy", "unreachable") for row in rows):
         raise typer.Exit(1)
 
 
@@ -98,27 +96,26 @@ def doctor(json: JsonOption = False) -> None:
 
 
 def _rows(settings: Settings, *, secrets: bool) -> list[dict[str, Any]]:
+    from debug_loop_pipeline.cli.doctor import SERVER_FIELDS, ask_external
     from debug_loop_pipeline.embedded.supervisor import Supervisor
 
     configured = load_settings()
     supervisor = Supervisor(settings.data_dir, kafka_jars=settings.kafka_jars)
     known = {server.name: server for server in supervisor.status()}
     rows: list[dict[str, Any]] = []
-    for name, field in _FIELDS.items():
+    for name, field in SERVER_FIELDS.items():
         address = getattr(settings, field)
         if address is not None and name == "postgres":
             address = libpq_url(address)  # as psql and other programs want it
         if address is not None and not secrets:
             address = hide_password(address)
-        external = getattr(configured, field) is not None
-        row: dict[str, Any] = {
-            "name": name,
-            "kind": None,
-            "state": "external" if external else "stopped",
-            "address": address,
-        }
-        server = known.get(name)  # type: ignore[call-overload]
-        if server is not None and not external:
+        external = getattr(configured, field)
+        row: dict[str, Any] = {"name": name, "kind": None, "state": "stopped", "address": address}
+        server = known.get(name)
+        if external is not None:
+            asked = ask_external(name, external)
+            row |= {"state": "external"} if asked.level == "ok" else {"state": "unreachable", "detail": asked.found}
+        elif server is not None:
             row |= {
                 "kind": server.kind,
                 "state": server.state,

@@ -195,6 +195,25 @@ def test_a_server_that_does_not_answer_is_told_in_words_without_its_password(
     assert "hunter2" not in result.output
 
 
+def test_status_ends_with_1_where_a_server_that_is_set_does_not_answer(
+    short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(short_directory))
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
+    monkeypatch.setenv("DEBUG_LOOP_VALKEY_URL", "redis://:hunter2@127.0.0.1:1/0")
+    monkeypatch.setenv("DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    get_settings.cache_clear()
+    try:
+        result = CliRunner().invoke(main.app, ["status", "--json"])
+    finally:
+        get_settings.cache_clear()
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)["servers"]
+    assert [row["state"] for row in told] == ["unreachable"] * 3
+    assert all("refused" in row["detail"] for row in told)
+    assert "hunter2" not in result.output
+
+
 def test_a_password_that_the_server_refuses_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://nobody:hunter2@127.0.0.1:1/db")
     get_settings.cache_clear()

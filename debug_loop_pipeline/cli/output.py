@@ -59,6 +59,11 @@ def explain_invalid(error: ValidationError) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """A name of anybody's, with what would break a line or steer a terminal written as Python writes it."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def hide_password(url: str) -> str:
     """A URL fit for a screen or a log."""
     parts = urlsplit(url)

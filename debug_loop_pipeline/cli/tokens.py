@@ -14,7 +14,7 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from debug_loop_pipeline.cli.output import JsonOption, explain_invalid, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, explain_invalid, one_line, print_json, print_table
 from debug_loop_pipeline.cli.store import ReasonOption, open_store, who
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.token import MAX_AMOUNT, MILLITOKENS_PER_TOKEN
@@ -55,7 +55,7 @@ def balance(peer: ShownPeerArgument, json: JsonOption = False) -> None:
     if json:
         print_json(folded.model_dump(mode="json") | {"available": folded.available, "not_folded_yet": waiting})
         return
-    typer.echo(f"{peer}: {tokens(folded.balance)} tokens, {tokens(folded.available)} available")
+    typer.echo(f"{one_line(peer)}: {tokens(folded.balance)} tokens, {tokens(folded.available)} available")
     typer.echo(f"earned {tokens(folded.lifetime_earned)}, spent {tokens(folded.lifetime_spent)} in all")
     if not decided.version:
         typer.echo("nothing was ever decided for this name; `debug-loop tokens top` lists accounts")
@@ -97,7 +97,7 @@ def history(
             tokens(row["amount"]),
             tokens(row["balance"] or 0),
             tokens(row["held"]),
-            row["counterparty_peer_id"] or "",
+            (row["counterparty_peer_id"] or "") if csv_ else one_line(row["counterparty_peer_id"] or ""),
             row["subject_hash"] if csv_ else row["subject_hash"][:12],
             _note(row["metadata"]),
         )
@@ -127,7 +127,7 @@ def top(limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20, j
     print_table(
         ("peer", "balance", "held", "earned", "spent"),
         [
-            (r["peer_id"], *(f"{r[name]:.3f}" for name in ("balance", "held", "earned", "spent")))
+            (one_line(r["peer_id"]), *(f"{r[name]:.3f}" for name in ("balance", "held", "earned", "spent")))
             for r in rows
         ],
     )
@@ -370,7 +370,7 @@ def _decide(work: Callable[[TokenAccountsEffect], Decided], *, json: bool) -> No
     for transaction in transactions:
         again = "" if transaction in decided.new else " (decided before, nothing was done again)"
         now = accounts[transaction.peer_id].balance
-        typer.echo(f"{transaction.peer_id}: {tokens(transaction.amount)}, now {tokens(now)} tokens{again}")
+        typer.echo(f"{one_line(transaction.peer_id)}: {tokens(transaction.amount)}, now {tokens(now)} tokens{again}")
 
 
 def _cause(given: str | None) -> str:

@@ -91,6 +91,13 @@ def test_grants_transfers_and_corrections_are_on_record_and_proven(servers: Serv
     assert (found["clean"], found["decided"], found["replayed"], found["supply_millitokens"]) == (True, 4, 4, 99_655)
 
 
+def test_a_name_that_breaks_the_line_is_shown_in_one(servers: Servers) -> None:
+    assert tokens("grant", "a\nb", "1", "--reason", "for the test").stdout.startswith("a\\nb: 1.000")
+    fold(servers)
+    assert any(line.split()[1:4:2] == ["a\\nb", "1.000"] for line in tokens("top").stdout.splitlines())
+    assert tokens("balance", "a\nb").stdout.startswith("a\\nb: 1.000 tokens")
+
+
 def test_a_difference_is_printed_and_ends_with_1_and_what_is_not_looked_at_with_2(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from debug_loop_pipeline.cli.output import JsonOption, explain_invalid, one_line, print_json, print_table
+from debug_loop_pipeline.cli.output import JsonOption, counted, explain_invalid, one_line, print_json, print_table
 from debug_loop_pipeline.cli.store import ReasonOption, open_store, who
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.token import MAX_AMOUNT, MILLITOKENS_PER_TOKEN
@@ -59,8 +59,7 @@ def balance(peer: ShownPeerArgument, json: JsonOption = False) -> None:
     typer.echo(f"earned {tokens(folded.lifetime_earned)}, spent {tokens(folded.lifetime_spent)} in all")
     if not decided.version:
         typer.echo("nothing was ever decided for this name; `debug-loop tokens top` lists accounts")
-    if waiting:
-        typer.echo(f"{waiting} transactions are decided and not folded yet: `debug-loop consume` folds them")
+    _tell_waiting(waiting)
 
 
 @app.command()
@@ -77,9 +76,9 @@ def history(
     from debug_loop_pipeline.effects import token_report
 
     with open_store() as store:
-        rows = token_report.history(
-            store.database, account_named(store.database, peer), limit or (None if csv_ or json else 50)
-        )
+        peer = account_named(store.database, peer)
+        rows = token_report.history(store.database, peer, limit or (None if csv_ or json else 50))
+        _tell_waiting(token_report.waiting(store.database, peer), err=csv_ or json)
     if json:
         print_json(
             [
@@ -121,6 +120,7 @@ def top(limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20, j
 
     with open_store() as store:
         rows = token_report.top(store.database, limit)
+        _tell_waiting(token_report.waiting(store.database), err=json)
     if json:
         print_json(rows)
         return
@@ -323,6 +323,12 @@ def millitokens(text: str) -> int:
     if not amount.is_finite() or amount * MILLITOKENS_PER_TOKEN % 1:
         raise DebugLoopError(f"{text} tokens cannot be booked: the smallest unit is 0.001 token")
     return int(amount * MILLITOKENS_PER_TOKEN)
+
+
+def _tell_waiting(transactions: int, *, err: bool = False) -> None:
+    if transactions:
+        told = f"{counted(transactions, 'transaction')} decided and not folded yet: `debug-loop consume` folds them"
+        typer.echo(told, err=err)
 
 
 def _cached_balance(store: StepContext, peer: str) -> Balance:

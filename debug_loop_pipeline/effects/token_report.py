@@ -1,6 +1,6 @@
 """What people ask the economy: histories, the richest, who earned what by what, the numbers of a day.
 
-Here: reads of the folded side. Not here: decisions, the proof that copies are equal (`steps/reconcile`).
+Here: reads of the folded side, and how far behind it is. Not here: decisions, the proof that copies are equal (`steps/reconcile`).
 """
 
 from __future__ import annotations
@@ -38,6 +38,19 @@ def top(database: Database, limit: int) -> list[dict[str, Any]]:
         f"select peer_id, balance {_TOKENS} as balance, held {_TOKENS} as held, lifetime_earned {_TOKENS} as earned,"
         f" lifetime_spent {_TOKENS} as spent, last_updated from token_balances b order by b.balance desc, peer_id limit :limit",
         {"limit": limit},
+    )
+
+
+def waiting(database: Database, peer_id: str | None = None) -> int:
+    """How many transactions are decided and not folded yet, of one peer or of all."""
+    return sum(
+        row["waiting"]
+        for row in fetch_rows(
+            database,
+            "select a.version - coalesce(b.version, 0) as waiting from token_accounts a left join token_balances b using (peer_id)"
+            " where a.version > coalesce(b.version, 0) and (cast(:peer as text) is null or peer_id = :peer)",
+            {"peer": peer_id},
+        )
     )
 
 

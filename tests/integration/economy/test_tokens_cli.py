@@ -62,11 +62,20 @@ def test_grants_transfers_and_corrections_are_on_record_and_proven(servers: Serv
     assert tokens("adjust", "ann", "--reason", "too much", "--", "-0.345").exit_code == 0
     waiting = tokens("balance", "ann", "--json")
     assert json.loads(waiting.stdout)["not_folded_yet"] == 3
+    unfolded = "transactions decided and not folded yet"
+    assert f"3 {unfolded}" in tokens("balance", "ann").stdout
+    assert f"3 {unfolded}" in tokens("history", "ann").stdout
+    assert f"4 {unfolded}" in tokens("top").stdout
+    behind = tokens("top", "--json")
+    assert (json.loads(behind.stdout), f"4 {unfolded}" in behind.stderr) == ([], True)
 
     fold(servers)
     told = json.loads(tokens("balance", "ann", "--json").stdout)
     assert (told["balance"], told["available"], told["not_folded_yet"]) == (87_310, 87_310, 0)
     assert "ann: 87.310 tokens" in tokens("balance", "ann").stdout
+    assert all(
+        "not folded" not in tokens(*words).output for words in (("balance", "ann"), ("history", "ann"), ("top",))
+    )
     assert [row["peer_id"] for row in json.loads(tokens("top", "--json").stdout)] == ["ann", "=cmd|'/bob'"]
 
     history = json.loads(tokens("history", "ann", "--json").stdout)

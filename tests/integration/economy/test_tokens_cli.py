@@ -100,6 +100,14 @@ def test_grants_transfers_and_corrections_are_on_record_and_proven(servers: Serv
     assert (found["clean"], found["decided"], found["replayed"], found["supply_millitokens"]) == (True, 4, 4, 99_655)
 
 
+def test_a_ledger_whose_topic_was_not_made_yet_is_proven(servers: Servers) -> None:
+    assert tokens("grant", "ann", "1", "--reason", "for the test").exit_code == 0
+    proof = tokens("reconcile", "--json")
+    assert proof.exit_code == 0
+    found = json.loads(proof.stdout)
+    assert (found["clean"], found["decided"], found["in_flight"], found["replayed"]) == (True, 1, 1, 0)
+
+
 def test_a_name_that_breaks_the_line_is_shown_in_one(servers: Servers) -> None:
     assert tokens("grant", "a\nb", "1", "--reason", "for the test").stdout.startswith("a\\nb: 1.000")
     fold(servers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from datetime import date
@@ -104,6 +105,20 @@ def test_a_serve_that_does_not_run_is_told_to_people_and_programs(short_director
     told = json.loads(program.stdout)
     assert told["ok"] is False
     assert "does not run here" in told["error"]
+
+
+def test_mcp_says_where_it_is_only_once_it_has_the_port(short_directory: Path) -> None:
+    environment = {"DEBUG_LOOP_DATA_DIR": str(short_directory), "DEBUG_LOOP_MCP_TOKEN": "t" * 16}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = str(other.getsockname()[1])
+        result = CliRunner().invoke(main.app, ["mcp", "--http", "--port", taken], env=environment)
+    assert result.exit_code == 1
+    assert f"error: port {taken} of 127.0.0.1 cannot be had (Address already in use" in result.output
+    assert "--port" in result.output
+    assert "MCP at" not in result.output
+    unused = CliRunner().invoke(main.app, ["mcp", "--port", "8000"], env=environment)
+    assert unused.exit_code == 1
+    assert "--port goes with --http" in unused.output
 
 
 def test_one_thing_is_not_told_as_several() -> None:

@@ -199,6 +199,16 @@ def store_urls(postgres_server_url: str, priced: str) -> Iterator[Callable[[], s
         _drop(postgres_server_url, name)
 
 
+@pytest.fixture
+def store_of_commands(store_urls: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A store of its own, which the environment names as a person's would."""
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", store_urls())
+    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def valkey_url(supervisor: Supervisor) -> str:
     """URL of an empty Valkey, emptied once per test module."""

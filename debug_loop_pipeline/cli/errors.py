@@ -139,8 +139,8 @@ def split(
         raise DebugLoopError(f"--by is slot:N (N from 1) or one of {', '.join(SPLIT_KEYS)}, not {by!r}")
     with open_store() as store:
         whole = resolve(store, "decided_signature", signature)
-        slots = report_store.most_slots(store.database, whole)
-        if by.startswith("slot:") and int(by.removeprefix("slot:")) > slots:
+        slot = int(by.removeprefix("slot:")) if by.startswith("slot:") else 0
+        if slot and slot > (slots := report_store.most_slots(store.database, whole)):
             raise DebugLoopError(
                 f"no error of {whole[:12]} has {by}; the most that one has is {counted(slots, 'slot')}"
             )

@@ -94,6 +94,8 @@ def add(
     }
     start = effective_from.replace(tzinfo=UTC) if effective_from else (datetime.now(UTC) if update else PRICES_BEGIN)
     prices = {name: _price(name, value) for name, value in given.items()}
+    if all(price is None for price in prices.values()):
+        raise DebugLoopError("name a price, such as --input 3 --output 15: without one its attempts stay unpriced")
     try:
         price = ModelPrice(
             provider=provider, model=model, effective_from=start, prices=BucketPrices(**prices), source=MANUAL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,19 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
-from debug_loop_pipeline.settings import get_settings
 
 run = CliRunner().invoke
 TODAY = datetime.now(UTC).date()
 
 
-@pytest.fixture(autouse=True)
-def store(store_urls: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", store_urls())
-    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("store_of_commands")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +45,7 @@ def test_nothing_to_compute_is_an_empty_list_in_json() -> None:
         (("model", "add", "x", "y", "--output", "1e30"), "not '1e30'"),
         (("model", "add", "x", "y", "--cache-read", "nan"), "--cache-read is a number"),
         (("model", "add", "", "y", "--input", "1"), "error: provider: "),
+        (("model", "add", "x", "y"), "error: name a price, such as --input"),
         (("report", "--html", "{}/absent/r.html"), "there is no folder"),
         (("report", "--html", "{}"), "is a directory"),
         (("onex", "export", "{}/file"), "is a file"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,12 @@ from typer.testing import CliRunner
 
 from debug_loop_pipeline.cli import main
 from debug_loop_pipeline.importers import sniffing
-from debug_loop_pipeline.settings import get_settings
 
 RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
 run = CliRunner().invoke
 
 
-@pytest.fixture(autouse=True)
-def store(store_urls: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", store_urls())
-    monkeypatch.setenv("DEBUG_LOOP_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("store_of_commands")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -147,12 +148,11 @@ class _SubagentTasks:
     ) -> Iterator[ExecutionEvent]:
         """The attempts of a transcript; the one that started a sub-agent of it is read before that one's."""
         self._read.add(path)
-        for trajectory in importer.read(path, report):
-            self._learn(importer, trajectory.parent_file)
-            yield from _attempts(trajectory, path, digest, self.by_call)
+        return attempts_of(importer, path, report, digest, self.by_call, partial(self._learn, importer))
 
-    def _learn(self, importer: Importer, parent: Path | None) -> None:
+    def _learn(self, importer: Importer, trajectory: Trajectory) -> None:
         """Reads the transcript that started a sub-agent, where it is known and was not read yet."""
+        parent = trajectory.parent_file
         if parent is not None and parent not in self._read:
             self._read.add(parent)
             for _ in attempts_of(importer, parent, ImportReport(), tasks=self.by_call):
@@ -246,26 +246,24 @@ def attempts_of(
     report: ImportReport,
     digest: str | None = None,
     tasks: dict[tuple[str, str], UUID] | None = None,
+    before: Callable[[Trajectory], None] | None = None,
 ) -> Iterator[ExecutionEvent]:
     """The attempts of one transcript, in order, every text redacted before it is cut.
 
     `tasks`: (session, tool call) -> task that started a sub-agent there; read for sub-agents, filled from their parents.
+    `before`: called with each run before its attempts are cut.
     """
-    tasks = {} if tasks is None else tasks
+    options = SegmenterOptions(redact=redact, subagent_tasks={} if tasks is None else tasks)
     last: UUID | None = None
     for trajectory in importer.read(path, report):
+        if before is not None:
+            before(trajectory)
         if trajectory.retry:
             trajectory.parent_attempt_id = last
-        for event in _attempts(trajectory, path, digest, tasks):
+        trajectory.file, trajectory.file_sha256 = path.name, digest
+        for event in segment(trajectory, options):
             last = event.attempt_id
             yield event
-
-
-def _attempts(
-    trajectory: Trajectory, path: Path, digest: str | None, tasks: dict[tuple[str, str], UUID]
-) -> Iterator[ExecutionEvent]:
-    trajectory.file, trajectory.file_sha256 = path.name, digest
-    return segment(trajectory, SegmenterOptions(redact=redact, subagent_tasks=tasks))
 
 
 def _add(summary: ImportSummary, report: IngestionReport) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.swe_agent import SweAgentImporter
 from debug_loop_pipeline.models.trajectory import StepSource, ToolKind
-from debug_loop_pipeline.steps.importing import attempts_of
+from debug_loop_pipeline.steps.importing import _SubagentTasks
 
 IMPORTER = SweAgentImporter()
 
@@ -103,7 +103,8 @@ def test_a_retry_agents_attempts_are_runs_and_the_verdict_is_the_submitted_ones(
     assert second.trajectory.verdict is None
     assert [run.tokens for run in (first, second)] == [1, 2]
     assert [step.api_error.kind for step in second.steps if step.api_error] == ["exit_api"]
-    one, retry = attempts_of(IMPORTER, folder / "acme__tool-7.traj", ImportReport())
+    # As an import reads it.
+    one, retry = _SubagentTasks().attempts_of(IMPORTER, folder / "acme__tool-7.traj", ImportReport(), "0" * 64)
     assert (one.parent_attempt_id, retry.parent_attempt_id) == (None, one.attempt_id)
     assert one.correlation_id == retry.correlation_id
 

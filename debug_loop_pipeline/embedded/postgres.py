@@ -108,12 +108,8 @@ class PostgresServer(EmbeddedServer):
 
     @property
     def socket_directory(self) -> Path:
-        """Directory of the Unix socket, outside the home where its path would be too long for one."""
-        inside = self.home / "socket"
-        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT - len("/.s.PGSQL.65535"):
-            return inside
-        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"debug-loop-{os.getuid()}-{digest}"
+        """Directory of the Unix socket."""
+        return socket_directory_of(self.home)
 
     def prepare(self) -> None:
         """Create the cluster where there is none yet, and clear what a crash left behind."""
@@ -253,6 +249,15 @@ def choose_home(
     place = reachable_directory(account, f"postgres-data-{secrets.token_hex(6)}", bases)
     (place / OWNER_FILE).write_text(f"{data_dir}\n", encoding="utf-8")
     return place / "cluster"
+
+
+def socket_directory_of(home: Path) -> Path:
+    """Where the server of `home` has its Unix socket: outside, where the path would be too long for one."""
+    inside = home / "socket"
+    if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT - len("/.s.PGSQL.65535"):
+        return inside
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"debug-loop-{os.getuid()}-{digest}"
 
 
 def create_database(url: str) -> bool:

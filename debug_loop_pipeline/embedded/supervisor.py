@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,7 @@ from debug_loop_pipeline.embedded import kafka as kafka_servers
 from debug_loop_pipeline.embedded import process
 from debug_loop_pipeline.embedded.account import OWNER_FILE, server_account
 from debug_loop_pipeline.embedded.base import EmbeddedServer
-from debug_loop_pipeline.embedded.postgres import Installation, PostgresServer, choose_home
+from debug_loop_pipeline.embedded.postgres import Installation, PostgresServer, choose_home, socket_directory_of
 from debug_loop_pipeline.embedded.process import PortTakenError, ServerError
 from debug_loop_pipeline.embedded.valkey import ValkeyServer
 from debug_loop_pipeline.models.servers import (
@@ -247,6 +247,10 @@ class Supervisor:
     def _stop(self, server: RunningServer, *, seconds: float = 20.0) -> bool:
         ran = process.is_running(server.pid, server.start_mark)
         process.stop(server.pid, server.start_mark, _STOP_SIGNALS[server.name], seconds=seconds)
+        if server.name == "postgres" and server.data is not None:
+            # It may lie outside the data directory, where nobody else would remove it; the server has emptied it.
+            with suppress(OSError):
+                socket_directory_of(server.data.parent).rmdir()
         self._update(
             lambda state: state.model_copy(
                 update={"running": {name: other for name, other in state.running.items() if name != server.name}}

@@ -20,6 +20,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
 from debug_loop_pipeline.embedded import process
+from debug_loop_pipeline.embedded.postgres import socket_directory_of
 from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.models.servers import STATE_FILE, ServerAddresses
 from debug_loop_pipeline.settings import get_settings, read_servers_state
@@ -69,6 +70,20 @@ def test_down_ends_every_process_it_started_and_no_other(servers: Supervisor, sh
         assert servers.down() == []
     finally:
         neighbour.down()
+
+
+def test_a_socket_directory_outside_a_deep_home_goes_with_the_server(short_directory: Path) -> None:
+    deep = Supervisor(short_directory / ("d" * 100), durable=False)
+    try:
+        deep.up("none", valkey=False)
+        data = read_servers_state(deep.data_dir).running["postgres"].data
+        assert data is not None
+        sockets = socket_directory_of(data.parent)
+        assert not sockets.is_relative_to(data.parent)
+        assert any(sockets.iterdir())
+    finally:
+        deep.down()
+    assert not sockets.exists()
 
 
 def test_two_starters_at_once_get_the_same_servers(servers: Supervisor) -> None:

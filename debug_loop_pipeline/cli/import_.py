@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from debug_loop_pipeline.cli.output import JsonOption, print_json, print_table
 from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.errors import DebugLoopError
-from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.base import Importer, ImportReport
 from debug_loop_pipeline.importers.registry import NAMES, files_under, importer_for
 from debug_loop_pipeline.steps.importing import ImportSummary, import_files
 
@@ -63,7 +63,7 @@ def import_(
         raise DebugLoopError(f"nothing imported: no file there is of {what}")
 
 
-def _files(format: str, paths: list[Path], reading: ImportReport) -> list[tuple[Any, Path]]:
+def _files(format: str, paths: list[Path], reading: ImportReport) -> list[tuple[Importer, Path]]:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise DebugLoopError(f"no such file or folder: {', '.join(missing)}")
@@ -79,7 +79,7 @@ def _files(format: str, paths: list[Path], reading: ImportReport) -> list[tuple[
     roots = paths or importer.default_folders()
     if not roots:
         raise DebugLoopError(f"{format} has no fixed folder; name a file or folder")
-    return [(importer, path) for root in roots for path in importer.discover(root, reading)]
+    return [found for root in roots for found in files_under(root, reading, importer)]
 
 
 def show_summary(summary: ImportSummary) -> None:

@@ -15,7 +15,7 @@ from debug_loop_pipeline.cli.store import open_store
 from debug_loop_pipeline.effects.resilience import EffectError
 from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.importers.base import Importer, ImportReport
-from debug_loop_pipeline.importers.registry import NAMES
+from debug_loop_pipeline.importers.registry import NAMES, files_under
 from debug_loop_pipeline.serving.watcher import (
     FolderWatcher,
     TakenIn,
@@ -81,7 +81,7 @@ def _there_now(texts: list[str], reading: ImportReport) -> list[tuple[Importer, 
     for path in (*paths, *(folder.root for folder in folders if named)):
         if not path.exists():
             typer.echo(f"passed over: {path}: no such file or folder", err=True)
-    found = [(folder.importer, path) for folder in folders for path in folder.importer.discover(folder.root, reading)]
+    found = [file for folder in folders for file in files_under(folder.root, reading, folder.importer)]
     return found + transcripts_under(paths, reading)
 
 

@@ -23,9 +23,10 @@ from debug_loop_pipeline.importers.aider_log import (
     usage_line,
     working_directory,
 )
-from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter
 from debug_loop_pipeline.importers.diffs import SearchReplace, diff_edits, search_replace_blocks
 from debug_loop_pipeline.importers.documents import (
+    beside,
     decode,
     file_time,
     fingerprint,
@@ -35,7 +36,6 @@ from debug_loop_pipeline.importers.documents import (
     string,
 )
 from debug_loop_pipeline.importers.jsonl_lines import split_lines
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import repository_of
 from debug_loop_pipeline.importers.usage import split_model
 from debug_loop_pipeline.models.trajectory import (
@@ -68,7 +68,7 @@ class _Block:
     line: int
 
 
-class AiderImporter:
+class AiderImporter(TranscriptImporter):
     """Aider chat histories."""
 
     name = "aider"
@@ -77,28 +77,13 @@ class AiderImporter:
         """A text whose first line opens a chat."""
         return _SNIFF.match(head) is not None
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Chat histories under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: a history lies in the folder that Aider was started in."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """Each run of the history, with its result where the benchmark's results lie beside it."""
-        report.files += 1
-        try:
-            results = _Results.beside(path, report)
-            runs = _runs(path, report)
-            for number, (started, line, blocks) in enumerate(runs):
-                report.trajectories += 1
-                run = _Run(path, started, line, blocks, results, number)
-                yield run.trajectory()
-                for _ in blocks:
-                    pass
-        except OSError as error:
-            report.problem(path, None, f"cannot be read: {error.strerror or error}")
+        results = _Results.beside(path, report)
+        for number, (started, line, blocks) in enumerate(_runs(path, report)):
+            yield _Run(path, started, line, blocks, results, number).trajectory()
+            for _ in blocks:
+                pass
 
 
 def _runs(path: Path, report: ImportReport) -> Iterator[tuple[str, int, Iterator[_Block]]]:
@@ -177,7 +162,7 @@ class _Results:
         if not place.is_file():
             return None
         sidecars = ImportReport()
-        document = load_document(place, sidecars)
+        document = beside(load_document, place, sidecars)
         if not isinstance(document, dict) or "all_results" not in document:
             return None
         costs: list[float] = []

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, top_level_keys
 from debug_loop_pipeline.importers.documents import (
+    beside,
     cost_text,
     count_of,
     file_time,
@@ -25,7 +26,6 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import MAX_LOG_CHARS, repository_of
 from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
 from debug_loop_pipeline.importers.usage import split_model
@@ -48,7 +48,7 @@ _EXIT_CODES = (
 _LOGS = ("test-stdout.txt", "test_stdout.txt", "stdout.txt", "test-output.txt")
 
 
-class AtifImporter:
+class AtifImporter(TranscriptImporter):
     """ATIF trajectories."""
 
     name = "atif"
@@ -57,17 +57,8 @@ class AtifImporter:
         """An object whose schema version is ATIF's."""
         return top_level_keys(head).get("schema_version", b"").startswith(b'"ATIF-')
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Trajectories under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: trajectories lie where the harness wrote them."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The one run of the file."""
-        report.files += 1
         document = load_document(path, report)
         if document is None:
             return
@@ -79,7 +70,6 @@ class AtifImporter:
             report.problem(
                 path, None, f"schema version {version or 'missing'} is not ATIF 1.x; read as far as it is alike"
             )
-        report.trajectories += 1
         yield _Run(path, document, report).trajectory()
 
 
@@ -248,7 +238,7 @@ def _trial_result(path: Path, report: ImportReport) -> dict[str, Any]:
     for place in (path.parent / "result.json", path.parent.parent / "result.json"):
         if place.is_file():
             sidecars = ImportReport()
-            result = mapping(load_document(place, sidecars))
+            result = mapping(beside(load_document, place, sidecars))
             for problem in sidecars.problems:
                 report.problem(problem.file, problem.line, problem.reason)
             if result.keys() & {"trial_name", "verifier_result", "task_name"}:
@@ -266,7 +256,7 @@ def _verdict(path: Path, result: dict[str, Any], report: ImportReport) -> RunVer
     for name in _LOGS:
         place = result["_folder"] / "verifier" / name
         if place.is_file():
-            output = (read_text(place, ImportReport()) or "")[-MAX_LOG_CHARS:]
+            output = (beside(read_text, place, ImportReport()) or "")[-MAX_LOG_CHARS:]
             break
     passed = True if reward >= 1 else False if reward <= 0 else None
     return RunVerdict(passed, "result.json", output=output, at=parse_time(result.get("finished_at")))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import orjson
 
@@ -48,13 +49,8 @@ class ImportProblem:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What reading cost and what it passed over; one report may span many files.
+    """What reading cost and what it passed over; one report may span many files."""
 
-    Importers count lines, bytes, skips and problems; whoever calls them counts files and trajectories.
-    """
-
-    files: int = 0
-    trajectories: int = 0
     lines: int = 0
     bytes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -86,41 +82,42 @@ class ImportReport:
             self.problem(path, None, f"cannot be read: {error.strerror}")
 
 
-@runtime_checkable
-class Importer(Protocol):
+class Importer(ABC):
     """One log format."""
 
-    name: str
+    name: ClassVar[str]
 
+    @abstractmethod
     def sniff(self, path: Path, head: bytes) -> bool:
         """Whether the file is of this format, told by a head of it (`sniffing.heads`); the name is a hint at most."""
-        ...
-
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Files of this format under a folder, sorted (or `root` itself where it is a file).
-
-        What cannot be read there is a problem of `report`.
-        """
-        ...
-
-    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
-        """The runs of one file. Each run's `steps` is read to its end before the next run is asked for."""
-        ...
 
     def default_folders(self) -> list[Path]:
-        """Where the agent keeps its logs on this machine; empty where it has no fixed place."""
-        ...
+        """Where the agent keeps its logs on this machine; none where it has no fixed place."""
+        return []
 
 
-@runtime_checkable
-class EventImporter(Protocol):
-    """A format that holds finished execution events (DOMAIN 3.1) and no trajectories."""
+class TranscriptImporter(Importer):
+    """A format of transcripts, whose runs are still to be cut into attempts."""
 
-    name: str
+    @abstractmethod
+    def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
+        """The runs of one file. Each run's `steps` is read to its end before the next run is asked for.
 
+        Raises:
+            OSError: the file cannot be read.
+        """
+
+
+class EventImporter(Importer):
+    """A format that holds finished execution events (DOMAIN 3.1)."""
+
+    @abstractmethod
     def read_events(self, path: Path, report: ImportReport) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The events of one file as (1-based line, event), not validated."""
-        ...
+        """The events of one file as (1-based line, event), not validated.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
 
 
 def read_head(path: Path, size: int = HEAD_BYTES) -> bytes:

@@ -17,10 +17,9 @@ from typing import Any
 from debug_loop_pipeline.importers import claude_code_agents as agents
 from debug_loop_pipeline.importers import claude_code_lines as lines
 from debug_loop_pipeline.importers import claude_code_tools as tools
-from debug_loop_pipeline.importers.base import ImportReport, head_records
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, head_records
 from debug_loop_pipeline.importers.documents import file_time, string
 from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects, read_objects_at
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory, Usage
 
 _CONVERSATION = frozenset({"user", "assistant", "system"})
@@ -39,7 +38,7 @@ _Located = tuple[int, int, dict[str, Any]]
 """Line number, byte offset of the line, object."""
 
 
-class ClaudeCodeImporter:
+class ClaudeCodeImporter(TranscriptImporter):
     """Claude Code's session files."""
 
     name = "claude-code"
@@ -49,10 +48,6 @@ class ClaudeCodeImporter:
         configured = os.environ.get("CLAUDE_CONFIG_DIR")
         root = Path(configured) if configured else Path.home() / ".claude"
         return [root / "projects"]
-
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Session and sub-agent files under a folder."""
-        return sniffed_files(self, root, report)
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """A line with `uuid`, `parentUuid` and `sessionId`."""

@@ -15,11 +15,10 @@ from typing import Any
 
 from debug_loop_pipeline.importers import codex_agents as agents
 from debug_loop_pipeline.importers import codex_tools as tools
-from debug_loop_pipeline.importers.base import ImportReport, head_records
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, head_records
 from debug_loop_pipeline.importers.codex_usage import TokenCounter
 from debug_loop_pipeline.importers.documents import file_time, mapping, string, text_of
 from debug_loop_pipeline.importers.jsonl_lines import moment, read_objects
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.models.trajectory import ApiError, Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory
 
 _RECORD_TYPES = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
@@ -62,7 +61,7 @@ _MAX_ANSWERED = 20_000
 _Located = tuple[int, int, dict[str, Any]]
 
 
-class CodexImporter:
+class CodexImporter(TranscriptImporter):
     """Codex CLI's rollout files."""
 
     name = "codex"
@@ -72,10 +71,6 @@ class CodexImporter:
         configured = os.environ.get("CODEX_HOME")
         root = Path(configured) if configured else Path.home() / ".codex"
         return [root / "sessions", root / "archived_sessions"]
-
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Rollout files under a folder."""
-        return sniffed_files(self, root, report)
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """Lines of `{timestamp, type, payload}` of known types."""

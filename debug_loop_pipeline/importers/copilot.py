@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, head_records
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, head_records
 from debug_loop_pipeline.importers.documents import (
     count_of,
     file_time,
@@ -29,7 +29,6 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import read_objects, read_objects_at
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import arguments_of, tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
@@ -57,7 +56,7 @@ _SILENT = re.compile(
 _Located = tuple[int, int, dict[str, Any]]
 
 
-class CopilotImporter:
+class CopilotImporter(TranscriptImporter):
     """Copilot CLI sessions."""
 
     name = "copilot"
@@ -69,30 +68,22 @@ class CopilotImporter:
             for record in head_records(head, limit=10)
         )
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Sessions under a folder."""
-        return sniffed_files(self, root, report)
-
     def default_folders(self) -> list[Path]:
         """Where Copilot CLI keeps its sessions."""
         return [Path.home() / ".copilot" / "session-state"]
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The session of the file, then its sub-agents' runs."""
-        report.files += 1
-        try:
-            records = read_objects(path, report)
-            opening: list[_Located] = []
-            for record in records:
-                opening.append(record)
-                if record[2].get("type") in ("session.start", "user.message") or len(opening) >= 20:
-                    break
-            if not opening:
-                report.problem(path, None, "no session")
-                return
+        records = read_objects(path, report)
+        opening: list[_Located] = []
+        for record in records:
+            opening.append(record)
+            if record[2].get("type") in ("session.start", "user.message") or len(opening) >= 20:
+                break
+        if opening:
             yield from _Session(path, opening, records, report).trajectories()
-        except OSError as error:
-            report.problem(path, None, f"cannot be read: {error.strerror or error}")
+        else:
+            report.problem(path, None, "no session")
 
 
 class _Session:
@@ -127,7 +118,6 @@ class _Session:
         """Call that starts a sub-agent -> the run it is made in, and what it asks for."""
 
     def trajectories(self) -> Iterator[Trajectory]:
-        self.report.trajectories += 1
         steps = self._steps(self._own(chain(self.opening, self.records)))
         yield self._trajectory(steps, self.opening[0][2])
         for _ in steps:
@@ -139,7 +129,6 @@ class _Session:
             first = next(located, None)
             if first is None:
                 continue
-            self.report.trajectories += 1
             self.run = f"{self.session_id}/agent-{call}"
             self.context = mapping(self.start.get("context"))
             # A glued line may hold an object of the session's as well.

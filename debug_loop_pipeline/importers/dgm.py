@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter
 from debug_loop_pipeline.importers.diffs import changed_parts
 from debug_loop_pipeline.importers.documents import (
     file_time,
@@ -23,7 +23,6 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
     without_surrogates,
 )
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import FileEdit, Step, StepSource, ToolCall, ToolKind, ToolResult, Trajectory
@@ -43,7 +42,7 @@ _SHOWN = "Here's the result of running `cat -n` on "
 _TIMED_OUT = re.compile(r"\A(?:Error: )?(?:Timed out|timed out|Command timed out)")
 
 
-class DgmImporter:
+class DgmImporter(TranscriptImporter):
     """Logs of DGM agents."""
 
     name = "dgm"
@@ -52,17 +51,8 @@ class DgmImporter:
         """A list of messages in Python's notation, not JSON's."""
         return _SNIFF.match(head) is not None
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Logs under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: logs lie where the experiment wrote them."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The one run of the file."""
-        report.files += 1
         text = read_text(path, report, MAX_LITERAL_BYTES)
         if text is None:
             return
@@ -77,7 +67,6 @@ class DgmImporter:
         run_key = f"{problem_id or 'run'}/{fingerprint(messages[:2])}"
         asked = text_of(messages[0].get("content")) if messages else ""
         task = _TASK.search(asked)
-        report.trajectories += 1
         yield Trajectory(
             format="dgm",
             session_id=run_key,

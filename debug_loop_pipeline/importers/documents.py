@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from debug_loop_pipeline.importers.base import ImportReport
+
+T = TypeVar("T")
 
 MAX_DOCUMENT_BYTES = 512 << 20
 """A larger document is reported and passed over: parsing costs several times its size."""
@@ -27,16 +30,16 @@ _MILLISECONDS_FROM = 1e11
 
 
 def read_text(path: Path, report: ImportReport, limit: int = MAX_DOCUMENT_BYTES) -> str | None:
-    """The text of a file: UTF-8 or UTF-16, wrong bytes and NUL as U+FFFD. None where it cannot be read (reported)."""
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            report.problem(path, None, f"document of {size >> 20} MB, more than {limit >> 20} MB")
-            return None
-        data = path.read_bytes()
-    except OSError as error:
-        report.problem(path, None, f"cannot be read: {error.strerror or error}")
+    """The text of a file: UTF-8 or UTF-16, wrong bytes and NUL as U+FFFD. None where it is too large (reported).
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    if size > limit:
+        report.problem(path, None, f"document of {size >> 20} MB, more than {limit >> 20} MB")
         return None
+    data = path.read_bytes()
     report.advance(len(data))
     return decode(data)
 
@@ -51,7 +54,11 @@ def decode(data: bytes) -> str:
 
 
 def load_document(path: Path, report: ImportReport) -> Any:
-    """The JSON value a file holds; None where it holds none (reported with the line)."""
+    """The JSON value a file holds; None where it holds none (reported with the line).
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     text = read_text(path, report)
     if text is None:
         return None
@@ -69,6 +76,15 @@ def load_document(path: Path, report: ImportReport) -> Any:
     except (ValueError, RecursionError) as error:
         report.problem(path, None, f"cannot be parsed: {error}")
     return None
+
+
+def beside(read: Callable[[Path, ImportReport], T], path: Path, report: ImportReport) -> T | None:
+    """What `read` gives of a file that lies beside a transcript. None where it cannot be read (reported): the transcript counts without it."""
+    try:
+        return read(path, report)
+    except OSError as error:
+        report.unreadable(path, error)
+        return None
 
 
 def without_surrogates(value: Any) -> Any:

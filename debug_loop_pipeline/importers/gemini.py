@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, top_level_keys
 from debug_loop_pipeline.importers.diffs import changed_parts
 from debug_loop_pipeline.importers.documents import (
     count_of,
@@ -27,7 +27,6 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import recover_objects
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
@@ -55,7 +54,7 @@ _INJECTED = ("System: ",)
 _CANCELLED = ("Request cancelled", "User cancelled")
 
 
-class GeminiImporter:
+class GeminiImporter(TranscriptImporter):
     """Gemini CLI sessions."""
 
     name = "gemini"
@@ -65,17 +64,12 @@ class GeminiImporter:
         keys = top_level_keys(head)
         return "sessionId" in keys and bool(keys.keys() & {"projectHash", "messages"}) and "startTime" in keys
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Sessions under a folder."""
-        return sniffed_files(self, root, report)
-
     def default_folders(self) -> list[Path]:
         """Where Gemini CLI keeps its sessions."""
         return [Path.home() / ".gemini" / "tmp"]
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The one session of the file."""
-        report.files += 1
         text = read_text(path, report)
         if text is None:
             return
@@ -85,7 +79,6 @@ class GeminiImporter:
             report.problem(path, None, "no session")
             return
         session_id = string(header.get("sessionId")) or fingerprint(messages[:1])
-        report.trajectories += 1
         yield Trajectory(
             format="gemini",
             session_id=session_id,

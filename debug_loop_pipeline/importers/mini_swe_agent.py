@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, top_level_keys
 from debug_loop_pipeline.importers.diffs import diff_edits
 from debug_loop_pipeline.importers.documents import (
     file_time,
@@ -24,7 +24,6 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import arguments_of, command_of
 from debug_loop_pipeline.importers.usage import service_usage, split_model
@@ -63,7 +62,7 @@ _LIMITS = frozenset({"LimitsExceeded", "Submitted", "UserInterruption", "FormatE
 """Exit statuses that are no failure of the service or the agent program."""
 
 
-class MiniSweAgentImporter:
+class MiniSweAgentImporter(TranscriptImporter):
     """mini-swe-agent trajectories."""
 
     name = "mini-swe-agent"
@@ -85,17 +84,8 @@ class MiniSweAgentImporter:
             return {"role", "content"} <= keys.keys() and any(mark in head for mark in _MARKS)
         return False
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Trajectories under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: runs are written where their command says."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The one run of the file."""
-        report.files += 1
         data = load_document(path, report)
         document = {"messages": data} if isinstance(data, list) else mapping(data)
         messages = [message for message in listing(document.get("messages")) if isinstance(message, dict)]
@@ -106,7 +96,6 @@ class MiniSweAgentImporter:
         strays = len(listing(document.get("messages"))) - len(messages)
         if strays:
             report.skip("message that is no object", strays)
-        report.trajectories += 1
         yield _Run(path, document, messages, report).trajectory()
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, top_level_keys
 from debug_loop_pipeline.importers.documents import (
+    beside,
     cost_text,
     count_of,
     file_time,
@@ -34,7 +35,6 @@ from debug_loop_pipeline.importers.openhands_events import (
     result_of,
     working_dir_of,
 )
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swebench_report import report_verdict, repository_of
 from debug_loop_pipeline.importers.usage import service_usage, split_model
 from debug_loop_pipeline.models.trajectory import (
@@ -51,7 +51,7 @@ from debug_loop_pipeline.models.trajectory import (
 _WRAPPERS = frozenset({"git_patch", "metrics", "test_result", "instruction", "metadata", "instance_id", "issue"})
 
 
-class OpenHandsImporter:
+class OpenHandsImporter(TranscriptImporter):
     """OpenHands event lists and outputs."""
 
     name = "openhands"
@@ -66,19 +66,10 @@ class OpenHandsImporter:
         keys = top_level_keys(head)
         return _is_event(keys) or ("history" in keys and len(keys.keys() & _WRAPPERS) >= 2) or _wraps_later(keys)
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Runs under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: sessions lie in the store that the server was given."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """Each run of the file."""
-        report.files += 1
         if _is_stored(path):
-            events = [load_document(file, report) for file in _store_of(path)]
+            events = [beside(load_document, file, report) for file in _store_of(path)]
             yield from self._run(path, {"history": [event for event in events if event is not None]}, report)
             return
         if _is_list(path):
@@ -86,19 +77,16 @@ class OpenHandsImporter:
             if document is not None:
                 yield from self._run(path, {"history": document}, report)
             return
-        try:
-            loose: list[dict[str, Any]] = []
-            for _, _, record in read_objects(path, report):
-                if "history" in record:
-                    yield from self._run(path, record, report)
-                elif _is_event(record):
-                    loose.append(record)
-                else:
-                    report.skip("object without a history")
-            if loose:
-                yield from self._run(path, {"history": loose}, report)
-        except OSError as error:
-            report.problem(path, None, f"cannot be read: {error.strerror or error}")
+        loose: list[dict[str, Any]] = []
+        for _, _, record in read_objects(path, report):
+            if "history" in record:
+                yield from self._run(path, record, report)
+            elif _is_event(record):
+                loose.append(record)
+            else:
+                report.skip("object without a history")
+        if loose:
+            yield from self._run(path, {"history": loose}, report)
 
     def _run(self, path: Path, record: dict[str, Any], report: ImportReport) -> Iterator[Trajectory]:
         events: list[dict[str, Any]] = []
@@ -112,7 +100,6 @@ class OpenHandsImporter:
                 path, None, "no event has an action or an observation; events with a `kind` (OpenHands 1) are not read"
             )
             return
-        report.trajectories += 1
         yield _Run(path, record, events, report).trajectory()
 
 

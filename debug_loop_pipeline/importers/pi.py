@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from debug_loop_pipeline.importers.base import ImportReport, head_records
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, head_records
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -24,7 +24,6 @@ from debug_loop_pipeline.importers.documents import (
     text_of,
 )
 from debug_loop_pipeline.importers.jsonl_lines import read_objects
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.tool_calls import tool_call
 from debug_loop_pipeline.models.trajectory import (
     ApiError,
@@ -42,7 +41,7 @@ _TIMED_OUT = re.compile(r"(?:\A|\n)Command timed out")
 _ABORTED = re.compile(r"(?:\A|\n)(?:Command|Operation) aborted")
 
 
-class PiImporter:
+class PiImporter(TranscriptImporter):
     """pi sessions."""
 
     name = "pi"
@@ -52,27 +51,18 @@ class PiImporter:
         first = next(head_records(head, limit=3), None)
         return first is not None and first.get("type") == "session" and {"id", "cwd"} <= first.keys()
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Sessions under a folder."""
-        return sniffed_files(self, root, report)
-
     def default_folders(self) -> list[Path]:
         """Where pi keeps its sessions."""
         return [Path.home() / ".pi" / "agent" / "sessions"]
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The one session of the file."""
-        report.files += 1
-        try:
-            records = read_objects(path, report)
-            first = next(records, None)
-            if first is None:
-                report.problem(path, None, "no session")
-                return
-            report.trajectories += 1
+        records = read_objects(path, report)
+        first = next(records, None)
+        if first is None:
+            report.problem(path, None, "no session")
+        else:
             yield _Session(path, first, records, report).trajectory()
-        except OSError as error:
-            report.problem(path, None, f"cannot be read: {error.strerror or error}")
 
 
 class _Session:

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from debug_loop_pipeline.importers.base import Importer, ImportReport, walk_files
-from debug_loop_pipeline.importers.sniffing import heads
+from debug_loop_pipeline.importers.sniffing import heads, is_of
 
 _PLACES: dict[str, tuple[str, str]] = {
     "jsonl": ("execution_events", "ExecutionEventsImporter"),
@@ -60,15 +60,17 @@ def detect(path: Path) -> Importer | None:
     return None
 
 
-def files_under(path: Path, report: ImportReport | None = None) -> Iterator[tuple[Importer, Path]]:
-    """Every transcript under a folder (or the file itself) with its importer, sorted.
+def files_under(
+    path: Path, report: ImportReport | None = None, only: Importer | None = None
+) -> Iterator[tuple[Importer, Path]]:
+    """Every file of executions under a folder (or the file itself) with its importer, sorted; with `only` those of one format.
 
     What cannot be read is a problem of `report`.
     """
     report = report or ImportReport()
     for file in walk_files(path, report):
         try:
-            importer = detect(file)
+            importer = detect(file) if only is None else only if is_of(only, file) else None
         except OSError as error:
             report.unreadable(file, error)
             continue

@@ -1,4 +1,4 @@
-"""What of a file importers tell its format by, and the files under a folder that are of one format.
+"""What of a file importers tell its format by.
 
 A sniffer sees bytes and knows nothing of files: where their start does not show a whole record (the first one is larger
 than a head, broken, or glued to another), it is this module that reads on.
@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.importers.base import Importer, ImportReport, read_head, walk_files
+from debug_loop_pipeline.importers.base import Importer, ImportReport, read_head
 from debug_loop_pipeline.importers.jsonl_lines import read_objects
 
 _OPENING_BYTES = 32 << 20
@@ -47,19 +47,6 @@ def is_of(importer: Importer, path: Path) -> bool:
         OSError: the file cannot be read.
     """
     return any(importer.sniff(path, head) for head in heads(path))
-
-
-def sniffed_files(importer: Importer, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-    """The files under `root` that the importer recognises; what most `discover` methods are."""
-    report = report or ImportReport()
-    for path in walk_files(root, report):
-        try:
-            found = is_of(importer, path)
-        except OSError as error:
-            report.unreadable(path, error)
-            continue
-        if found:
-            yield path
 
 
 def _opening(path: Path) -> bytes:

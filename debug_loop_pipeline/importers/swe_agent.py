@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from debug_loop_pipeline.importers.base import ImportReport, top_level_keys
+from debug_loop_pipeline.importers.base import ImportReport, TranscriptImporter, top_level_keys
 from debug_loop_pipeline.importers.documents import (
     cost_text,
     count_of,
@@ -27,7 +27,6 @@ from debug_loop_pipeline.importers.documents import (
     string,
     text_of,
 )
-from debug_loop_pipeline.importers.sniffing import sniffed_files
 from debug_loop_pipeline.importers.swe_agent_tools import Editor
 from debug_loop_pipeline.importers.swebench_report import is_instance_id, repository_of, verdict_beside
 from debug_loop_pipeline.importers.tool_calls import arguments_of
@@ -41,7 +40,7 @@ _FAILURES = ("exit_api", "exit_error", "exit_environment_error")
 """Ends that are the model service's or the environment's doing."""
 
 
-class SweAgentImporter:
+class SweAgentImporter(TranscriptImporter):
     """SWE-agent trajectories."""
 
     name = "swe-agent"
@@ -60,17 +59,8 @@ class SweAgentImporter:
         message = top_level_keys(head, head.find(b"{", head.index(b'"history"')))
         return "role" in message and bool(message.keys() & {"agent", "thought", "message_type"})
 
-    def discover(self, root: Path, report: ImportReport | None = None) -> Iterator[Path]:
-        """Trajectories under a folder."""
-        return sniffed_files(self, root, report)
-
-    def default_folders(self) -> list[Path]:
-        """None: runs are written below the folder they were started in."""
-        return []
-
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         """The run of the file, or each attempt of a retry agent."""
-        report.files += 1
         document = load_document(path, report)
         if document is None:
             return
@@ -83,7 +73,6 @@ class SweAgentImporter:
         if not attempts:
             run = _Run(path, document, document, problem_id, report)
             if run.entries:
-                report.trajectories += 1
                 yield run.trajectory(verdict)
             else:
                 report.problem(path, None, "no steps")
@@ -94,7 +83,6 @@ class SweAgentImporter:
         for number, attempt in enumerate(attempts):
             last = number == len(attempts) - 1
             run = _Run(path, document, attempt, problem_id, report, number, reviewer if last else {})
-            report.trajectories += 1
             trajectory = run.trajectory(verdict if number == submitted else None)
             trajectory.retry = number > 0
             yield trajectory

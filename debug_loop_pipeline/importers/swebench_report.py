@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from debug_loop_pipeline.importers.base import ImportReport
-from debug_loop_pipeline.importers.documents import listing, load_document, mapping, parse_time, read_text, string
+from debug_loop_pipeline.importers.documents import (
+    beside,
+    listing,
+    load_document,
+    mapping,
+    parse_time,
+    read_text,
+    string,
+)
 from debug_loop_pipeline.models.trajectory import RunVerdict
 
 MAX_LOG_CHARS = 2_000_000
@@ -63,7 +71,7 @@ def _verdict_in(folder: Path, problem_id: str | None, run_name: str | None, repo
         place = folder / name / "report.json" if name else folder / "report.json"
         if not place.is_file():
             continue
-        verdict = report_verdict(load_document(place, report), problem_id)
+        verdict = report_verdict(beside(load_document, place, report), problem_id)
         if verdict is None:
             continue
         verdict.output, verdict.at = _log(place.parent, report)
@@ -122,7 +130,7 @@ def _listed_verdict(folder: Path, run_name: str | None, report: ImportReport) ->
     for place in (folder / "verdicts.json", folder.parent / "verdicts.json"):
         if not place.is_file():
             continue
-        entries = load_document(place, report)
+        entries = beside(load_document, place, report)
         if isinstance(entries, dict) and run_name in entries:
             entry = entries[run_name]
             word = entry.get("verdict") if isinstance(entry, dict) else entry
@@ -139,7 +147,7 @@ def _log(folder: Path, report: ImportReport) -> tuple[str, datetime | None]:
         place = folder / name
         if not place.is_file():
             continue
-        text = read_text(place, report)
+        text = beside(read_text, place, report)
         if text is None:
             continue
         times = _LOG_TIME.findall(text)

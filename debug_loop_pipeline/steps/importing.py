@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -21,7 +21,7 @@ from uuid import UUID
 
 from debug_loop_pipeline.client.redaction import redact
 from debug_loop_pipeline.effects.execution_store import ImportedFile
-from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport
+from debug_loop_pipeline.importers.base import EventImporter, Importer, ImportReport, TranscriptImporter
 from debug_loop_pipeline.importers.segmenter import SegmenterOptions, segment
 from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.models.trajectory import Trajectory
@@ -72,7 +72,7 @@ class ImportSummary:
 
 def import_files(
     context: StepContext,
-    files: Iterable[tuple[Importer | EventImporter, Path]],
+    files: Iterable[tuple[Importer, Path]],
     *,
     reading: ImportReport | None = None,
     force: bool = False,
@@ -106,7 +106,7 @@ def import_files(
                 try:
                     if isinstance(importer, EventImporter):
                         _import_events(context, importer, path, summary)
-                    else:
+                    elif isinstance(importer, TranscriptImporter):
                         for event in _readable(tasks.attempts_of(importer, path, summary.reading, digest)):
                             inbox.add(event)
                 except _UnreadableError as error:
@@ -117,7 +117,7 @@ def import_files(
 
 
 class _UnreadableError(Exception):
-    """Reading a file has met something that nobody thought of."""
+    """A file was not read to its end."""
 
 
 def _readable(events: Iterator[T]) -> Iterator[T]:
@@ -131,6 +131,8 @@ def _readable(events: Iterator[T]) -> Iterator[T]:
             event = next(events)
         except StopIteration:
             return
+        except OSError as error:
+            raise _UnreadableError(f"cannot be read: {error.strerror or error}") from error
         except Exception as error:
             raise _UnreadableError(f"not read to its end, please report it: {told(error)}") from error
         yield event
@@ -144,19 +146,20 @@ class _SubagentTasks:
         self._read: set[Path] = set()
 
     def attempts_of(
-        self, importer: Importer, path: Path, report: ImportReport, digest: str
+        self, importer: TranscriptImporter, path: Path, report: ImportReport, digest: str
     ) -> Iterator[ExecutionEvent]:
         """The attempts of a transcript; the one that started a sub-agent of it is read before that one's."""
         self._read.add(path)
         return attempts_of(importer, path, report, digest, self.by_call, partial(self._learn, importer))
 
-    def _learn(self, importer: Importer, trajectory: Trajectory) -> None:
+    def _learn(self, importer: TranscriptImporter, trajectory: Trajectory) -> None:
         """Reads the transcript that started a sub-agent, where it is known and was not read yet."""
         parent = trajectory.parent_file
         if parent is not None and parent not in self._read:
             self._read.add(parent)
-            for _ in attempts_of(importer, parent, ImportReport(), tasks=self.by_call):
-                pass
+            with suppress(OSError):  # told where that file itself is imported
+                for _ in attempts_of(importer, parent, ImportReport(), tasks=self.by_call):
+                    pass
 
 
 class _Inbox:
@@ -241,7 +244,7 @@ def _collector_spared() -> Iterator[None]:
 
 
 def attempts_of(
-    importer: Importer,
+    importer: TranscriptImporter,
     path: Path,
     report: ImportReport,
     digest: str | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -28,18 +29,21 @@ RECORDED = Path(__file__).parents[1] / "data" / "recorded_sessions"
 
 
 class Stumbling(ClaudeCodeImporter):
-    """Meets something that it was not written for, after some steps of `bad.jsonl`."""
+    """Meets an error after some steps of `bad.jsonl`."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
     def read(self, path: Path, report: ImportReport) -> Iterator[Trajectory]:
         for trajectory in super().read(path, report):
             if path.name == "bad.jsonl":
-                trajectory.steps = stumbling(trajectory.steps)
+                trajectory.steps = stumbling(trajectory.steps, self.error)
             yield trajectory
 
 
-def stumbling(steps: Iterable[Step]) -> Iterator[Step]:
+def stumbling(steps: Iterable[Step], error: Exception) -> Iterator[Step]:
     yield from islice(steps, 40)
-    raise AssertionError(f"never seen before: {SECRET}")
+    raise error
 
 
 @pytest.fixture
@@ -48,17 +52,27 @@ def context(store_urls: Callable[[], str], tmp_path: Path) -> Iterator[StepConte
         yield StepContext(database, Settings(data_dir=tmp_path))
 
 
-def test_what_our_own_reading_fails_at_is_told_and_passed_over_and_read_again_next_time(
-    context: StepContext, tmp_path: Path
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            AssertionError(f"never seen before: {SECRET}"),
+            r"not read to its end, please report it: AssertionError at segmenter\.py:\d+: never seen before: <REDACTED:[a-z-]+>",
+        ),
+        (OSError(errno.EIO, "Input/output error"), "cannot be read: Input/output error"),
+    ],
+    ids=["ours", "the disk"],
+)
+def test_what_cannot_be_read_to_its_end_is_told_and_passed_over_and_read_again_next_time(
+    context: StepContext, tmp_path: Path, error: Exception, told: str
 ) -> None:
     files = [tmp_path / name for name in ("a.jsonl", "bad.jsonl", "c.jsonl")]
     for file, name in zip(files, ("csvq", "slugger", "shorturl"), strict=True):
         shutil.copy(RECORDED / f"{name}.jsonl", file)
-    summary = import_files(context, [(Stumbling(), file) for file in files])
+    summary = import_files(context, [(Stumbling(error), file) for file in files])
     (problem,) = summary.reading.problems
     assert problem.file == str(files[1])
-    told = r"not read to its end, please report it: AssertionError at segmenter\.py:\d+: never seen before: "
-    assert re.fullmatch(f"{told}<REDACTED:[a-z-]+>", problem.reason)
+    assert re.fullmatch(told, problem.reason)
     known = context.executions.imported_files([str(file) for file in files])
     assert set(known) == {str(files[0]), str(files[2])}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from debug_loop_pipeline.importers.base import Importer, ImportReport
+from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.models.trajectory import Step, ToolCall, ToolResult, Trajectory
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +56,7 @@ def read_runs() -> Callable[..., list[Run]]:
         kept = report if report is not None else ImportReport()
         return [
             Run(path, trajectory, list(trajectory.steps))
-            for path in importer.discover(root)
+            for _, path in files_under(root, only=importer)
             for trajectory in importer.read(path, kept)
         ]
 

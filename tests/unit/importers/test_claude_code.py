@@ -13,6 +13,7 @@ import pytest
 from debug_loop_pipeline.importers import claude_code
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.claude_code import ClaudeCodeImporter
+from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.models.trajectory import Step, StepSource, ToolKind, Trajectory
 
 SESSION = "11111111-1111-4111-8111-111111111111"
@@ -79,7 +80,7 @@ def call(call_id: str, name: str = "Bash", **given: Any) -> dict[str, Any]:
 
 def read(path: Path, report: ImportReport | None = None) -> list[tuple[Trajectory, list[Step]]]:
     importer = ClaudeCodeImporter()
-    assert list(importer.discover(path)) == [path]
+    assert list(files_under(path, only=importer)) == [(importer, path)]
     return [(run, list(run.steps)) for run in importer.read(path, report or ImportReport())]
 
 

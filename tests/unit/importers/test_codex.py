@@ -12,6 +12,7 @@ import pytest
 
 from debug_loop_pipeline.importers.base import ImportReport
 from debug_loop_pipeline.importers.codex import CodexImporter
+from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.models.base import Verdict
 from debug_loop_pipeline.models.trajectory import FileEdit, Step, StepSource, ToolKind, ToolResult, Trajectory, Usage
 from debug_loop_pipeline.steps.importing import attempts_of
@@ -80,7 +81,7 @@ def figures(values: tuple[int, int, int, int] | None) -> dict[str, int] | None:
 
 def read(path: Path, report: ImportReport | None = None) -> tuple[Trajectory, list[Step]]:
     importer = CodexImporter()
-    assert list(importer.discover(path)) == [path]
+    assert list(files_under(path, only=importer)) == [(importer, path)]
     run = next(importer.read(path, report or ImportReport()))
     return run, list(run.steps)
 

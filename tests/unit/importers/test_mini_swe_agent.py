@@ -10,6 +10,7 @@ import pytest
 
 from debug_loop_pipeline.importers.base import ImportReport, read_head
 from debug_loop_pipeline.importers.mini_swe_agent import MiniSweAgentImporter
+from debug_loop_pipeline.importers.registry import files_under
 from debug_loop_pipeline.models.trajectory import StepSource
 
 IMPORTER = MiniSweAgentImporter()
@@ -79,7 +80,7 @@ def test_a_moved_or_lone_copy_keeps_its_ids(shared_data: Any, read_runs: Any, tm
 
 def test_sidecars_are_not_taken_for_transcripts(shared_data: Any) -> None:
     folder = shared_data("mini_swe_deepseek")
-    found = list(IMPORTER.discover(folder))
+    found = [path for _, path in files_under(folder, only=IMPORTER)]
     assert all(path.name.endswith(".traj.json") for path in found)
     for other in (
         "sweagent_traj",
@@ -88,7 +89,7 @@ def test_sidecars_are_not_taken_for_transcripts(shared_data: Any) -> None:
         "gemini_cli_entire",
         "openhands_outputs",
     ):
-        assert list(IMPORTER.discover(shared_data(other))) == []
+        assert list(files_under(shared_data(other), only=IMPORTER)) == []
 
 
 def _version_1(tmp_path: Any, messages: list[dict[str, Any]], name: str = "run.traj.json", info: Any = None) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from debug_loop_pipeline.importers.base import ImportReport, walk_files
 from debug_loop_pipeline.importers.openhands import OpenHandsImporter
-from debug_loop_pipeline.importers.registry import detect
+from debug_loop_pipeline.importers.registry import detect, files_under
 from debug_loop_pipeline.models.trajectory import StepSource, ToolKind
 
 IMPORTER = OpenHandsImporter()
@@ -122,7 +122,7 @@ def test_the_servers_store_of_an_event_a_file_is_one_run_the_same_as_its_list(tm
         file = tmp_path / "c1" / "events" / f"{number}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(event))
-    assert list(IMPORTER.discover(tmp_path)) == [tmp_path / "c1" / "events" / "11.json"]
+    assert list(files_under(tmp_path, only=IMPORTER)) == [(IMPORTER, tmp_path / "c1" / "events" / "11.json")]
     listed = tmp_path / "list.json"
     listed.write_text(json.dumps(events))
     stored, same = read_runs(IMPORTER, tmp_path / "c1")[0], read_runs(IMPORTER, listed)[0]

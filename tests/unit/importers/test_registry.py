@@ -120,7 +120,9 @@ def test_a_first_record_that_is_long_or_damaged_does_not_hide_the_format(
     for encoding in ("utf-8", "utf-16"):
         path.write_text(content, encoding=encoding)
         assert name_of(path) == expected
-        assert [name for name in NAMES if list(importer_for(name).discover(path))] == ([expected] if expected else [])
+        assert [name for name in NAMES if list(files_under(path, only=importer_for(name)))] == (
+            [expected] if expected else []
+        )
 
 
 def test_only_so_much_of_a_file_is_read_to_tell_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,7 @@ def test_what_cannot_be_read_is_a_problem_and_the_rest_is_found(
     monkeypatch.setattr(os, "scandir", listed)
     by_format, by_content = ImportReport(), ImportReport()
     expected = [tmp_path / "a.jsonl", tmp_path / "z" / "c.jsonl"]
-    assert list(importer_for("codex").discover(tmp_path, by_format)) == expected
+    assert [path for _, path in files_under(tmp_path, by_format, importer_for("codex"))] == expected
     assert [path for _, path in files_under(tmp_path, by_content)] == expected
     for report in (by_format, by_content):
         assert [(Path(one.file).name, one.line, one.reason) for one in report.problems] == [

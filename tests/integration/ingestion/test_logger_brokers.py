@@ -225,16 +225,17 @@ def test_a_broker_that_came_back_empty_gets_everything_again(
 
 
 def test_a_relay_that_died_before_it_noted_what_was_confirmed_doubles_nothing_in_the_inbox(
-    ingestion: Ingestion, logger: AgentExecutionLogger
+    ingestion: Ingestion, tmp_path: Path
 ) -> None:
-    attempt_id = logger.start("go")
-    assert logger.complete("error").acknowledged
-    assert wait_for(lambda: not logger.unpublished)
-    assert logger._writer.spool is not None
-    logger._writer.spool.rewind()
-    Relay(lambda: ingestion.servers).drain(logger._writer.spool)
+    event = attempt("one", "task", minutes=1, failed=True)
+    spool = Spool.create(tmp_path, OPTIONS)
+    spool.append([Record(str(event.correlation_id), event.model_dump_json().encode())])
+    relay = Relay(lambda: ingestion.servers)
+    relay.drain(spool)
+    spool.rewind()
+    relay.drain(spool)
     messages = told(ingestion.on_topic())  # twice at least: where an answer is late, the relay asks again
-    assert (set(messages), len(messages) >= 2) == ({str(attempt_id)}, True)
+    assert (set(messages), len(messages) >= 2) == ({str(event.attempt_id)}, True)
     consume_partition(ingestion.context, ingestion.consumer)
     rows = fetch_rows(ingestion.context.database, "select count(*) as n from execution_inbox")
     assert rows == [{"n": 1}]

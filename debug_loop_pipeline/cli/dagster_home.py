@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from debug_loop_pipeline.embedded.postgres import create_database
 from debug_loop_pipeline.settings import Settings
 
 _DEFAULT_LAUNCHER = {"module": "dagster", "class": "DefaultRunLauncher"}
@@ -39,9 +40,15 @@ def write_dagster_home(settings: Settings, *, celery: bool = False) -> Path:
 
 
 def use_dagster_home(settings: Settings) -> None:
-    """Make what follows in this process use the data directory's Dagster instance; its home is written where there is none yet."""
+    """Make what follows in this process use the data directory's Dagster instance; its home and its database are made where
+    there is none yet: on a server of one's own nothing may have been started before.
+
+    Raises:
+        DebugLoopError: the database is not there and cannot be made.
+    """
     if not (settings.dagster_home / "dagster.yaml").is_file():
         write_dagster_home(settings)
+    create_database(settings.require_dagster_postgres_url())
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
 

@@ -21,15 +21,20 @@ app = typer.Typer(add_completion=False)
 def materialize(
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Also what did not change.")] = False,
+    full_refresh: Annotated[
+        bool,
+        typer.Option("--full-refresh", help="Also what did not change; without a range on every day with attempts."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Materialise the debug-intelligence graph over the dirty days, or over a range; the run shows in the Dagster UI."""
+    """Materialise the debug-intelligence graph over the dirty days, a range, or (--full-refresh) all days; the run shows in the Dagster UI."""
     with open_store() as store:
         settings = store.settings
-        spans = _spans(store.executions.dirty_days(), first, last, settings.first_partition)
+        days = store.executions.days if full_refresh else store.executions.dirty_days
+        spans = _spans(days(), first, last, settings.first_partition)
     if not spans:
-        typer.echo("nothing is dirty; name a range with --from and --to to compute it all the same", err=json)
+        nothing = "nothing was imported yet" if full_refresh else "nothing is dirty"
+        typer.echo(f"{nothing}; name a range with --from and --to to compute it all the same", err=json)
         if json:
             print_json([])
         return
@@ -48,8 +53,8 @@ def show_results(results: list[dict[str, Any]]) -> None:
         typer.echo("problems: code that could not be read, or what was left undone; `debug-loop problems` lists them")
 
 
-def _spans(dirty: list[date], first: datetime | None, last: datetime | None, earliest: date) -> list[Span]:
-    """The days to compute: the range where one is named, else the dirty ones.
+def _spans(days: list[date], first: datetime | None, last: datetime | None, earliest: date) -> list[Span]:
+    """The days to compute: the range where one is named, else `days`.
 
     Raises:
         DebugLoopError: half a range, or one that is not inside the days from `earliest` to today.
@@ -64,7 +69,7 @@ def _spans(dirty: list[date], first: datetime | None, last: datetime | None, ear
         return [Span(first.date(), last.date())]
     if (first is None) != (last is None):
         raise DebugLoopError("give both --from and --to")
-    return contiguous_spans(dirty, max_step=MAX_STEP)
+    return contiguous_spans(days, max_step=MAX_STEP)
 
 
 def run_jobs(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg2
-
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
 from debug_loop_pipeline.effects import schema
 from debug_loop_pipeline.embedded.postgres import create_database
 from debug_loop_pipeline.embedded.supervisor import KafkaChoice, Supervisor
-from debug_loop_pipeline.errors import DebugLoopError
 from debug_loop_pipeline.models.servers import ServerName
 from debug_loop_pipeline.settings import Settings, get_settings, load_settings
 
@@ -61,12 +58,6 @@ def prepare_databases(settings: Settings) -> None:
         DebugLoopError: PostgreSQL does not answer, or the user may not create a database.
     """
     url = settings.require_postgres_url()
-    try:
-        create_database(url)
-        create_database(settings.require_dagster_postgres_url())
-    except psycopg2.Error as err:
-        raise DebugLoopError(
-            f"PostgreSQL cannot be prepared: {str(err).strip()}. Check DEBUG_LOOP_POSTGRES_URL, or create the "
-            "databases by hand where its user may not."
-        ) from err
+    create_database(url)
+    create_database(settings.require_dagster_postgres_url())
     schema.upgrade(url)

@@ -58,7 +58,12 @@ def watch(
             signal.signal(number, lambda *_: stopped.set())
         if not json:
             there = sorted({str(folder.root) for folder in folders if folder.root.is_dir()})
-            typer.echo(f"watching {', '.join(there) or 'for the folders of agents to appear'}; Ctrl-C stops", err=True)
+            absent = sorted({str(folder.root) for folder in folders if not folder.root.is_dir()} if paths else ())
+            typer.echo(
+                f"watching {', '.join(there) or 'for the folders of agents to appear'}; "
+                f"{'not there yet: ' + ', '.join(absent) + '; ' if absent else ''}Ctrl-C stops",
+                err=True,
+            )
         watcher = FolderWatcher(folders, time.monotonic)
         while not stopped.is_set():
             due = watcher.due()

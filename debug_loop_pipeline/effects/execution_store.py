@@ -228,6 +228,12 @@ class ExecutionStore:
         """Every day with something to compute, oldest first."""
         return [row["day"] for row in fetch_rows(self._database, "select distinct day from dirty_days order by day")]
 
+    def days(self) -> list[date]:
+        """Every day with an attempt, oldest first."""
+        return [
+            row["day"] for row in fetch_rows(self._database, "select distinct day from execution_inbox order by day")
+        ]
+
     def claim_dirty(self, first: date, last: date, run_id: str) -> int:
         """Notes on the marks of a range of days that this run saw them at its start. Returns how many.
 

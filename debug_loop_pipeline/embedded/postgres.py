@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -267,22 +267,25 @@ def create_database(url: str) -> bool:
         False when it existed.
 
     Raises:
-        psycopg2.Error: The server does not answer, or the user may not create databases.
+        ServerError: The server does not answer, or the user may not create databases.
     """
     parts = urlsplit(libpq_url(url))
     name = parts.path.lstrip("/")
     with suppress(psycopg2.OperationalError):
         psycopg2.connect(parts.geturl(), connect_timeout=5).close()
         return False
-    connection = psycopg2.connect(parts._replace(path="/postgres").geturl(), connect_timeout=5)
     try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with closing(psycopg2.connect(parts._replace(path="/postgres").geturl(), connect_timeout=5)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except (errors.DuplicateDatabase, errors.UniqueViolation):
         return False
-    finally:
-        connection.close()
+    except psycopg2.Error as err:
+        raise ServerError(
+            f"the database {name} cannot be made: {str(err).strip()}. Check DEBUG_LOOP_POSTGRES_URL, or create the"
+            " database by hand where its user may not"
+        ) from err
     return True
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from debug_loop_pipeline.embedded import process
 from debug_loop_pipeline.embedded.account import may, server_account
 from debug_loop_pipeline.embedded.postgres import Installation, create_database
+from debug_loop_pipeline.embedded.process import ServerError
 from debug_loop_pipeline.embedded.supervisor import Supervisor
 from debug_loop_pipeline.models.servers import STATE_FILE
 from debug_loop_pipeline.settings import libpq_url, read_servers_state
@@ -79,6 +80,14 @@ def test_dagster_has_a_database_of_its_own(postgres_server_url: str) -> None:
 def test_creating_a_database_twice_is_no_error(postgres_server_url: str) -> None:
     url = f"{postgres_server_url}_twice"
     assert [create_database(url), create_database(url)] == [True, False]
+
+
+def test_a_database_that_may_not_be_created_is_told_in_words(postgres_server_url: str) -> None:
+    run(postgres_server_url, "create role nobody login password 'x'")
+    theirs = make_url(postgres_server_url).set(username="nobody", password="x", database="theirs")
+    with pytest.raises(ServerError, match="the database theirs cannot be made: permission denied") as told:
+        create_database(theirs.render_as_string(hide_password=False))
+    assert "create the database by hand" in str(told.value)
 
 
 def test_data_survive_kill_minus_nine_and_the_address_stays(servers: Supervisor) -> None:

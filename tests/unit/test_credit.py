@@ -317,6 +317,14 @@ def test_a_name_that_is_exported_on_is_mended_where_it_is():
     assert fixes(task.edit("src/other.ts", call="e2").verify("v2").credit()) == [("v1", "v2", "v2", ("e1",))]
 
 
+def test_a_name_that_is_exported_with_all_others_is_mended_where_it_is():
+    barrel = Task().verify(
+        "v1", ExecutionError(message="TypeError: (0 , area) is not a function", test="area of a square")
+    )
+    barrel = barrel.edit("src/index.ts", before="export * from './a';", after="export * from './b';", call="e1")
+    assert fixes(barrel.edit("src/other.ts", call="e2").verify("v2").credit()) == [("v1", "v2", "v2", ("e1",))]
+
+
 def test_a_file_to_source_that_is_not_there_is_gone_only_where_it_is_sourced_again():
     missing = ExecutionError(message=".venv/bin/activate: No such file or directory", tool="shell")
     line = "source .venv/bin/activate && pytest"
@@ -540,6 +548,20 @@ def test_a_failing_test_names_the_file_that_it_tests():
     error = ExecutionError(message="got 1, want 2", test="TestA", path="pkg/parse_test.go", tool="go test")
     task = Task().verify("v1", error).edit("pkg/parse.go", call="code").edit("pkg/other.go", call="other")
     assert fixes(task.edit("pkg/parse_test.go", call="test").verify("v2").credit())[0][3] == ("code", "test")
+
+
+def test_a_failing_test_names_the_file_that_its_suite_is_called_after():
+    error = ExecutionError(message="got 1, want 2", test="area > of a square", path="src/shapes.test.ts", tool="vitest")
+    task = Task().verify("v1", error).edit("src/area.ts", call="suite").edit("src/shapes.ts", call="file")
+    assert fixes(task.edit("src/of.ts", call="other").verify("v2").credit())[0][3] == ("suite", "file")
+
+
+def test_a_compiler_that_dislikes_a_call_in_a_test_does_not_name_the_file_that_it_tests():
+    error = ExecutionError(
+        message="TS2554: Expected 3 arguments, but got 2.", type="TS2554", path="src/list.test.ts", tool="tsc"
+    )
+    task = Task().verify("v1", error).edit("src/list.ts", call="one").edit("src/item.ts", call="two")
+    assert fixes(task.verify("v2").credit())[0][3] == ("one", "two")
 
 
 def test_a_test_that_says_no_in_other_words_is_still_failing():

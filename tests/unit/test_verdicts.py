@@ -317,6 +317,20 @@ def test_the_prefix_of_a_script_that_was_run_hides_nothing_where_grep_left_none_
     assert [(e.message, e.path, e.line) for e in one.errors] == [("TS2304: no", "src/desk.ts", 35)]
 
 
+@pytest.mark.parametrize("head", ["libs/web test: ", "@me/web test: "])
+def test_the_package_and_script_before_each_line_that_grep_left_hide_nothing(head: str) -> None:
+    text = f"{head} ✓ src/a.test.ts (1 test) 4ms\n{head}      Tests  1 passed (1)\n"
+    assert verdict("pnpm -r test 2>&1 | grep -E 'Tests|✓'", text, 0) == "pass"
+
+
+def test_a_build_that_only_checks_types_and_named_nothing_has_passed_before_tests_that_failed() -> None:
+    text = "> a@1.0.0 build\n> tsc -p .\n\nFAIL src/a.test.ts\n  ● x\n\n    boom\n\nTests:       1 failed, 1 total\n"
+    line = "npm run build 2>&1 | tail -9 && npx jest src/a.test.ts 2>&1 | tail -90"
+    assert [one.verdict for one in judged(line, text, 0)] == [Verdict.PASS, Verdict.FAIL]
+    packed = judged(line, text.replace("tsc -p .", "webpack"), 0)
+    assert [one.goal.tool for one in packed] == ["jest"]
+
+
 def test_a_line_that_zsh_ended_at_a_word_it_could_not_expand_went_no_further() -> None:
     line = "ruff check . ; echo ==== ; npm run lint 2>&1 | tail -3; npm run audit 2>&1 | tail -2"
     found = judged(line, "All checks passed!\n(eval):1: === not found\n", 1)

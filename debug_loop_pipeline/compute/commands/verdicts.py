@@ -41,7 +41,7 @@ from debug_loop_pipeline.compute.commands.output_clues import (
     reports_errors,
     shows_errors,
 )
-from debug_loop_pipeline.compute.commands.script_echoes import has_begun
+from debug_loop_pipeline.compute.commands.script_echoes import echoes_in, has_begun
 from debug_loop_pipeline.compute.commands.script_runs import is_script, shown_runners
 from debug_loop_pipeline.compute.commands.shell_status import Ran, Told
 from debug_loop_pipeline.compute.commands.summaries import Found, Says, read_summaries
@@ -53,7 +53,7 @@ from debug_loop_pipeline.compute.commands.summary_families import (
     error_tools,
     test_counts,
 )
-from debug_loop_pipeline.compute.commands.toolbox import GoalKind
+from debug_loop_pipeline.compute.commands.toolbox import GoalKind, kind_of
 from debug_loop_pipeline.models.base import Verdict
 
 _EXIT_HEAD = re.compile(
@@ -473,6 +473,7 @@ class _Decision:
             return False
         kind = goal.kind in (GoalKind.TYPES, GoalKind.LINT)
         if is_script(goal.tool):
+            kind = kind or (goal.kind is GoalKind.BUILD and _only_checks_types(goal, section))
             told = begins_anew(section) or (view.whole and not QUIET.isdisjoint(ran.words))
             return kind and told and not self.line.gave_up(goal)
         return kind and goal.silent and bool(error_tools(goal.tool))
@@ -516,6 +517,12 @@ class _Decision:
         if errors_shown and seen_whole and not results_shown:
             return self._judged(ran, goal, Verdict.PASS)
         return self._unclear(ran, goal)
+
+
+def _only_checks_types(goal: Goal, section: str) -> bool:
+    """Whether all that a script is seen to run is one checker of types, which a build may be: it names whatever it does not like."""
+    found = [kind_of(echo.line) for echo in echoes_in(section, goal) if "&" not in echo.line and ";" not in echo.line]
+    return found == [GoalKind.TYPES]
 
 
 def _quiet(ran: Ran, goal: Goal) -> bool:

@@ -38,7 +38,7 @@ from debug_loop_pipeline.models.errors import ErrorCategory
 from debug_loop_pipeline.models.execution import Command
 from debug_loop_pipeline.models.mapping import VerificationRef
 
-CREDIT_VERSION = "19"
+CREDIT_VERSION = "20"
 
 _MAX_ELSEWHERE = 4
 _SHOWS_ONLY = re.compile(r"(?:&&|;|\|\|)\s*echo\b[^;&|]*|\|\s*(?:tail|head|cat)\b[^;&|]*|2>&1")

@@ -59,6 +59,11 @@ _MISSING = re.compile(
     r"|(?:cannot|can't|could not|unable to) (?:find|resolve|import)|no (?:such|exported|attribute|method|declaration|module|associated|field|member)"
     r"|has no|not contain"
 )
+_NOT_EXPORTED = re.compile(
+    r"exported member|does not provide an export|\(<NUM> ?, ?(?P<name>[A-Za-z_$][\w$]*)\) is not a function"
+)
+"""That a module does not export a name; a call of an imported one reads `(0 , name)` where imports have been translated."""
+_EXPORTS_ALL = re.compile(r"\s*export \* from\b")
 _WHOLE_FILE_LINES = 30
 _FEW_FILES = 3
 _NAME = re.compile(r"[A-Za-z_]\w+")
@@ -80,6 +85,7 @@ _ASSERTS = re.compile(
     r"\s*(?:(?:debug_|XCT)?[aA]ssert\w*!?\b|(?:self|this|\$this|Assert)(?:\.|->|::)[aA]ssert\w*|require\.\w|expect\((?!page\b|browser\b))"
 )
 """An assertion that is no more than one: what a browser's page is expected to show is waited for, too."""
+_SUITES = re.compile(r"::| › | > ")
 _CLOSES = re.compile(r"\s*[)\]}][)\]};,.\w()]*$")
 _LOADED_ALONE = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|\.(?:test|spec)\.[cm]?[jt]sx?$")
 """Test files that nothing but their runner loads, as a rule."""
@@ -98,8 +104,12 @@ def credited_parts(error: TaskError, change: Sequence[ChangePart]) -> tuple[Chan
     named = _named_files(error)
     beside = {at for at, part in enumerate(net) if _says_only(part, error)}
     missing = _missing_names(error)
-    declared = tuple(part for part in net if missing and _defines(part, missing))
-    inside = {at for at, part in enumerate(net) if _in_files(part, named) or _tool_touches(part, error)}
+    declared = tuple(part for part in net if missing and (_defines(part, missing) or _exports_all(part, error)))
+    inside = {
+        at
+        for at, part in enumerate(net)
+        if _in_files(part, named) or _tool_touches(part, error) or _is_of_its_suite(part, error)
+    }
     inside = inside - beside if inside - beside or declared else inside
     another = {at for at in inside if _is_in_another_test(net[at], error) or _only_asserts_more(net[at], error)}
     if another and another == inside:
@@ -223,6 +233,9 @@ def _folder(path: str) -> str:
 
 def _missing_names(error: TaskError) -> list[str]:
     """The names that the error says are not there."""
+    unexported = _NOT_EXPORTED.search(error.pattern.pattern)
+    if unexported is not None and unexported["name"]:
+        return [unexported["name"]]
     if _MISSING.search(error.pattern.pattern) is None:
         return []
     names = (_NAME.findall(subject.split("(", 1)[0]) for subject in error.pattern.subjects)
@@ -242,10 +255,25 @@ def _defines(part: ChangePart, names: Sequence[str]) -> bool:
     )
 
 
+def _exports_all(part: ChangePart, error: TaskError) -> bool:
+    """Whether an edit passes on all that another module exports, where a name was not exported."""
+    edit = part.edit
+    if edit is None or _NOT_EXPORTED.search(error.pattern.pattern) is None:
+        return False
+    return any(_EXPORTS_ALL.match(line) for line in _lines(edit.after) - _lines(edit.before))
+
+
 def _named_files(error: TaskError) -> list[str]:
     """Files the error names: its path, its frames, its test and what that tests, the paths in its message."""
     slots = [slot.value for slot in error.pattern.slots if slot.kind is SlotKind.PATH]
     names = [name for name in (_segments(file) for file in (*error.files, *slots)) if name]
+    if (
+        not error.key[2]
+        and error.pattern.category is ErrorCategory.BUILD_ERROR
+        and not _MISSING.search(error.pattern.pattern)
+    ):
+        # A compiler names the very place; what a test calls in another way than it is declared may be of any file.
+        return names
     return [*names, *(tested for name in names if (tested := _tested_file(name)))]
 
 
@@ -257,6 +285,14 @@ def _tested_file(path: str) -> str:
         if match:
             return f"/{match['stem']}.{match['extension']}"
     return ""
+
+
+def _is_of_its_suite(part: ChangePart, error: TaskError) -> bool:
+    """Whether a part is in the file of that name which the failing test's suite has: `describe("Cart")` is about `cart.ts`."""
+    if not error.key[2] or not part.files:
+        return False
+    suites = {word.strip().lower() for word in _SUITES.split(error.key[2])[:-1]}
+    return all(PurePosixPath(file.replace("\\", "/")).name.split(".", 1)[0].lower() in suites for file in part.files)
 
 
 def _segments(path: str) -> str:

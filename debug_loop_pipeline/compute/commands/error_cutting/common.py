@@ -67,7 +67,7 @@ _MISE_OWN = re.compile(r"^(\[[\w:./@-]+\] )(?:\$ |ERROR task failed|Finished in 
 def without_task_prefixes(text: str, scripts: Iterable[str] = ()) -> str:
     """An output of turbo, `pnpm -r` or mise without the name of the task at the head of each line that the task itself printed.
 
-    scripts: names of the scripts that were run. Turbo's lines begin with one of them behind a package, also where its own words are cut off.
+    scripts: names of the scripts that were run. The lines begin with one of them behind a package, also where the runner's own words are cut off.
     """
     if any(sign in text for sign in _MISE_SIGNS):
         heads = tuple(dict.fromkeys(_MISE_OWN.findall(text)))
@@ -76,8 +76,9 @@ def without_task_prefixes(text: str, scripts: Iterable[str] = ()) -> str:
     told_total = _TASKS_SUCCESSFUL in text and _TASKS_TOTAL.search(text) is not None
     if not told_total and not any(sign in text for sign in _MONOREPO):
         for script in scripts:
-            if f":{script}: " in text:
-                text = re.sub(rf"^[@\w./-]+:{re.escape(script)}:(?: |$)", "", text, flags=re.MULTILINE)
+            if f"{script}: " in text:
+                head = rf"^(?:[@\w./-]+:|[\w.-]*[@/][\w./@-]* ){re.escape(script)}:(?: |$)"
+                text = re.sub(head, "", text, flags=re.MULTILINE)
         return text
     return _TASK_PREFIX.sub("", text)
 

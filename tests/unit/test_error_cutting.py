@@ -675,6 +675,18 @@ def test_an_assertion_is_its_tests_also_where_the_head_of_its_section_was_filter
     ]
 
 
+def test_a_test_is_known_by_the_list_at_the_end_where_tail_took_its_section_off() -> None:
+    output = (
+        "note: run with `RUST_BACKTRACE=1`\n\n---- jar::opens stdout ----\nthread 'jar::opens' (3) panicked at src/jar.rs:9:5:\n"
+        "assertion `left == right` failed\n  left: 1\n right: 2\n\n\nfailures:\n    jar::closes\n    jar::opens\n\n"
+        "test result: FAILED. 0 passed; 2 failed; 0 ignored\n"
+    )
+    assert cut(output, "cargo test") == [
+        ("assertion `left == right` failed left: 1 right: 2", "panic", "jar::opens", "src/jar.rs", 9),
+        ("test failed", None, "jar::closes", None, None),
+    ]
+
+
 def test_what_a_test_printed_between_the_marks_of_tests_ends_at_the_next_mark() -> None:
     output = (
         "running 2 tests\n\nthread 'empties' (31) panicked at tests/basket.rs:4:5:\nassertion `left == right` failed: the basket is kept\n"

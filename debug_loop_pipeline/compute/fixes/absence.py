@@ -192,7 +192,8 @@ def _ran_before(seen: TaskVerification, error: TaskError, builds: Sequence[TaskE
     """Whether the script ran the tool that had found `error` before those that found the build broken (`eslint . && tsc`)."""
 
     def place(tool: str | None) -> int | None:
-        return next((check.part for check in seen.verification.checks if tool in error_tools(check.tool)), None)
+        checks = seen.verification.checks
+        return next((check.part for check in checks if tool in (check.tool, *error_tools(check.tool))), None)
 
     own = place(error.tool)
     return own is not None and all((at := place(build.tool)) is not None and own < at for build in builds)

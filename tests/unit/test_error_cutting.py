@@ -15,6 +15,7 @@ from debug_loop_pipeline.compute.commands.error_cutting import (
     cut_errors,
     has_real_errors,
 )
+from debug_loop_pipeline.compute.error_pattern_extractor import extract_error_pattern
 
 Expected = tuple[str, str | None, str | None, str | None, int | None]
 """message, type, test, path, line"""
@@ -685,6 +686,17 @@ def test_a_test_is_known_by_the_list_at_the_end_where_tail_took_its_section_off(
         ("assertion `left == right` failed left: 1 right: 2", "panic", "jar::opens", "src/jar.rs", 9),
         ("test failed", None, "jar::closes", None, None),
     ]
+
+
+def test_a_rust_diagnostic_names_the_files_of_its_notes_but_not_those_of_the_library() -> None:
+    output = (
+        "error[E0369]: binary operation `==` cannot be applied to type `Lid`\n --> tests/jar.rs:7:5\n  |\n7 |     assert_eq!(a, b);\n"
+        "note: `Lid` does not implement `PartialEq`\n --> jar-core/src/lid.rs:3:1\n  |\n3 | pub enum Lid {\n"
+        "  ::: /rustc/5980/library/core/src/cmp.rs:9:1\n\nerror: could not compile `jar` due to 1 previous error\n"
+    )
+    (error,) = cut_errors(output, "cargo test", 101)[0]
+    found = extract_error_pattern(error.message, stacktrace=error.stacktrace, tool=error.tool, path=error.path)
+    assert set(found.files) == {"tests/jar.rs", "jar-core/src/lid.rs"}
 
 
 def test_what_a_test_printed_between_the_marks_of_tests_ends_at_the_next_mark() -> None:

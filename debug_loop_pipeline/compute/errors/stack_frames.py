@@ -22,6 +22,7 @@ _SCRIPT = re.compile(
 _JAVA = re.compile(r"^\s*at (?P<function>[\w.$<>]+)\((?P<file>\w+\.(?:java|kt|scala)):\d+\)$", re.MULTILINE)
 _GO = re.compile(r"^(?P<function>[\w./*()·-]+?)\([^\n]*\)\n\t(?P<file>[^\s:]+\.go):\d+", re.MULTILINE)
 _RUST = re.compile(r"^\s*\d+: (?P<function>[^\n]+)\n\s+at (?P<file>[^\s:]+\.rs):\d+", re.MULTILINE)
+_RUST_NOTE = re.compile(r"^\s*(?:-->|:::) (?P<file>[^\s:]+\.rs):\d+:\d+(?P<function>)$", re.MULTILINE)
 
 _FOREIGN = re.compile(
     r"(?:^|[/\\])(?:site-packages|dist-packages|node_modules|vendor|\.cargo|\.rustup|rustc|go[/\\]pkg[/\\]mod)[/\\]"
@@ -43,6 +44,7 @@ def parse_frames(stack: str) -> list[Frame]:
         (_JAVA, False),
         (_GO, False),
         (_RUST, False),
+        (_RUST_NOTE, False),
         (_PYTEST, True),
     ):
         frames = [Frame(m["file"].strip(), (m["function"] or "").strip()) for m in regex.finditer(stack)]

@@ -29,6 +29,8 @@ _NEW_PANIC = re.compile(
     r"^thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?P<path>[^\s:']+):(?P<line>\d+):\d+:\n(?P<message>(?:[^\n]+(?:\n|\Z)){1,6}?)(?=note: |stack backtrace|[ \t]*\n|\Z|----|test \S+ \.\.\. |test result: |failures:|error: |thread ')",
     re.MULTILINE,
 )
+_PLACE = re.compile(r"^[ \t]*(?:-->|:::) (?P<path>[^\s:]+\.rs):\d+:\d+", re.MULTILINE)
+"""Where what the notes of a diagnostic speak of is defined."""
 _THREAD = re.compile(r"^thread '", re.MULTILINE)
 _MAX_PANICS = 20
 _OLD_PANIC = re.compile(
@@ -105,6 +107,7 @@ def _diagnostics(output: str) -> list[CutError]:
             tool=_tool(match["path"], rule.group() if rule else ""),
             path=match["path"],
             line=number(match["line"]),
+            stacktrace=block([m.group() for m in _PLACE.finditer(output, match.end(), end) if is_ours(m["path"])]),
             warning=match["level"] == "warning",
         )
         (weak if error.warning else strong).append(error)

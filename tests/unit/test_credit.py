@@ -246,8 +246,9 @@ def test_where_tests_ran_their_crate_compiled_however_much_of_the_output_is_cut(
     assert ("v1", "v2", "v3", ("e1",)) in fixes(credit)
 
 
+@pytest.mark.parametrize("reached", [True, False])
 @pytest.mark.parametrize(("linter", "checker"), [("eslint", "tsc"), ("ruff check", "mypy"), ("flake8", "pyright")])
-def test_a_broken_build_hides_nothing_that_the_script_ran_before_it(linter, checker):
+def test_a_broken_build_hides_nothing_that_the_script_ran_before_it(linter, checker, reached):
     lint = ExecutionError(message="'s' is never reassigned (prefer-const)", tool=linter, path="src/a.ts")
     build = ExecutionError(message="TS2345: Argument of type 'string'", type="TS2345", tool=checker, path="src/a.ts")
     for runs, gone in (((linter, checker), "v2"), ((checker, linter), "v3")):
@@ -255,7 +256,7 @@ def test_a_broken_build_hides_nothing_that_the_script_ran_before_it(linter, chec
             Task()
             .verify("v1", lint, tool="npm run ci", runs=runs)
             .edit(call="e1")
-            .verify("v2", build, tool="npm run ci", runs=runs)
+            .verify("v2", build, tool="npm run ci", runs=runs, reached=reached)
             .edit(call="e2")
             .verify("v3", tool="npm run ci", runs=runs)
             .credit()

@@ -87,6 +87,8 @@ def speaks_for(seen: TaskVerification, tracked: Tracked) -> bool:
         return passed
     if tracked.error.key[2] and _stopped_early(seen) and not _got_past(seen, tracked):
         return False
+    if builds and _ran_before(seen, tracked.error, builds):
+        return not seen.cut
     return seen.complete and not (builds and _hides(builds, seen, tracked.error))
 
 
@@ -179,8 +181,6 @@ def _ran_tests(seen: TaskVerification) -> bool:
 
 def _hides(builds: Sequence[TaskError], seen: TaskVerification, error: TaskError) -> bool:
     """Whether errors of the build kept `error` from being seen: nothing else was reached, or not its package."""
-    if _ran_before(seen, error, builds):
-        return False
     if len(builds) == len(seen.errors):
         return True
     packages = {str(PurePosixPath(file).parent) for build in builds for file in build.files if file.endswith(".go")}

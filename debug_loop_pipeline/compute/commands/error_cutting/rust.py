@@ -135,8 +135,8 @@ def _tests(output: str) -> list[CutError]:
             error = CutError(one_line(told["message"]) if told else "test failed", tool="cargo test", test=head["test"])
         error.stacktrace = block(text.split("\n"))
         found.append(error)
-    told = {head["test"] for head in heads}
-    unseen = [test for test in _failing(output) if test not in told]
+    sectioned = {head["test"] for head in heads}
+    unseen = [test for test in _failing(output) if test not in sectioned]
     found += [_thread_of(output, test) or CutError("test failed", tool="cargo test", test=test) for test in unseen]
     return found
 

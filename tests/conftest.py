@@ -6,6 +6,7 @@ for a server fails at collection.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -58,6 +59,14 @@ def pytest_configure() -> None:
     os.environ["DEBUG_LOOP_DATA_DIR"] = str(Path(tempfile.gettempdir()) / f"debug-loop-absent-{os.getpid()}")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     get_settings.cache_clear()
+    gc.disable()  # until all is loaded: what collection loads stays
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was loaded: a look at Dagster and all the tests takes it half a second, each time."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -138,9 +147,9 @@ def _execute(server_url: str, statement: sql.Composed) -> None:
 
 
 def _create(server_url: str, name: str, template: str) -> str:
-    _execute(
-        server_url, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    )
+    # The default way writes each page to the log besides, which takes twice the time.
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+    _execute(server_url, statement.format(sql.Identifier(name), sql.Identifier(template)))
     return f"{server_url.rpartition('/')[0]}/{name}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-import psycopg2
 import pytest
-from psycopg2 import sql
 from sqlalchemy import text
 
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
@@ -23,9 +20,10 @@ from debug_loop_pipeline.models.execution import ExecutionEvent
 from debug_loop_pipeline.resources import dagster_storage
 from debug_loop_pipeline.resources.servers import PostgresResource
 from debug_loop_pipeline.sensors.dirty_days import RANGE_END, RANGE_START
-from debug_loop_pipeline.settings import Settings, get_settings, libpq_url
+from debug_loop_pipeline.settings import Settings, get_settings
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
+from tests.conftest import _create, _drop
 
 
 @dataclass
@@ -81,21 +79,11 @@ class Pipeline:
                 connection.execute(text(statement))
 
 
-def on_server(url: str, *statements: sql.Composed) -> None:
-    """Statements that cannot stand in a transaction."""
-    with closing(psycopg2.connect(libpq_url(url))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-
-
 @pytest.fixture(scope="session")
 def dagster_tables(postgres_server_url: str) -> str:
     """Name of a database with Dagster's own tables, to be used as a template: to make them takes a second."""
     name = "dagster_template"
-    on_server(postgres_server_url, sql.SQL("create database {}").format(sql.Identifier(name)))
-    url = f"{postgres_server_url.rpartition('/')[0]}/{name}"
+    url = _create(postgres_server_url, name, "template0")
     dagster_storage.PooledPostgresStorage(url)
     dagster_storage.pooled_engine(url).dispose()
     return name
@@ -108,12 +96,8 @@ def pipeline(
     """A pipeline over fresh databases; a run that asks for settings of its own finds them there too."""
     name = f"test_{uuid4().hex[:12]}"
     dagster_name = f"{name}_dagster"
-    on_server(
-        postgres_server_url,
-        sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(migrated)),
-        sql.SQL("create database {} template {}").format(sql.Identifier(dagster_name), sql.Identifier(dagster_tables)),
-    )
-    url = f"{postgres_server_url.rpartition('/')[0]}/{name}"
+    url = _create(postgres_server_url, name, migrated)
+    _create(postgres_server_url, dagster_name, dagster_tables)
     settings = Settings(postgres_url=url, data_dir=tmp_path)
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", url)
     get_settings.cache_clear()
@@ -124,5 +108,5 @@ def pipeline(
     postgres.database().close()
     dagster_storage.pooled_engine(settings.require_dagster_postgres_url()).dispose()
     get_settings.cache_clear()
-    drop = sql.SQL("drop database {} with (force)")
-    on_server(postgres_server_url, *(drop.format(sql.Identifier(database)) for database in (name, dagster_name)))
+    for database in (name, dagster_name):
+        _drop(postgres_server_url, database)

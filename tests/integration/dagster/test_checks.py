@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 
 import dagster as dg
-import psycopg2
 import pytest
-from psycopg2 import sql
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
@@ -19,11 +16,12 @@ from debug_loop_pipeline.checks.definition import Check, checks_of_assets
 from debug_loop_pipeline.checks.rules import Finding
 from debug_loop_pipeline.effects.postgres import Database
 from debug_loop_pipeline.resources.servers import PostgresResource
-from debug_loop_pipeline.settings import Settings, libpq_url
+from debug_loop_pipeline.settings import Settings
 from debug_loop_pipeline.steps.framework import Span, StepContext
 from debug_loop_pipeline.steps.ingestion import ingest_events
 from debug_loop_pipeline.steps.model_prices import seed
 from debug_loop_pipeline.steps.run_all import run_all
+from tests.conftest import _create, _drop
 from tests.support.events import START, attempt, fixed_task
 
 FIRST = START.date()
@@ -168,8 +166,7 @@ ALSO_BROKEN: list[tuple[str, list[str]]] = [
 def good(postgres_server_url: str, migrated: str) -> Iterator[str]:
     """Name of a database as a good run left it."""
     name = f"test_{uuid4().hex[:12]}"
-    make(postgres_server_url, name, migrated)
-    context = StepContext(Database(place(postgres_server_url, name)), Settings())
+    context = StepContext(Database(_create(postgres_server_url, name, migrated)), Settings())
     try:
         seed(context.database)
         told = [event for day in range(3) for event in fixed_task(f"task-{day}", day=day)]
@@ -179,39 +176,17 @@ def good(postgres_server_url: str, migrated: str) -> Iterator[str]:
     finally:
         context.database.close()
     yield name
-    drop(postgres_server_url, name)
+    _drop(postgres_server_url, name)
 
 
 @pytest.fixture
 def database(postgres_server_url: str, good: str) -> Iterator[Database]:
     """A copy of the good database, to be broken."""
     name = f"test_{uuid4().hex[:12]}"
-    make(postgres_server_url, name, good)
-    copy = Database(place(postgres_server_url, name))
+    copy = Database(_create(postgres_server_url, name, good))
     yield copy
     copy.close()
-    drop(postgres_server_url, name)
-
-
-def place(server_url: str, name: str) -> str:
-    return f"{server_url.rpartition('/')[0]}/{name}"
-
-
-def make(server_url: str, name: str, template: str) -> None:
-    on_server(
-        server_url, sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-    )
-
-
-def drop(server_url: str, name: str) -> None:
-    on_server(server_url, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-def on_server(url: str, statement: sql.Composed) -> None:
-    with closing(psycopg2.connect(libpq_url(url))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+    _drop(postgres_server_url, name)
 
 
 def check_named(name: str) -> Check:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import psycopg2
 import pytest
-from psycopg2 import sql
 from sqlalchemy import text
 
 from debug_loop_pipeline.compute.economy.transaction_id import encode_transaction
@@ -25,10 +23,10 @@ from debug_loop_pipeline.effects.kafka import (
     partition_of,
 )
 from debug_loop_pipeline.models.servers import ServerAddresses
-from debug_loop_pipeline.settings import libpq_url
 from debug_loop_pipeline.steps.ledger import Ledger, catch_up
 from debug_loop_pipeline.steps.ledger_service import LedgerService
 from debug_loop_pipeline.steps.reconcile import reconcile
+from tests.conftest import _create, _drop
 from tests.support.ledger import empty_topics, grant, ledger_on, put, spend, wait_for
 
 
@@ -36,9 +34,8 @@ from tests.support.ledger import empty_topics, grant, ledger_on, put, spend, wai
 def database_url(postgres_server_url: str, migrated: str) -> Iterator[str]:
     """A database of each test's own: what one decided is unknown to the next."""
     name = f"ledger_{uuid4().hex[:12]}"
-    _execute(postgres_server_url, "create database {} template {}", name, migrated)
-    yield f"{postgres_server_url.rpartition('/')[0]}/{name}"
-    _execute(postgres_server_url, "drop database {} with (force)", name)
+    yield _create(postgres_server_url, name, migrated)
+    _drop(postgres_server_url, name)
 
 
 @pytest.fixture
@@ -50,13 +47,6 @@ def ledger(database_url: str, kafka: ServerAddresses, valkey_url: str) -> Iterat
         assert ledger.cache is not None
         ledger.cache.begin_epoch("a copy of a template shares its epoch")
         yield ledger
-
-
-def _execute(server_url: str, statement: str, *names: str) -> None:
-    with closing(psycopg2.connect(libpq_url(server_url))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def count(ledger: Ledger, query: str) -> Any:
@@ -302,21 +292,20 @@ def test_a_restored_backup_ends_reconciled(
     """The database goes back in time; the stream and the cache do not."""
     servers = kafka.kafka_bootstrap_servers or ""
     empty_topics(servers)
-    base = postgres_server_url.rpartition("/")[0]
     live, backup = f"live_{uuid4().hex[:8]}", f"backup_{uuid4().hex[:8]}"
 
-    _execute(postgres_server_url, "create database {} template {}", live, migrated)
+    live_url = _create(postgres_server_url, live, migrated)
     peer, lost = uuid4().hex, uuid4().hex
-    with ledger_on(f"{base}/{live}", servers, valkey_url) as before:
+    with ledger_on(live_url, servers, valkey_url) as before:
         before.ledger.decide([grant(peer, 100)])
         catch_up(before)
         before.ledger.decide([grant(peer, 10)])  # in the backup, not yet published
-    _execute(postgres_server_url, "create database {} template {}", backup, live)
-    with ledger_on(f"{base}/{live}", servers, valkey_url) as before:
+    backup_url = _create(postgres_server_url, backup, live)
+    with ledger_on(live_url, servers, valkey_url) as before:
         before.ledger.decide([grant(peer, 1), grant(lost, 5)])  # after the backup
         catch_up(before)
         assert (before.balance(peer).balance, before.balance(lost).balance) == (111, 5)
-    with ledger_on(f"{base}/{backup}", servers, valkey_url) as restored:
+    with ledger_on(backup_url, servers, valkey_url) as restored:
         service = LedgerService(restored)
         service.start()
         try:
@@ -331,7 +320,7 @@ def test_a_restored_backup_ends_reconciled(
         assert restored.balance(lost).balance == 0
         assert_clean(restored)
     for name in (live, backup):
-        _execute(postgres_server_url, "drop database {} with (force)", name)
+        _drop(postgres_server_url, name)
 
 
 def test_topics_have_their_policies(ledger: Ledger, kafka: ServerAddresses) -> None:

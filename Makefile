@@ -63,9 +63,10 @@ lint: $(STAMP)
 	$(BIN)/debug-loop onex check
 
 # One run over the three tiers (unit, integration, e2e), so that its last line counts them all. A file stays on one worker; files begin
-# in the order they are collected, so that the kill tests, few and long, are not what one worker ends with alone.
+# in the order they are collected, so that the kill tests, few and long, are not what one worker ends with alone. Bytecode is kept even where
+# the environment forbids it: without it each worker compiles all tests anew (15 s), and each of the processes that tests start what it imports.
 test: lint
-	$(BIN)/pytest tests -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest tests -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 import psycopg2
@@ -27,6 +28,7 @@ from debug_loop_pipeline.models.servers import ServerAddresses
 from debug_loop_pipeline.settings import get_settings, libpq_url
 
 PROJECT = Path(__file__).parents[1]
+BrokerKind = Literal["apache", "tansu"]
 _KEPT_VARIABLES = {"DEBUG_LOOP_SHARED_DATA", "DEBUG_LOOP_KAFKA_JARS", "DEBUG_LOOP_REQUIRE_APACHE_KAFKA"}
 _SERVER_FIXTURES = {
     *(
@@ -38,6 +40,7 @@ _SERVER_FIXTURES = {
         "second_postgres_url",
         "valkey_url",
         "kafka",
+        "brokers",
     ),
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
@@ -230,18 +233,36 @@ def valkey_url(supervisor: Supervisor) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[Callable[[BrokerKind], ServerAddresses]]:
+    """The broker of a kind: started when it is first asked for and kept, since files ask for one kind after the other."""
+    started: dict[BrokerKind, tuple[Supervisor, ServerAddresses]] = {}
+
+    def running(kind: BrokerKind) -> ServerAddresses:
+        if kind not in started:
+            servers = Supervisor(_make_test_directory(), durable=False)
+            try:
+                started[kind] = servers, servers.up(kind, postgres=False, valkey=False)
+            except BaseException:
+                stop(servers)
+                raise
+        return started[kind][1]
+
+    def stop(servers: Supervisor) -> None:
+        servers.down()
+        shutil.rmtree(servers.data_dir, ignore_errors=True)
+
+    yield running
+    for servers, _ in started.values():
+        stop(servers)
+
+
 @pytest.fixture(scope="session", params=["apache", "tansu"])
-def kafka(request: pytest.FixtureRequest) -> Iterator[ServerAddresses]:
+def kafka(request: pytest.FixtureRequest, brokers: Callable[[BrokerKind], ServerAddresses]) -> ServerAddresses:
     """A broker of each kind in turn; `kafka_bootstrap_servers` and `kafka_kind` of the value are set."""
     reason = why_no_apache(find_jars(get_settings().kafka_jars))
     if request.param == "apache" and reason is not None:
         if os.environ.get("DEBUG_LOOP_REQUIRE_APACHE_KAFKA"):
             pytest.fail(f"Apache Kafka is required here: {reason}")
         pytest.skip(reason)
-    directory = _make_test_directory()
-    servers = Supervisor(directory, durable=False)
-    try:
-        yield servers.up(request.param, postgres=False, valkey=False)
-    finally:
-        servers.down()
-        shutil.rmtree(directory, ignore_errors=True)
+    return brokers(request.param)

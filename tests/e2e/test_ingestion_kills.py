@@ -105,8 +105,9 @@ class Dagster:
         self._storage = settings.require_dagster_postgres_url()
         home = write_dagster_home(settings)
         config = home / "dagster.yaml"
-        quick = config.read_text(encoding="utf-8").replace("poll_interval_seconds: 30", "poll_interval_seconds: 3")
-        config.write_text(quick, encoding="utf-8")
+        written = config.read_text(encoding="utf-8")
+        assert "poll_interval_seconds: 10" in written
+        config.write_text(written.replace("poll_interval_seconds: 10", "poll_interval_seconds: 3"), encoding="utf-8")
         logs = settings.data_dir / "logs"
         logs.mkdir()
         self._children = Children(logs, {**os.environ, **environment, "DAGSTER_HOME": str(home)})
@@ -121,7 +122,7 @@ class Dagster:
 
     def _start_daemon(self) -> psutil.Process:
         return psutil.Process(
-            self._children.start("dagster-daemon", "dagster._daemon", "run", "-w", self._workspace).popen.pid
+            self._children.start("dagster-daemon", "debug_loop_pipeline.processes.daemon", self._workspace).popen.pid
         )
 
     def kill_daemon(self) -> None:

@@ -35,7 +35,7 @@ def test_kill_anything_at_any_time_and_every_copy_is_the_sum_of_the_plan(
     draw = Random(SEED)
     victims = [name for name, times in KILLED.items() for _ in range(times)]
     draw.shuffle(victims)
-    plans = [Plan(SEED, n, PEERS, TRANSACTIONS // BATCH // DECIDERS) for n in range(DECIDERS)]
+    plans = tuple(Plan(SEED, n, PEERS, TRANSACTIONS // BATCH // DECIDERS) for n in range(DECIDERS))
     wanted, total = expected(plans, PEERS)
     done = [Count(str(tmp_path / f"done-{plan.decider}")) for plan in plans]
     allowed = Count(str(tmp_path / "allowed"))

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from random import Random
@@ -70,7 +71,8 @@ def endow(ledger: TokenLedgerEffect, peers: int) -> None:
     ledger.decide([grant(f"peer-{n}", ENDOWMENT, "endowment", NOW) for n in range(peers)])
 
 
-def expected(plans: Sequence[Plan], peers: int) -> tuple[dict[str, tuple[int, int]], int]:
+@cache
+def expected(plans: tuple[Plan, ...], peers: int) -> tuple[dict[str, tuple[int, int]], int]:
     """Peer -> (balance, number of transactions), and the number of all, by adding up what the plans say."""
     sums = Counter({f"peer-{n}": ENDOWMENT for n in range(peers)})
     counts = Counter({f"peer-{n}": 1 for n in range(peers)})

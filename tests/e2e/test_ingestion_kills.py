@@ -1,4 +1,4 @@
-"""Live ingestion under kill -9: agents, their relays, consumers, daemon, run workers and all servers die while 2,000 attempts flow.
+"""Live ingestion under kill -9: agents, their relays, consumers, daemon, run workers and all servers die while 5,000 attempts flow.
 
 Every event that a logger acknowledged is in the inbox once, and all tables equal those of a run in which nothing died.
 """

@@ -8,9 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from debug_loop_pipeline.cli.dagster_home import write_dagster_home
-from debug_loop_pipeline.resources.dagster_storage import PooledPostgresStorage, pooled_engine
+from debug_loop_pipeline.resources.dagster_storage import PooledEventLogStorage, PooledPostgresStorage, pooled_engine
 from debug_loop_pipeline.settings import Settings
 
 
@@ -87,3 +88,24 @@ def test_a_forked_child_does_not_talk_on_its_parents_connections(empty_postgres_
     with engine.connect() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == parent
     engine.dispose()
+
+
+def test_the_catalog_is_asked_once_for_a_column_that_is_there(empty_postgres_url: str) -> None:
+    events = PooledPostgresStorage(empty_postgres_url).event_log_storage
+    assert isinstance(events, PooledEventLogStorage)
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    listen(pooled_engine(empty_postgres_url), "before_cursor_execute", note)
+    assert events.has_asset_key_col("cached_status_data")
+    assert asked
+    asked.clear()
+    assert events.has_asset_key_col("cached_status_data")
+    assert asked == []
+    assert not events.has_asset_key_col("came_later")
+    with pooled_engine(empty_postgres_url).begin() as connection:
+        connection.execute(text("alter table asset_keys add column came_later text"))
+    assert events.has_asset_key_col("came_later")
+    pooled_engine(empty_postgres_url).dispose()

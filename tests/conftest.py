@@ -44,6 +44,8 @@ _SERVER_FIXTURES = {
     ),
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
+_ABSENT = Path(tempfile.gettempdir()) / f"debug-loop-absent-{os.getpid()}"
+"""The data directory of tests that name none."""
 _TEMPLATE = "migrated_template"
 _PRICED = "priced_template"
 
@@ -59,10 +61,15 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith("DEBUG_LOOP_") and name not in _KEPT_VARIABLES:
             del os.environ[name]
-    os.environ["DEBUG_LOOP_DATA_DIR"] = str(Path(tempfile.gettempdir()) / f"debug-loop-absent-{os.getpid()}")
+    os.environ["DEBUG_LOOP_DATA_DIR"] = str(_ABSENT)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     get_settings.cache_clear()
     gc.disable()  # until all is loaded: what collection loads stays
+
+
+def pytest_unconfigure() -> None:
+    """Leave no folder of what wrote to the data directory that is none."""
+    shutil.rmtree(_ABSENT, ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:

@@ -40,7 +40,7 @@ _SERVER_FIXTURES = {
         "second_postgres_url",
         "valkey_url",
         "kafka",
-        "brokers",
+        "broker_of",
     ),
 }
 _DIRECTORY_PREFIX = "debug-loop-tests-"
@@ -241,7 +241,7 @@ def valkey_url(supervisor: Supervisor) -> str:
 
 
 @pytest.fixture(scope="session")
-def brokers() -> Iterator[Callable[[BrokerKind], ServerAddresses]]:
+def broker_of() -> Iterator[Callable[[BrokerKind], ServerAddresses]]:
     """The broker of a kind: started when it is first asked for and kept, since files ask for one kind after the other."""
     started: dict[BrokerKind, tuple[Supervisor, ServerAddresses]] = {}
 
@@ -265,11 +265,11 @@ def brokers() -> Iterator[Callable[[BrokerKind], ServerAddresses]]:
 
 
 @pytest.fixture(scope="session", params=["apache", "tansu"])
-def kafka(request: pytest.FixtureRequest, brokers: Callable[[BrokerKind], ServerAddresses]) -> ServerAddresses:
+def kafka(request: pytest.FixtureRequest, broker_of: Callable[[BrokerKind], ServerAddresses]) -> ServerAddresses:
     """A broker of each kind in turn; `kafka_bootstrap_servers` and `kafka_kind` of the value are set."""
     reason = why_no_apache(find_jars(get_settings().kafka_jars))
     if request.param == "apache" and reason is not None:
         if os.environ.get("DEBUG_LOOP_REQUIRE_APACHE_KAFKA"):
             pytest.fail(f"Apache Kafka is required here: {reason}")
         pytest.skip(reason)
-    return brokers(request.param)
+    return broker_of(request.param)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,16 +47,15 @@ def demo(
     say("starting PostgreSQL, Valkey and a Kafka broker")
     runtime = start()
     say("bug hunt: a scripted agent repairs half of the programs of each family by trying, the real pytest judges")
-    with tempfile.TemporaryDirectory(prefix="debug-loop-hunt-") as folder:
-        events = Path(folder) / "executions.jsonl"
-        _bug_hunt(runtime.settings, "hunt", "--out", str(events))
-        with open_store() as store:
-            say("importing its executions")
-            show_summary(import_files(store, [(importer_for("jsonl"), events)]))
-            if data is not None:
-                say(f"importing transcripts under {data}")
-                reading = ImportReport()
-                show_summary(import_files(store, list(files_under(data, reading)), reading=reading))
+    events = runtime.settings.data_dir / "bug_hunt.jsonl"
+    _bug_hunt(runtime.settings, "hunt", "--out", str(events))
+    with open_store() as store:
+        say("importing its executions")
+        show_summary(import_files(store, [(importer_for("jsonl"), events)]))
+        if data is not None:
+            say(f"importing transcripts under {data}")
+            reading = ImportReport()
+            show_summary(import_files(store, list(files_under(data, reading)), reading=reading))
     if not _materialise(runtime.settings, say, more_follow=True):
         say("nothing new since the last demo: the same executions change nothing")
     say("the other half, live through logger and Kafka: with what was learned at hand, or held out")

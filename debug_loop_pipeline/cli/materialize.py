@@ -54,13 +54,13 @@ def show_results(results: list[dict[str, Any]]) -> None:
 
 
 def _spans(days: list[date], first: datetime | None, last: datetime | None, earliest: date) -> list[Span]:
-    """The days to compute: the range where one is named, else `days`.
+    """The days to compute: the range where one is named, else those of `days` that are partitions today.
 
     Raises:
         DebugLoopError: half a range, or one that is not inside the days from `earliest` to today.
     """
+    today = datetime.now(UTC).date()
     if first is not None and last is not None:
-        today = datetime.now(UTC).date()
         if not earliest <= first.date() <= last.date() <= today:
             raise DebugLoopError(
                 f"--from {first:%Y-%m-%d} --to {last:%Y-%m-%d} is no range of days to compute: they go from {earliest}"
@@ -69,7 +69,7 @@ def _spans(days: list[date], first: datetime | None, last: datetime | None, earl
         return [Span(first.date(), last.date())]
     if (first is None) != (last is None):
         raise DebugLoopError("give both --from and --to")
-    return contiguous_spans(days, max_step=MAX_STEP)
+    return contiguous_spans((day for day in days if earliest <= day <= today), max_step=MAX_STEP)
 
 
 def run_jobs(

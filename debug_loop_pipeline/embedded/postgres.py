@@ -283,8 +283,8 @@ def create_database(url: str) -> bool:
         return False
     except psycopg2.Error as err:
         raise ServerError(
-            f"the database {name} cannot be made: {str(err).strip()}. Check DEBUG_LOOP_POSTGRES_URL, or create the"
-            " database by hand where its user may not"
+            f"the database {name} cannot be made: {str(err).strip()}. Check DEBUG_LOOP_POSTGRES_URL (for"
+            " Dagster's DEBUG_LOOP_DAGSTER_POSTGRES_URL, where it is set), or create the database by hand where its user may not"
         ) from err
     return True
 

@@ -44,7 +44,7 @@ KafkaChoice = Literal["auto", "apache", "tansu", "none"]
 
 _LOCK = "servers.lock"
 _OURS = re.compile(
-    r"postgres|valkey|kafka|tansu|dagster|logs|spool|match_epochs|\.?servers\.json.*|(servers|consume|serve|take-in)\.lock|serve\.sock"
+    r"postgres|valkey|kafka|tansu|dagster|logs|spool|match_epochs|bug_hunt\.jsonl|\.?servers\.json.*|(servers|consume|serve|take-in)\.lock|serve\.sock"
 )
 """What we put into a data directory: a person may have named one that holds other things too."""
 _PORT_ATTEMPTS = 5

@@ -62,7 +62,7 @@ def dev() -> Iterator[Dev]:
     Ended by SIGTERM; the one with Celery is ended by SIGINT.
     """
     directory = _make_test_directory()
-    with running_dev(directory, environment=SHOWN, ended_by=signal.SIGTERM) as running:
+    with running_dev(directory, "--kafka", "tansu", environment=SHOWN, ended_by=signal.SIGTERM) as running:
         yield running
     shutil.rmtree(directory, ignore_errors=True)
 

@@ -35,8 +35,9 @@ def celery() -> Iterator[Dev]:
     """One with a Celery worker, for the tests in the order in which they stand: the first one needs a store that knows nothing."""
     pytest.importorskip("dagster_celery")
     directory = _make_test_directory()
-    # the other profile has the broker that `auto` finds
-    with running_dev(directory, "--celery", "--kafka", "tansu", environment=SHOWN) as dev:
+    with running_dev(
+        directory, "--celery", environment=SHOWN
+    ) as dev:  # on the broker that `auto` finds; the other is on Tansu
         yield dev
     shutil.rmtree(directory, ignore_errors=True)
 

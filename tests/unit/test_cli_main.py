@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -195,21 +196,25 @@ def test_a_bad_setting_is_named_by_its_variable_and_its_value_is_not_shown(monke
     assert "hunter2" not in result.output
 
 
-def test_a_server_that_does_not_answer_is_told_in_words_without_its_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
+@pytest.fixture
+def unread_settings() -> Iterator[None]:
+    """Settings that are read in the test, and forgotten after it."""
     get_settings.cache_clear()
-    try:
-        result = CliRunner().invoke(main.app, ["errors", "top"])
-    finally:
-        get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("unread_settings")
+def test_a_server_that_does_not_answer_is_told_in_words_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
+    result = CliRunner().invoke(main.app, ["errors", "top"])
     assert result.exit_code == 1
     assert "error: postgres at postgresql://me@127.0.0.1:1/db: fetch failed" in result.output
     assert "Check that PostgreSQL runs there" in result.output
     assert "hunter2" not in result.output
 
 
+@pytest.mark.usefixtures("unread_settings")
 def test_status_ends_with_1_where_a_server_that_is_set_does_not_answer(
     short_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,11 +222,7 @@ def test_status_ends_with_1_where_a_server_that_is_set_does_not_answer(
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
     monkeypatch.setenv("DEBUG_LOOP_VALKEY_URL", "redis://:hunter2@127.0.0.1:1/0")
     monkeypatch.setenv("DEBUG_LOOP_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    get_settings.cache_clear()
-    try:
-        result = CliRunner().invoke(main.app, ["status", "--json"])
-    finally:
-        get_settings.cache_clear()
+    result = CliRunner().invoke(main.app, ["status", "--json"])
     assert result.exit_code == 1
     told = json.loads(result.stdout)["servers"]
     assert [row["state"] for row in told] == ["unreachable"] * 3
@@ -229,15 +230,12 @@ def test_status_ends_with_1_where_a_server_that_is_set_does_not_answer(
     assert "hunter2" not in result.output
 
 
+@pytest.mark.usefixtures("unread_settings")
 def test_a_password_that_the_server_refuses_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG_LOOP_POSTGRES_URL", "postgresql://nobody:hunter2@127.0.0.1:1/db")
-    get_settings.cache_clear()
     refused = OperationalError("select 1", {}, Exception("FATAL: password authentication failed"))
-    try:
-        with (
-            pytest.raises(DebugLoopError, match=r"nobody:\*\*\*@127.*does not let us in: FATAL.*\n.*doctor"),
-            open_store(),
-        ):
-            raise refused
-    finally:
-        get_settings.cache_clear()
+    with (
+        pytest.raises(DebugLoopError, match=r"nobody:\*\*\*@127.*does not let us in: FATAL.*\n.*doctor"),
+        open_store(),
+    ):
+        raise refused

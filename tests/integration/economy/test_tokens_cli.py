@@ -167,14 +167,14 @@ def test_a_store_without_the_economy_decides_nothing(store: str, monkeypatch: py
 
 
 def test_the_same_seed_gives_the_same_economy_and_few_peers_are_not_enough_data(store: str) -> None:
-    words = ("simulate", "--peers", 30, "--days", 12, "--seed", 3, "--json")
+    words = ("simulate", "--peers", 30, "--days", 40, "--seed", 3, "--json")
     first = tokens(*words)
     assert first.exit_code == 0
     assert tokens(*words).stdout == first.stdout
-    assert tokens("simulate", "--peers", 30, "--days", 12, "--seed", 4, "--json").stdout != first.stdout
+    assert tokens("simulate", "--peers", 30, "--days", 40, "--seed", 4, "--json").stdout != first.stdout
     few = tokens("simulate", "--peers", 4, "--days", 10)
     assert "gini: not enough data" in few.stdout
-    judged = tokens("simulate", "--peers", 30, "--days", 12, "--seed", 3, "--set", "velocity_above=1").stdout
+    judged = tokens("simulate", "--peers", 30, "--days", 40, "--seed", 3, "--set", "velocity_above=1").stdout
     value = json.loads(first.stdout)["days"][-1]["velocity"]["value"]
     assert f"velocity: {value:.3f}, target > 1 not met" in judged
     idle = ("simulate", "--peers", 30, "--days", 40, "--contributions", 0.05, "--uses", 0, "--spending-usd", 0)
